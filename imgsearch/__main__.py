@@ -1,0 +1,5 @@
+"""`python -m imgsearch`."""
+
+from imgsearch.cli import cli
+
+cli(prog_name="python -m imgsearch")

@@ -1,0 +1,125 @@
+"""The table of backbones: pretrained CNNs of keras.applications without their classifier. Data only; no Keras here.
+
+A row names the Keras constructor and the numbers that go with it. Preprocessing is a property of the backbone: the module
+named in a row holds the `preprocess_input` that is used with it (some, like EfficientNetV2 and ConvNeXt, rescale inside the
+network, and their `preprocess_input` changes nothing). The numbers are tested against Keras itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from imgsearch.errors import UnknownBackboneError
+
+N_CLASSES = 1000
+"""Length of the logits of every backbone here: the classes of ImageNet (ILSVRC 2012)."""
+
+_KERAS_LICENSE = "weights by the Keras team, Apache License 2.0; trained on ImageNet (ILSVRC 2012)"
+_KERAS_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A pretrained CNN and the numbers that belong to it.
+
+    Attributes:
+        name: Keras' snake_case name; the name of the embedder and, by default, of its space.
+        constructor: Name of the function in keras.applications that builds it.
+        module: Module of keras.applications whose `preprocess_input` goes with it.
+        input_size: Side of the square input, px.
+        dim: Length of the pooled output (average over the positions of the last feature maps).
+        weights_url: The file (without classifier) that Keras downloads for `imagenet`.
+        weights_license: Whose weights they are and on what terms.
+        reference: The paper.
+        options: Further arguments of the constructor.
+    """
+
+    name: str
+    constructor: str
+    module: str
+    input_size: int
+    dim: int
+    weights_url: str
+    reference: str
+    weights_license: str = _KERAS_LICENSE
+    options: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+DEFAULT_BACKBONE = "inception_v3"
+
+_ROWS = (
+    Backbone(
+        name="inception_v3",
+        constructor="InceptionV3",
+        module="inception_v3",
+        input_size=299,
+        dim=2048,
+        weights_url="https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
+        "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        reference="Szegedy et al. 2016, Rethinking the Inception Architecture for Computer Vision, arXiv:1512.00567",
+    ),
+    Backbone(
+        name="resnet50",
+        constructor="ResNet50",
+        module="resnet50",
+        input_size=224,
+        dim=2048,
+        weights_url=_KERAS_URL + "resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        reference="He et al. 2016, Deep Residual Learning for Image Recognition, arXiv:1512.03385",
+    ),
+    Backbone(
+        name="mobilenet_v2",
+        constructor="MobileNetV2",
+        module="mobilenet_v2",
+        input_size=224,
+        dim=1280,
+        weights_url=_KERAS_URL + "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+        reference="Sandler et al. 2018, MobileNetV2: Inverted Residuals and Linear Bottlenecks, arXiv:1801.04381",
+    ),
+    Backbone(
+        name="vgg16",
+        constructor="VGG16",
+        module="vgg16",
+        input_size=224,
+        dim=512,
+        weights_url=_KERAS_URL + "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        weights_license="weights by the Visual Geometry Group, Oxford, CC BY 4.0; trained on ImageNet (ILSVRC 2012)",
+        reference="Simonyan and Zisserman 2015, Very Deep Convolutional Networks for Large-Scale Image Recognition, "
+        "arXiv:1409.1556",
+    ),
+    Backbone(
+        name="efficientnet_v2_b0",
+        constructor="EfficientNetV2B0",
+        module="efficientnet_v2",
+        input_size=224,
+        dim=1280,
+        weights_url=_KERAS_URL + "efficientnet_v2/efficientnetv2-b0_notop.h5",
+        reference="Tan and Le 2021, EfficientNetV2: Smaller Models and Faster Training, arXiv:2104.00298",
+    ),
+    Backbone(
+        name="convnext_tiny",
+        constructor="ConvNeXtTiny",
+        module="convnext",
+        input_size=224,
+        dim=768,
+        weights_url=_KERAS_URL + "convnext/convnext_tiny_notop.h5",
+        reference="Liu et al. 2022, A ConvNet for the 2020s, arXiv:2201.03545",
+    ),
+)
+
+BACKBONES: MappingProxyType[str, Backbone] = MappingProxyType({row.name: row for row in _ROWS})
+
+
+def get_backbone(name: str) -> Backbone:
+    """The row of that name.
+
+    Raises:
+        UnknownBackboneError: there is none.
+    """
+    try:
+        return BACKBONES[name]
+    except KeyError:
+        known = ", ".join(BACKBONES)
+        raise UnknownBackboneError(f"A backbone must be one of {known}. Received: {name!r}.") from None

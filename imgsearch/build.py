@@ -1,0 +1,326 @@
+"""Folder of pictures -> collection: looked at in threads, embedded in batches, noted in a ledger, committed at once.
+
+Until the manifest is replaced, the old collection (or none) stands; a killed build goes on from its ledger. The folder of
+pictures is only read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from imgsearch import folder, images, ledger
+from imgsearch.collection import Collection, Skipped, collection_path
+from imgsearch.draft import Draft, sweep, write_atomically
+from imgsearch.embedding import BATCH_SIZE, Embedder, EmbedderSpec, embedder_spec, load_embedder
+from imgsearch.errors import BuildError, CollectionError, CollectionNotFoundError, ImageError
+from imgsearch.folder import PictureFile
+from imgsearch.index import N_TREES
+from imgsearch.items import Item
+
+N_THREADS = max(2, os.cpu_count() or 1)
+AHEAD = 3 * BATCH_SIZE
+"""Pictures that may wait, decoded, for the network; bounds the memory."""
+
+Progress = Callable[[int, int, str], None]
+"""Called with pictures done, pictures in all, and what is being done."""
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build did.
+
+    Attributes:
+        collection: The result, opened and so checked.
+        n_embedded: Pictures that were embedded now; the others were known.
+        skipped: Pictures left out.
+        is_unchanged: Nothing had changed, nothing was written.
+        replaced_damaged: Why the collection that was there could not be used, or None.
+    """
+
+    collection: Collection
+    n_embedded: int
+    skipped: Sequence[Skipped]
+    is_unchanged: bool
+    replaced_damaged: str | None = None
+
+
+@dataclass
+class _Known:
+    """What need not be done again: the collection that is there, and the ledger of a build that was cut off."""
+
+    previous: Collection | None
+    notes: ledger.Ledger
+    items: dict[str, Item] = field(default_factory=dict)
+    digests: dict[EmbedderSpec, set[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._rows: dict[str, int] = {}
+        self._spaces: dict[EmbedderSpec, np.ndarray] = {}
+        if self.previous:
+            self.items = {item.item_id: item for item in self.previous.items}
+            self._rows = {item.sha256: row for row, item in enumerate(self.previous.items)}
+            self._spaces = {space.spec: space.embeddings for space in self.previous.spaces.values()}
+        self.items |= self.notes.items()
+
+    def load(self, specs: Iterable[EmbedderSpec]) -> None:
+        for spec in specs:
+            stored = set(self._rows) if spec in self._spaces else set()
+            self.digests[spec] = stored | self.notes.embedded(spec)
+
+    def missing(self, sha256: str) -> list[EmbedderSpec]:
+        """The embedders that have not seen a picture yet."""
+        return [spec for spec, digests in self.digests.items() if sha256 not in digests]
+
+    def embedding(self, sha256: str, spec: EmbedderSpec) -> np.ndarray:
+        if spec in self._spaces and sha256 in self._rows:
+            return np.asarray(self._spaces[spec][self._rows[sha256]])
+        return self.notes.embedding(sha256, spec)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """A picture after the threads are done with it: its item, and its input for each embedder that has not seen it."""
+
+    item: Item
+    inputs: Mapping[EmbedderSpec, np.ndarray]
+
+
+def build_collection(
+    name: str,
+    directory: Path,
+    *,
+    home: Path,
+    embedders: Sequence[EmbedderSpec] = (),
+    title: str | None = None,
+    label_pattern: str | None = None,
+    n_trees: int = N_TREES,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Makes or renews a collection.
+
+    Args:
+        name: Lower-case letters, digits and hyphens.
+        directory: The pictures; sub-folders are read too, and nothing is written there.
+        home: The folder of collections.
+        embedders: Spaces to add to those that the collection has; one of a name that is there replaces it. Defaults to
+            none for a collection that is there, else to inception_v3 with ImageNet weights.
+        title: For people. Defaults to the one it has, or its name.
+        label_pattern: See `folder.labeller`. Defaults to the one it was built with.
+        n_trees: Annoy's: more trees, better recall, larger file.
+        progress: Told how far the build is.
+
+    Raises:
+        BuildError: the folder, the labels or the result (no usable picture) will not do, or the disk is full.
+        BackboneError: an embedder cannot be made.
+    """
+    path = collection_path(name, home)
+    previous, damage = _previous(name, home)
+    specs = {space: entry.embedder for space, entry in previous.manifest.spaces.items()} if previous else {}
+    specs |= {spec.space: spec for spec in embedders}
+    specs = specs or {spec.space: spec for spec in [embedder_spec("inception_v3")]}
+    if label_pattern is None and previous:
+        label_pattern = previous.manifest.label_pattern
+    files = folder.scan(directory, exclude=home)
+    label = folder.labeller(directory, label_pattern)
+    if label_pattern is not None and not any(label(file.item_id) for file in files):
+        raise BuildError(
+            f"The label pattern must match some of the {len(files)} item ids, and matches none. "
+            f"Received: {label_pattern!r}; the first item id is {files[0].item_id!r}."
+        )
+    with _disk_errors():
+        (path / "thumbnails").mkdir(parents=True, exist_ok=True)
+        notes = ledger.Ledger(path)
+        is_done = False
+        try:
+            known = _Known(previous, notes)
+            known.load(specs.values())
+            run = _Run(path, home, known, progress or (lambda done, total, what: None))
+            items, skipped = run.look_at(files)
+            if not items:
+                reasons = "; ".join(sorted({each.reason for each in skipped})[:3])
+                raise BuildError(f"None of the {len(files)} pictures can be used: {reasons}")
+            items = [replace(item, label=label(item.item_id)) for item in items]
+            draft = Draft(
+                title=title or (previous.manifest.title if previous else name),
+                label_pattern=label_pattern,
+                items=items,
+                skipped=skipped,
+                specs=specs,
+                n_trees=n_trees,
+            )
+            is_unchanged = previous is not None and draft.equals(previous)
+            if not is_unchanged:
+                run.progress(len(files), len(files), "writing the index")
+                draft.commit(path, known.embedding)
+            is_done = True
+        finally:
+            notes.close(remove=is_done)
+        if not is_unchanged:
+            sweep(path)
+    collection = Collection.open(name, home)
+    return BuildReport(collection, run.n_embedded, skipped, is_unchanged, damage)
+
+
+def _previous(name: str, home: Path) -> tuple[Collection | None, str | None]:
+    """The collection that is there, or why it cannot be used again."""
+    try:
+        return Collection.open(name, home), None
+    except CollectionNotFoundError:
+        return None, None
+    except CollectionError as exc:
+        return None, exc.message
+
+
+class _Run:
+    """Looks at every file and embeds what no embedder has seen."""
+
+    def __init__(self, path: Path, home: Path, known: _Known, progress: Progress) -> None:
+        self.progress = progress
+        self.n_embedded = 0
+        self._path = path
+        self._home = home
+        self._known = known
+        self._embedders: dict[EmbedderSpec, Embedder] = {}
+        self._lock = threading.Lock()
+
+    def look_at(self, files: Sequence[PictureFile]) -> tuple[list[Item], list[Skipped]]:
+        """Items and skipped pictures, each by item id."""
+        items: list[Item] = []
+        skipped: list[Skipped] = []
+        batch: list[_Looked] = []
+        new = []
+        for file in files:
+            item = self._recall(file)
+            if item is None:
+                new.append(file)
+            else:
+                items.append(item)
+        n_done = len(items)
+        self.progress(n_done, len(files), "embedding")
+        for outcome in self._look_ahead(new):
+            if isinstance(outcome, Skipped):
+                skipped.append(outcome)
+                n_done += 1
+            else:
+                items.append(outcome.item)
+                batch.append(outcome)
+            if len(batch) == BATCH_SIZE:
+                n_done += self._embed(batch)
+                batch = []
+            self.progress(n_done, len(files), "embedding")
+        n_done += self._embed(batch)
+        self.progress(n_done, len(files), "embedding")
+        return sorted(items, key=lambda item: item.item_id), skipped
+
+    def _recall(self, file: PictureFile) -> Item | None:
+        """The item of a file that has not changed and that every embedder has seen."""
+        item = self._known.items.get(file.item_id)
+        if item is None or (item.bytes, item.mtime_ns) != (file.bytes, file.mtime_ns):
+            return None
+        return None if self._known.missing(item.sha256) or not self._has_thumbnail(item) else item
+
+    def _has_thumbnail(self, item: Item) -> bool:
+        try:
+            return self._thumbnail_path(item.thumbnail).stat().st_size == item.thumbnail_bytes
+        except OSError:
+            return False
+
+    def _thumbnail_path(self, digest: str) -> Path:
+        return self._path / "thumbnails" / f"{digest}.webp"
+
+    def _embedder(self, spec: EmbedderSpec) -> Embedder:
+        """Made when the first picture needs it: a build that finds nothing new never imports TensorFlow."""
+        with self._lock:
+            if spec not in self._embedders:
+                self._embedders[spec] = load_embedder(spec, self._home)
+            return self._embedders[spec]
+
+    def _look_ahead(self, files: Sequence[PictureFile]) -> Iterator[_Looked | Skipped]:
+        """Outcomes in the order of the files, some being worked on ahead."""
+        with ThreadPoolExecutor(N_THREADS) as pool:
+            waiting: deque[Future[_Looked | Skipped]] = deque()
+            try:
+                for file in files:
+                    waiting.append(pool.submit(self._look, file))
+                    if len(waiting) >= AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _look(self, file: PictureFile) -> _Looked | Skipped:
+        """Reads, decodes, makes the thumbnail, prepares. Runs in the threads."""
+        try:
+            data = images.read_file(file.path, images.DEFAULT_LIMITS.max_bytes)
+            sha256 = hashlib.sha256(data).hexdigest()
+            earlier = self._known.items.get(file.item_id)
+            missing = self._known.missing(sha256)
+            if earlier and earlier.sha256 == sha256 and not missing and self._has_thumbnail(earlier):
+                return _Looked(replace(earlier, bytes=file.bytes, mtime_ns=file.mtime_ns), {})  # only touched
+            picture = images.decode_image(data)
+        except ImageError as exc:
+            return Skipped(file.item_id, exc.message)
+        thumbnail = images.make_thumbnail(picture.pixels)
+        digest = hashlib.sha256(thumbnail).hexdigest()
+        write_atomically(self._thumbnail_path(digest), thumbnail)
+        item = Item(
+            item_id=file.item_id,
+            label="",
+            width=picture.width,
+            height=picture.height,
+            bytes=file.bytes,
+            mtime_ns=file.mtime_ns,
+            sha256=sha256,
+            thumbnail=digest,
+            thumbnail_bytes=len(thumbnail),
+        )
+        return _Looked(item, {spec: self._embedder(spec).prepare(picture.pixels) for spec in missing})
+
+    def _embed(self, batch: Sequence[_Looked]) -> int:
+        """Embeds and notes a batch; returns its length."""
+        embeddings: dict[EmbedderSpec, dict[str, np.ndarray]] = {}
+        for spec in self._known.digests:
+            # By digest, so that copies of a picture inside a batch are embedded once.
+            inputs = {looked.item.sha256: looked.inputs[spec] for looked in batch if spec in looked.inputs}
+            if not inputs:
+                continue
+            vectors = self._embedder(spec).embed_prepared(list(inputs.values()))
+            embeddings[spec] = dict(zip(inputs, vectors, strict=True))
+            self._known.digests[spec] |= inputs.keys()
+        self._known.notes.add([looked.item for looked in batch], embeddings)
+        self.n_embedded += sum(bool(looked.inputs) for looked in batch)
+        return len(batch)
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    """What the disk does to a build, in words."""
+    try:
+        yield
+    except OSError as exc:
+        if isinstance(exc, CollectionError):  # CollectionNotFoundError is a FileNotFoundError too
+            raise
+        is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(exc)
+        raise _disk_error(is_full, exc.strerror or str(exc)) from exc
+    except sqlite3.OperationalError as exc:
+        raise _disk_error("full" in str(exc), str(exc)) from exc
+
+
+def _disk_error(is_full: bool, reason: str) -> BuildError:
+    return BuildError(
+        "The disk is full." if is_full else f"The collection cannot be written: {reason}.",
+        hint="What was there before is unharmed, and what was done is kept: make room, and run the same command again.",
+    )

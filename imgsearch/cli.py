@@ -1,0 +1,262 @@
+"""The command line: parse, call, print. Data goes to stdout; progress, notes and errors to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from tqdm import tqdm
+
+from imgsearch import __version__
+from imgsearch.backbones import BACKBONES, DEFAULT_BACKBONE
+from imgsearch.build import Progress, build_collection
+from imgsearch.collection import Collection, describe, list_collections
+from imgsearch.descriptors import DESCRIPTORS
+from imgsearch.embedding import IMAGENET, LAYERS, PRECISIONS, EmbedderSpec, embedder_spec
+from imgsearch.errors import ImgSearchError, ItemNotFoundError
+from imgsearch.search import SearchPage
+from imgsearch.settings import DEFAULT_K, MAX_K, get_settings
+from imgsearch.weights import keep_weights
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _Group(click.Group):
+    """Turns our errors into one line and a hint, exit 1; Ctrl-C into exit 130."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ImgSearchError as exc:
+            _fail(exc)
+
+
+def _fail(error: ImgSearchError) -> NoReturn:
+    click.echo(f"Error: {printable(error.message)}", err=True)
+    if error.hint:
+        click.echo(f"Hint: {printable(error.hint)}", err=True)
+    sys.exit(1)
+
+
+def printable(text: str) -> str:
+    """Text in which nothing moves the cursor or breaks the line: file names may hold anything."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+@click.group(cls=_Group, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="imgsearch")
+def cli() -> None:
+    """Finds visually similar pictures: a folder of pictures becomes a collection, a picture finds its neighbours.
+
+    Collections live in ./collections, or where IMGSEARCH_HOME says.
+    """
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Progress]:
+    """A bar with rate and time left on stderr, its count beginning at what an earlier build had done."""
+    bars: list[tqdm[NoReturn]] = []
+
+    def show(done: int, total: int, what: str) -> None:
+        if not bars:
+            bars.append(tqdm(total=total, initial=done, unit=" pictures", file=sys.stderr, dynamic_ncols=True))
+        bars[0].set_description(what, refresh=False)
+        bars[0].update(done - bars[0].n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars:
+            bar.close()
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--images", "directory", type=click.Path(path_type=Path), required=True, help="Folder of pictures; only read.")
+@click.option(
+    "--embedder",
+    "names",
+    multiple=True,
+    type=click.Choice([*BACKBONES, *DESCRIPTORS]),
+    help=f"What to embed with; may be given several times, each makes a space.  [default: {DEFAULT_BACKBONE}]",
+)
+@click.option("--weights", type=click.Path(path_type=Path), help="HDF5 file for the backbone, instead of a download.")
+@click.option("--layer", type=click.Choice(LAYERS), default="pooled", show_default=True, help="Output to embed with.")
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="float32",
+    show_default=True,
+    help="bfloat16 builds faster on processors that have it; queries always run in float32.",
+)
+@click.option("--title", help="Name for people.  [default: NAME]")
+@click.option("--label-pattern", help="Regular expression on the item id with a group (?P<label>...).")
+def build(
+    name: str,
+    directory: Path,
+    names: tuple[str, ...],
+    weights: Path | None,
+    layer: str,
+    precision: str,
+    title: str | None,
+    label_pattern: str | None,
+) -> None:
+    """Make or renew the collection NAME from a folder of pictures.
+
+    Labels are the names of sub-folders, or come from a metadata.csv (file_name,label) in the folder, or from
+    --label-pattern. Pictures that cannot be read are left out and listed. A build that was stopped goes on where it was;
+    pictures that have not changed are not embedded again.
+
+    \b
+    Examples:
+      python -m imgsearch build pets --images ~/pets/images --label-pattern '(?P<label>[^/]+)_\\d+\\.jpg$'
+      python -m imgsearch build pets --images ~/pets/images --embedder color_histogram
+    """
+    home = get_settings().home
+    if not names and (weights or layer != "pooled" or precision != "float32" or name not in list_collections(home)):
+        names = (DEFAULT_BACKBONE,)
+    specs = _specs(names, weights, layer, precision, home)
+    try:
+        with _progress_bar() as progress:
+            report = build_collection(
+                name,
+                directory,
+                home=home,
+                embedders=specs,
+                title=title,
+                label_pattern=label_pattern,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        click.echo("Stopped. The same command goes on from here.", err=True)
+        sys.exit(130)
+    if report.replaced_damaged:
+        click.echo(f"The collection that was there could not be used and was replaced: {report.replaced_damaged}", err=True)
+    for skipped in report.skipped:
+        click.echo(f"Left out {printable(skipped.item_id)}: {printable(skipped.reason)}", err=True)
+    manifest = report.collection.manifest
+    state = "is up to date" if report.is_unchanged else f"is ready, {report.n_embedded:,} embedded now"
+    click.echo(
+        f"{name} {state}: {manifest.n_items:,} pictures, {len(report.collection.items.label_counts)} labels, "
+        f"{manifest.n_skipped} left out; spaces: {', '.join(manifest.spaces)}."
+    )
+
+
+def _specs(names: tuple[str, ...], weights: Path | None, layer: str, precision: str, home: Path) -> list[EmbedderSpec]:
+    backbones = [name for name in names if name in BACKBONES]
+    if weights and len(backbones) != 1:
+        raise click.UsageError(f"--weights goes with exactly one backbone. Received: {', '.join(backbones) or 'none'}.")
+    source = keep_weights(weights, home) if weights else IMAGENET
+    return [embedder_spec(name, layer=layer, weights=source, precision=precision) for name in names]
+
+
+@cli.command()
+@click.argument("name")
+@click.argument("what")
+@click.option("-k", "--k", default=DEFAULT_K, show_default=True, help=f"Results wanted, 1 to {MAX_K}.")
+@click.option("--label", help="Only pictures with this label.")
+@click.option("--space", help="Space to search.  [default: the first]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def query(name: str, what: str, k: int, label: str | None, space: str | None, as_json: bool) -> None:
+    """Search the collection NAME with WHAT: an item id, a picture file, or a row number.
+
+    An item or row is answered from its stored embedding, without TensorFlow; it is left out of its own results.
+
+    \b
+    Examples:
+      python -m imgsearch query pets Egyptian_Mau_167.jpg
+      python -m imgsearch query pets ~/photos/my_cat.jpg -k 5
+      python -m imgsearch query pets 999 --json
+    """
+    collection = Collection.open(name)
+    page = collection.search(**_target(collection, what), k=k, label=label, space=space)
+    if as_json:
+        click.echo(json.dumps(page.to_json(), ensure_ascii=False))
+    else:
+        _print_page(page)
+
+
+def _target(collection: Collection, what: str) -> dict[str, Any]:
+    """What WHAT is: an item if one is called so, else a file if there is one, else a row."""
+    if what in collection.items:
+        return {"item_id": what}
+    if Path(what).exists():
+        return {"picture": Path(what)}
+    if what.lstrip("-").isdecimal():
+        return {"row": int(what)}
+    raise ItemNotFoundError(
+        f"{what!r} is neither an item of {collection.name}, nor a file, nor a row number.",
+        hint=f"Rows go from 0 to {len(collection.items) - 1}; the first item is {collection.items[0].item_id!r}.",
+    )
+
+
+def _print_page(page: SearchPage) -> None:
+    if page.query_item:
+        click.echo(f"Like {printable(page.query_item.item_id)} ({printable(page.query_item.label) or 'no label'}):", err=True)
+    if page.results:
+        width = max(5, *(len(printable(result.item.label)) for result in page.results))
+        click.echo(f"{'rank':>4}  {'distance':>8}  {'label':<{width}}  item")
+    for result in page.results:
+        item = result.item
+        click.echo(f"{result.rank:4}  {result.distance:8.4f}  {printable(item.label):<{width}}  {printable(item.item_id)}")
+    timings = ", ".join(f"{step} {ms:.1f} ms" for step, ms in page.timings_ms.items())
+    click.echo(f"Space {page.space}; {timings}. Distance: 0 the same, 1.414 unrelated, 2 opposite.", err=True)
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+def list_command(as_json: bool) -> None:
+    """List the collections."""
+    names = list_collections()
+    if not names:
+        click.echo("No collections yet. Build one: python -m imgsearch build NAME --images DIR", err=True)
+    for name in names:
+        try:
+            facts = describe(Collection.open(name))
+        except ImgSearchError as exc:
+            facts = {"name": name, "error": exc.message}
+        if as_json:
+            click.echo(json.dumps(facts, ensure_ascii=False))
+        elif "error" in facts:
+            click.echo(f"{name}  cannot be used: {facts['error']}")
+        else:
+            click.echo(f"{name}  {facts['n_items']:,} pictures, {facts['n_labels']} labels; {', '.join(facts['spaces'])}")
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def info(name: str, as_json: bool) -> None:
+    """Say what the collection NAME is made of, and which pictures were left out."""
+    collection = Collection.open(name)
+    facts = {**describe(collection), "skipped": [vars(skipped) for skipped in collection.skipped]}
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    click.echo(f"{printable(facts['title'])} ({name}), built {facts['created']}")
+    click.echo(f"{facts['n_items']:,} pictures, {facts['n_labels']} labels, {facts['n_skipped']} left out")
+    for space, parts in facts["spaces"].items():
+        weights = f", weights {parts['weights'][:12]}" if parts["weights"] else ""
+        click.echo(
+            f"space {space}: {parts['dim']} dimensions, {parts['layer']}, {parts['precision']}{weights}, "
+            f"{parts['n_trees']} trees, {(parts['embeddings_bytes'] + parts['index_bytes']) / 2**20:.1f} MiB"
+        )
+    for skipped in collection.skipped:
+        click.echo(f"left out {printable(skipped.item_id)}: {printable(skipped.reason)}")
+
+
+@cli.command()
+@click.argument("name")
+def verify(name: str) -> None:
+    """Check every byte of the collection NAME; exit 1 if anything is wrong."""
+    problems = Collection.open(name).verify()
+    for problem in problems:
+        click.echo(printable(problem))
+    if problems:
+        sys.exit(1)
+    click.echo(f"{name} is sound.")

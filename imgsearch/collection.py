@@ -1,0 +1,318 @@
+"""Collections: a folder with the items, thumbnails, embeddings and indexes of a gallery; opened, checked, searched.
+
+A collection is portable: a copy elsewhere answers without the original pictures. Opening checks manifest, items,
+embeddings and indexes by hash before Annoy sees a byte of them (thumbnails by size; `verify` hashes them too), so that a
+damaged copy gives an error and never a wrong answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imgsearch.distance import angular_distance
+from imgsearch.embedding import Embedder, EmbedderSpec, load_embedder
+from imgsearch.errors import (
+    CollectionCorruptError,
+    CollectionError,
+    CollectionNotFoundError,
+    InvalidQueryError,
+    ItemNotFoundError,
+)
+from imgsearch.images import decode_image
+from imgsearch.index import AnnoyIndex, ExactIndex, VectorIndex, annoy_works
+from imgsearch.items import Item, Items
+from imgsearch.manifest import COLLECTION_NAME, FILE_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest
+from imgsearch.search import Query, SearchPage, Space, search
+from imgsearch.settings import DEFAULT_K, get_settings
+from imgsearch.weights import file_digest
+
+_SELF_TEST_ROWS = 3
+_COPY_AGAIN = "Copy the collection again, or build it again."
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A picture that was left out of the gallery, and why, in plain words."""
+
+    item_id: str
+    reason: str
+
+
+def list_collections(home: Path | None = None) -> list[str]:
+    """Names of the collections in a home, in alphabetical order. Half-built ones are not among them."""
+    home = get_settings().home if home is None else home
+    if not home.is_dir():
+        return []
+    return sorted(
+        path.name for path in home.iterdir() if COLLECTION_NAME.fullmatch(path.name) and (path / FILE_NAME).is_file()
+    )
+
+
+def collection_path(name: str, home: Path) -> Path:
+    """Folder of the collection of that name, whether it exists or not.
+
+    Raises:
+        CollectionError: the name is not one that a collection can have.
+    """
+    if not COLLECTION_NAME.fullmatch(name):
+        raise CollectionError(
+            "A collection's name must be 1 to 63 lower-case letters, digits and hyphens, and begin with a letter or "
+            f"digit. Received: {name!r}."
+        )
+    return home / name
+
+
+class Collection:
+    """An opened collection. Immutable: a rebuild makes new files, which the next `open` sees.
+
+    Example:
+        >>> page = Collection.open("pets").search(item_id="beagle/12.jpg", k=5)
+        >>> [result.item.label for result in page.results]
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, items: Items, spaces: Mapping[str, Space]) -> None:
+        """Takes parts that have been checked: use `Collection.open`."""
+        self.path = path
+        self.name = path.name
+        self.manifest = manifest
+        self.items = items
+        self.spaces = spaces
+        self._embedders: dict[EmbedderSpec, Embedder] = {}
+
+    @classmethod
+    def open(cls, name: str, home: Path | None = None) -> Collection:
+        """Opens and checks a collection.
+
+        Args:
+            name: Its name in the home.
+            home: The folder of collections. Defaults to IMGSEARCH_HOME.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+            CollectionCorruptError: a file of it is missing, cut short or changed.
+            IncompatibleCollectionError: it is of another version, or needs an embedder that is not known here.
+        """
+        home = get_settings().home if home is None else home
+        path = collection_path(name, home)
+        try:
+            manifest = read_manifest(path)
+        except FileNotFoundError:
+            known = ", ".join(list_collections(home)) or "none yet"
+            raise CollectionNotFoundError(
+                f"There is no collection called {name!r}. There are: {known}.",
+                hint=f"Build it: python -m imgsearch build {name} --images DIR",
+            ) from None
+        try:
+            for entry in manifest.files:
+                _check_file(path, entry)
+            items = Items.read(path / manifest.items.file)
+            if len(items) != manifest.n_items:
+                raise ValueError("number of items")
+            _check_thumbnail_sizes(path, items)
+            spaces = {name: _open_space(path, manifest, name) for name in manifest.spaces}
+        except (OSError, ValueError) as exc:
+            raise CollectionCorruptError("A file of the collection cannot be read.", hint=_COPY_AGAIN) from exc
+        return cls(path, manifest, items, spaces)
+
+    @property
+    def home(self) -> Path:
+        """The folder of collections that this one lies in."""
+        return self.path.parent
+
+    @property
+    def default_space(self) -> str:
+        """Name of the space that is searched unless another is named: the first that was built."""
+        return next(iter(self.spaces))
+
+    @cached_property
+    def skipped(self) -> list[Skipped]:
+        """The pictures that the build left out, by item id."""
+        lines = (self.path / self.manifest.skipped.file).read_text(encoding="utf-8").splitlines()
+        return [Skipped(**json.loads(line)) for line in lines]
+
+    def space(self, name: str | None = None) -> Space:
+        """A space by name, or the default one.
+
+        Raises:
+            ItemNotFoundError: there is no such space.
+        """
+        name = self.default_space if name is None else name
+        if name not in self.spaces:
+            raise ItemNotFoundError(f"A space must be one of {', '.join(self.spaces)}. Received: {name!r}.")
+        return self.spaces[name]
+
+    def thumbnail_path(self, item: Item) -> Path:
+        """WebP file, short side 256 px."""
+        return self.path / "thumbnails" / f"{item.thumbnail}.webp"
+
+    def search(
+        self,
+        *,
+        item_id: str | None = None,
+        row: int | None = None,
+        picture: bytes | Path | None = None,
+        embedding: np.ndarray | None = None,
+        k: int = DEFAULT_K,
+        label: str | None = None,
+        space: str | None = None,
+    ) -> SearchPage:
+        """Nearest items to exactly one of an item, a row, a picture and an embedding; nearest first.
+
+        An item or row of the gallery is answered from its stored embedding and runs no network. The first picture loads
+        the space's backbone into this process, which is then kept.
+
+        Args:
+            item_id, row: An item of the gallery; it is left out of its own results.
+            picture: Bytes of a picture file, or its path.
+            embedding: float32 (dim,) of length 1, from the space's embedder.
+            k: Results wanted, 1 to 200. Fewer come back from a smaller gallery.
+            label: Only items with this label. Defaults to all.
+            space: Name of the space to search. Defaults to the first one.
+
+        Raises:
+            ItemNotFoundError: no such item, row, label or space.
+            InvalidQueryError: not exactly one thing to search with, k out of range, or an embedding that does not fit.
+            ImageError: the picture cannot be read.
+            BackboneError: the picture cannot be embedded here.
+        """
+        if sum(given is not None for given in (item_id, row, picture, embedding)) != 1:
+            raise InvalidQueryError("A search needs exactly one of item_id, row, picture and embedding.")
+        chosen = self.space(space)
+        timings: dict[str, float] = {}
+        if item_id is not None:
+            row = self.items.row_of(item_id)
+        if picture is not None:
+            embedder = self._embedder(chosen.spec.for_queries())
+            started = time.perf_counter()
+            pixels = decode_image(picture).pixels
+            decoded = time.perf_counter()
+            embedding = embedder.embed([pixels])[0]
+            timings = {"decode": (decoded - started) * 1000, "embed": (time.perf_counter() - decoded) * 1000}
+        page = search(self.items, chosen, Query(row=row, embedding=embedding, k=k, label=label))
+        return replace(page, timings_ms={**timings, **page.timings_ms})
+
+    def verify(self) -> list[str]:
+        """Hashes every thumbnail, which opening does not.
+
+        Returns:
+            What is wrong, a sentence each; empty when all is well.
+        """
+        problems = []
+        for item in self.items:
+            path = self.thumbnail_path(item)
+            if not path.is_file():
+                problems.append(f"The thumbnail of {item.item_id!r} is missing.")
+            elif file_digest(path) != item.thumbnail:
+                problems.append(f"The thumbnail of {item.item_id!r} has changed.")
+        return problems
+
+    def _embedder(self, spec: EmbedderSpec) -> Embedder:
+        if spec not in self._embedders:
+            self._embedders[spec] = load_embedder(spec, self.home)
+        return self._embedders[spec]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a collection's folder, checked by itself only.
+
+    Raises:
+        FileNotFoundError: there is none.
+        CollectionError: it is damaged, unreadable or of another version.
+    """
+    try:
+        with (path / FILE_NAME).open("rb") as stream:
+            data = stream.read(MAX_MANIFEST_BYTES + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise CollectionCorruptError("The collection's manifest cannot be read.", hint=_COPY_AGAIN) from exc
+    return Manifest.from_bytes(data)
+
+
+def _check_file(path: Path, entry: FileEntry) -> None:
+    file = path / entry.file
+    if not file.is_file():
+        raise CollectionCorruptError(f"A file of the collection is missing: {entry.file}.", hint=_COPY_AGAIN)
+    size = file.stat().st_size
+    if size != entry.size:
+        raise CollectionCorruptError(
+            f"{entry.file} should have {entry.size:,} bytes and has {size:,}.",
+            hint="Run: git lfs pull" if _is_lfs_pointer(file) else _COPY_AGAIN,
+        )
+    if file_digest(file) != entry.sha256:
+        raise CollectionCorruptError(f"The content of {entry.file} has changed since the build.", hint=_COPY_AGAIN)
+
+
+def _is_lfs_pointer(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(64).startswith(b"version https://git-lfs")
+
+
+def _check_thumbnail_sizes(path: Path, items: Items) -> None:
+    # One listing instead of a stat for each of thousands of files by name.
+    with os.scandir(path / "thumbnails") as entries:
+        sizes = {entry.name: entry.stat().st_size for entry in entries}
+    for item in items:
+        size = sizes.get(f"{item.thumbnail}.webp")
+        if size != item.thumbnail_bytes:
+            state = "is missing" if size is None else f"should have {item.thumbnail_bytes:,} bytes and has {size:,}"
+            raise CollectionCorruptError(f"The thumbnail of {item.item_id!r} {state}.", hint=_COPY_AGAIN)
+
+
+def _open_space(path: Path, manifest: Manifest, name: str) -> Space:
+    entry = manifest.spaces[name]
+    embeddings = np.load(path / entry.embeddings.file, mmap_mode="r", allow_pickle=False)
+    shape = (manifest.n_items, entry.embedder.dim)
+    if embeddings.dtype != np.float32 or embeddings.shape != shape:
+        raise CollectionCorruptError(
+            f"The embeddings of {name} should be float32 {shape} and are {embeddings.dtype} {embeddings.shape}."
+        )
+    index: VectorIndex = ExactIndex(embeddings)
+    if annoy_works():
+        index = AnnoyIndex(path / entry.index.file, dim=entry.embedder.dim, n_items=manifest.n_items)
+    _self_test(name, embeddings, index)
+    return Space(name=name, spec=entry.embedder, embeddings=embeddings, index=index)
+
+
+def _self_test(name: str, embeddings: np.ndarray, index: VectorIndex) -> None:
+    """A stored picture finds itself, and as many answers come back as were asked for."""
+    n_items = len(embeddings)
+    n = min(10, n_items)
+    for row in np.linspace(0, n_items - 1, min(_SELF_TEST_ROWS, n_items)).astype(int):
+        rows = index.candidates(embeddings[row], n)
+        is_sound = len(rows) == n and rows.min() >= 0 and rows.max() < n_items
+        if not is_sound or angular_distance(embeddings[rows], embeddings[row]).min() > 1e-3:
+            raise CollectionCorruptError(f"The index of {name} does not find the pictures it holds.", hint=_COPY_AGAIN)
+
+
+def describe(collection: Collection) -> dict[str, Any]:
+    """What a collection is, as a JSON object."""
+    manifest = collection.manifest
+    return {
+        "name": collection.name,
+        "title": manifest.title,
+        "created": manifest.created,
+        "n_items": manifest.n_items,
+        "n_labels": len(collection.items.label_counts),
+        "n_skipped": manifest.n_skipped,
+        "thumbnails_bytes": manifest.thumbnails_bytes,
+        "spaces": {
+            name: {
+                **space.embedder.to_json(),
+                "dim": space.embedder.dim,
+                "n_trees": space.n_trees,
+                "embeddings_bytes": space.embeddings.size,
+                "index_bytes": space.index.size,
+            }
+            for name, space in manifest.spaces.items()
+        },
+    }

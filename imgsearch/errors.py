@@ -1,0 +1,99 @@
+"""What can go wrong that a user, a file or the network can cause.
+
+    ImgSearchError
+      ImageError             ImageDecodeError, ImageTooLargeError
+      BackboneError          UnknownBackboneError, BackboneUnavailableError, WeightsError
+      CollectionError        CollectionNotFoundError, CollectionCorruptError, IncompatibleCollectionError
+      BuildError
+      QueryError             InvalidQueryError, ItemNotFoundError
+      WorkerError            WorkerBusyError, WorkerTimeoutError
+
+A message is one plain sentence that says what was expected and what was received; it is safe to show to a visitor (no
+server path, no class name). `hint` says what to do next. A caller's own mistake stays a TypeError or ValueError.
+"""
+
+from __future__ import annotations
+
+
+class ImgSearchError(Exception):
+    """Base of every error that imgsearch raises on purpose."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ImageError(ImgSearchError):
+    """A picture cannot be used."""
+
+
+class ImageDecodeError(ImageError):
+    """The bytes are not a picture, or not a whole one, or in a format that is not read."""
+
+
+class ImageTooLargeError(ImageError):
+    """The picture costs more bytes, pixels or scans than the limits allow."""
+
+
+class BackboneError(ImgSearchError):
+    """An embedder cannot be made or used."""
+
+
+class UnknownBackboneError(BackboneError, LookupError):
+    """No embedder has this name."""
+
+
+class BackboneUnavailableError(BackboneError):
+    """The embedder exists, but its weights (or TensorFlow) are not here and cannot be reached."""
+
+
+class WeightsError(BackboneError):
+    """A weights file does not fit the backbone, or is damaged."""
+
+
+class CollectionError(ImgSearchError):
+    """A collection cannot be opened or written."""
+
+
+class CollectionNotFoundError(CollectionError, FileNotFoundError):
+    """No collection has this name."""
+
+
+class CollectionCorruptError(CollectionError):
+    """A file of the collection is missing, cut short or changed."""
+
+
+class IncompatibleCollectionError(CollectionError):
+    """The collection is sound, but this version cannot serve it."""
+
+
+class BuildError(ImgSearchError):
+    """A collection cannot be built from what was given."""
+
+
+class QueryError(ImgSearchError):
+    """A question cannot be answered."""
+
+
+class InvalidQueryError(QueryError, ValueError):
+    """A part of the question is out of range."""
+
+
+class ItemNotFoundError(QueryError, LookupError):
+    """The collection has no such item, row, label or space."""
+
+
+class WorkerError(ImgSearchError):
+    """The embedding worker could not answer."""
+
+
+class WorkerBusyError(WorkerError):
+    """Others are being served; trying again helps."""
+
+
+class WorkerTimeoutError(WorkerError):
+    """The worker took longer than a request may."""

@@ -1,0 +1,117 @@
+"""The items of a gallery as a table: row i of the table is row i of every space."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from imgsearch.errors import ItemNotFoundError
+
+_SCHEMA = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("label", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("bytes", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("sha256", pa.string()),
+        ("thumbnail", pa.string()),
+        ("thumbnail_bytes", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A picture of the gallery.
+
+    Attributes:
+        item_id: Its path relative to the folder it came from, with forward slashes; stable and unique. Bytes of a file
+            name that are not UTF-8 are written as backslash escapes.
+        label: What it shows, for evaluation and filters; "" where unknown.
+        width, height: Size of the upright original, px.
+        bytes, mtime_ns, sha256: Of the original file: its size, its time in ns since 1970, the digest of its content.
+        thumbnail: sha256 of the thumbnail file, which is `thumbnails/<thumbnail>.webp`.
+        thumbnail_bytes: Size of that file.
+    """
+
+    item_id: str
+    label: str
+    width: int
+    height: int
+    bytes: int
+    mtime_ns: int
+    sha256: str
+    thumbnail: str
+    thumbnail_bytes: int
+
+
+class Items:
+    """The items by row."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = tuple(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, row: int) -> Item:
+        return self._items[row]
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {item.item_id: row for row, item in enumerate(self._items)}
+
+    @cached_property
+    def label_counts(self) -> dict[str, int]:
+        """Number of items of each label, labels in alphabetical order; items without label are left out."""
+        return dict(sorted(Counter(item.label for item in self._items if item.label).items()))
+
+    def __contains__(self, item_id: object) -> bool:
+        return item_id in self._rows
+
+    def row_of(self, item_id: str) -> int:
+        """The row of an item.
+
+        Raises:
+            ItemNotFoundError: there is no such item.
+        """
+        try:
+            return self._rows[item_id]
+        except KeyError:
+            raise ItemNotFoundError(f"No picture of this collection is called {item_id!r}.") from None
+
+    def rows_with_label(self, label: str) -> np.ndarray:
+        """int64 array of the rows with that label, ascending.
+
+        Raises:
+            ItemNotFoundError: no item has it.
+        """
+        rows = np.array([row for row, item in enumerate(self._items) if item.label == label], dtype=np.int64)
+        if not len(rows):
+            raise ItemNotFoundError(f"No picture of this collection has the label {label!r}.")
+        return rows
+
+    def write(self, path: Path) -> None:
+        """Writes the table as Parquet; the same items give the same bytes."""
+        columns = {field.name: [getattr(item, field.name) for item in self._items] for field in fields(Item)}
+        pq.write_table(pa.table(columns, schema=_SCHEMA), path, compression="zstd", store_schema=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Items:
+        """The table of a file that `write` made and whose content has been checked by hash."""
+        # memory_map off: a page holds a collection open for days and must not keep a removed file alive.
+        table = pq.ParquetFile(path, memory_map=False).read()
+        columns = [table.column(field.name).to_pylist() for field in fields(Item)]
+        return cls([Item(*values) for values in zip(*columns, strict=True)])

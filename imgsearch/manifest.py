@@ -1,0 +1,165 @@
+"""manifest.json: the only commit point of a collection. It names every other file with size and sha256.
+
+The file is written in one canonical form and carries its own digest, so that a change of any byte of it shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from imgsearch.distance import METRIC
+from imgsearch.embedding import EmbedderSpec
+from imgsearch.errors import BackboneError, CollectionCorruptError, IncompatibleCollectionError
+
+FORMAT_VERSION = 1
+FILE_NAME = "manifest.json"
+MAX_MANIFEST_BYTES = 1 << 20
+COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+SPACE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_GIT_LFS = b"version https://git-lfs"
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of the collection: its path relative to the collection's folder, its size in bytes and its sha256."""
+
+    file: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SpaceEntry:
+    """A space: what embedded it, the parameters of its index, and its two files."""
+
+    embedder: EmbedderSpec
+    n_trees: int
+    seed: int
+    embeddings: FileEntry
+    index: FileEntry
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a collection consists of.
+
+    Attributes:
+        title: For people.
+        created: UTC time of the build, ISO 8601.
+        label_pattern: The regular expression that labels came from, or None; a rebuild uses it again.
+        n_items, n_skipped: Pictures in the gallery, and pictures left out.
+        thumbnails_bytes: Sum of the sizes of all thumbnail files.
+        items, skipped: The table of items; the list of pictures left out, one JSON object a line.
+        spaces: By name, in the order in which they were added; the first is the default.
+    """
+
+    title: str
+    created: str
+    label_pattern: str | None
+    n_items: int
+    n_skipped: int
+    thumbnails_bytes: int
+    items: FileEntry
+    skipped: FileEntry
+    spaces: Mapping[str, SpaceEntry]
+
+    @property
+    def files(self) -> list[FileEntry]:
+        """Every file that is checked by hash when the collection is opened."""
+        of_spaces = [file for space in self.spaces.values() for file in (space.embeddings, space.index)]
+        return [self.items, self.skipped, *of_spaces]
+
+    def to_bytes(self) -> bytes:
+        """The canonical form: UTF-8 JSON, indented, keys in this order, the digest of all before it at the end."""
+        body: dict[str, Any] = {"format_version": FORMAT_VERSION, "metric": METRIC, **asdict(self)}
+        body["spaces"] = {name: {**asdict(space), "dim": space.embedder.dim} for name, space in self.spaces.items()}
+        return _dump({**body, "digest": hashlib.sha256(_dump(body)).hexdigest()})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        """The opposite of `to_bytes`.
+
+        Raises:
+            CollectionCorruptError: the bytes are not exactly what `to_bytes` writes.
+            IncompatibleCollectionError: they are of another version, or name an embedder that is not known here.
+        """
+        if data.startswith(_GIT_LFS):
+            raise CollectionCorruptError(
+                "The collection's manifest is a git-lfs pointer, not the file itself.", hint="Run: git lfs pull"
+            )
+        body = _parse(data)
+        version = body.get("format_version")
+        if version != FORMAT_VERSION:
+            raise IncompatibleCollectionError(
+                f"The collection has format version {version!r}; this program reads version {FORMAT_VERSION}.",
+                hint="Build it again, or use the version of imgsearch that built it.",
+            )
+        try:
+            spaces = {name: _space(name, entry, body["n_items"]) for name, entry in body["spaces"].items()}
+            manifest = cls(
+                title=str(body["title"]),
+                created=str(body["created"]),
+                label_pattern=body["label_pattern"],
+                n_items=int(body["n_items"]),
+                n_skipped=int(body["n_skipped"]),
+                thumbnails_bytes=int(body["thumbnails_bytes"]),
+                items=_file(body["items"]),
+                skipped=_file(body["skipped"]),
+                spaces=spaces,
+            )
+            if body["metric"] != METRIC or not spaces or manifest.n_items < 1:
+                raise ValueError("metric, spaces or n_items out of range")
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise IncompatibleCollectionError(
+                "The collection's manifest is whole, but its contents are not what this program expects."
+            ) from exc
+        except BackboneError as exc:
+            raise IncompatibleCollectionError(f"The collection cannot be served here. {exc.message}") from exc
+        return manifest
+
+
+def _dump(body: Mapping[str, Any]) -> bytes:
+    return (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape")
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    damaged = CollectionCorruptError(
+        "The collection's manifest is damaged: it does not match its own digest.",
+        hint="Copy the collection again, or build it again.",
+    )
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise damaged
+    try:
+        body = json.loads(data)
+        digest = body.pop("digest")
+        is_whole = digest == hashlib.sha256(_dump(body)).hexdigest() and _dump({**body, "digest": digest}) == data
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+        raise damaged from exc
+    if not is_whole:
+        raise damaged
+    return dict(body)
+
+
+def _file(entry: Any) -> FileEntry:
+    """A file entry, its path proven to stay inside the collection."""
+    file = FileEntry(**entry)
+    path = PurePosixPath(file.file)
+    if path.is_absolute() or ".." in path.parts or "\\" in file.file or ":" in file.file or not _SHA256.fullmatch(file.sha256):
+        raise ValueError(f"not a file of a collection: {file.file!r}")
+    if not (isinstance(file.size, int) and file.size >= 0):
+        raise ValueError(f"not a size: {file.size!r}")
+    return file
+
+
+def _space(name: str, entry: dict[str, Any], n_items: int) -> SpaceEntry:
+    spec = EmbedderSpec.from_json(entry["embedder"])
+    if not SPACE_NAME.fullmatch(name) or entry["dim"] != spec.dim or n_items < 1:
+        raise ValueError(f"not a space: {name!r}")
+    return SpaceEntry(spec, int(entry["n_trees"]), int(entry["seed"]), _file(entry["embeddings"]), _file(entry["index"]))

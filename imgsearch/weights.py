@@ -1,0 +1,102 @@
+"""Weights files: kept once in the home under the digest of their content, and checked before every use."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from imgsearch.errors import BackboneUnavailableError, WeightsError
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file's bytes, as 64 lower-case hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def keep_weights(source: Path, home: Path) -> str:
+    """Copies a weights file into `<home>/weights/`, once, and returns its digest.
+
+    Args:
+        source: HDF5 file as Keras writes it: `.weights.h5` of Keras 3, or the older `.h5` (the official files).
+        home: The folder of collections.
+
+    Raises:
+        WeightsError: the file is missing or unreadable, or is not HDF5 with Keras weights.
+    """
+    try:
+        with source.open("rb") as stream:
+            head = stream.read(len(HDF5_SIGNATURE))
+        if head != HDF5_SIGNATURE:
+            raise WeightsError(
+                f"A weights file must be HDF5 (.weights.h5 or .h5). Received: {source.name!r}, which is something else.",
+                hint="Save it with model.save_weights('name.weights.h5'), or download the official file again.",
+            )
+        suffix = _suffix(source)
+        digest = file_digest(source)
+        kept = home / "weights" / (digest + suffix)
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=kept.parent, prefix=".tmp-", delete=False) as copy:
+                with source.open("rb") as stream:
+                    shutil.copyfileobj(stream, copy, 1 << 20)
+                copy.flush()
+                os.fsync(copy.fileno())
+            os.chmod(copy.name, 0o644)  # a temporary file is for its owner only; a page may run as another user
+            os.replace(copy.name, kept)
+    except OSError as exc:
+        raise WeightsError(f"The weights file {source.name!r} cannot be used: {exc.strerror or exc}.") from exc
+    return digest
+
+
+def find_weights(digest: str, home: Path) -> Path:
+    """The kept file with that digest, its content checked.
+
+    Raises:
+        BackboneUnavailableError: it is not in `<home>/weights/`.
+        WeightsError: it is, but its content has changed.
+    """
+    if not DIGEST.fullmatch(digest):
+        raise ValueError(f"digest must be 64 hexadecimal digits. Received: {digest!r}.")
+    for suffix in (".weights.h5", ".h5"):
+        path = home / "weights" / (digest + suffix)
+        if path.is_file():
+            if file_digest(path) != digest:
+                raise WeightsError(
+                    f"The kept weights {digest[:12]}... are damaged: their content does not match their digest.",
+                    hint="Remove the file from the weights folder of the home and build with --weights FILE again.",
+                )
+            return path
+    raise BackboneUnavailableError(
+        f"The weights that this collection was built with ({digest[:12]}...) are not kept here.",
+        hint="Pictures of the collection can be searched without them. For uploads, copy the file into the weights "
+        "folder of the home, or build again with --weights FILE.",
+    )
+
+
+def _suffix(source: Path) -> str:
+    """The suffix by which Keras tells its two HDF5 layouts apart, judged by content: names are often wrong."""
+    import h5py  # comes with TensorFlow; slow to import
+
+    try:
+        with h5py.File(source, "r") as file:
+            if "layer_names" in file.attrs or "model_weights" in file:
+                return ".h5"
+            if "layers" in file or "_layer_checkpoint_dependencies" in file:
+                return ".weights.h5"
+    except (OSError, RuntimeError, KeyError, ValueError) as exc:  # what h5py raises on damaged files
+        raise WeightsError(
+            f"A weights file must be readable HDF5. Received: {source.name!r}, which is damaged or cut short.",
+            hint="Copy or download it again.",
+        ) from exc
+    raise WeightsError(
+        f"A weights file must hold Keras weights. Received: {source.name!r}, an HDF5 file without any.",
+        hint="Save it with model.save_weights('name.weights.h5').",
+    )
