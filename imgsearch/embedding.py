@@ -210,13 +210,32 @@ def import_keras() -> Any:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        import keras
+        with _quiet_stderr():
+            import keras
     except ImportError as exc:
         raise BackboneUnavailableError(
             "TensorFlow is needed to embed pictures with a CNN, and it cannot be imported here.",
             hint="Install the packages of requirements.txt.",
         ) from exc
     return keras
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """TensorFlow's C++ writes notes on start-up to descriptor 2, before it reads the variable that would silence it."""
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)
 
 
 def build_model(backbone: Backbone, layer: str, weights: str | None) -> Any:

@@ -1,0 +1,280 @@
+"""The embedding worker: TensorFlow in a process of its own, and the client that keeps it.
+
+Streamlit clears Keras' state after every run of a script in whose process Keras is loaded, which costs up to seconds a
+click; so TensorFlow never enters the page's process. A hostile picture cannot hurt the page either: the worker decodes.
+
+Protocol, both ways: length of the header (4 bytes, big-endian), header (JSON object, UTF-8), then as many raw bytes as the
+header's "sizes" add up to. No pickle. Requests come on stdin; answers leave on a private copy of stdout, since TensorFlow
+prints to the public one. The worker ends when its input ends.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import struct
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+import imgsearch
+from imgsearch import errors
+from imgsearch.embedding import Embedder, EmbedderSpec, load_embedder
+from imgsearch.errors import ImgSearchError, WorkerBusyError, WorkerError, WorkerTimeoutError
+from imgsearch.images import decode_image, make_preview
+
+MAX_MODELS = 2
+MAX_HEADER_BYTES = 1 << 16
+MAX_BODY_BYTES = 1 << 28
+LOG_LINES = 200
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EmbeddedPicture:
+    """What the worker makes of a picture.
+
+    Attributes:
+        embedding: float32 (dim,), of length 1.
+        preview: The picture upright and encoded anew (long side at most 1,024 px), safe to show.
+        width, height: Upright size of the original, px.
+        timings_ms: "decode" and "embed", ms. Loading a model for the first time is in neither.
+    """
+
+    embedding: np.ndarray
+    preview: bytes
+    width: int
+    height: int
+    timings_ms: Mapping[str, float]
+
+
+class WorkerEmbedder:
+    """Client of one worker process: starts it, restarts it when it is dead, kills it when it hangs. Safe for threads."""
+
+    def __init__(self, home: Path, *, timeout_s: float, queue: int, command: Sequence[str] = ()) -> None:
+        """Starts nothing yet.
+
+        Args:
+            home: The folder of collections, for weights.
+            timeout_s: Longest time for one request once it runs, and longest wait for the turn, s.
+            queue: Requests that may wait for their turn.
+            command: The worker's program. Defaults to this module.
+        """
+        self._command = tuple(command) or (sys.executable, "-m", "imgsearch.worker", str(home.resolve()))
+        self._timeout_s = timeout_s
+        self._queue = queue
+        self._turn = threading.Lock()
+        self._count = threading.Lock()
+        self._n_waiting = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._last_lines: deque[bytes] = deque(maxlen=LOG_LINES)
+
+    def embed_picture(self, data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
+        """Decodes and embeds a picture.
+
+        Args:
+            data: Content of the picture file.
+            spec: What to embed it with.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            BackboneError: the embedder cannot be made there.
+            WorkerBusyError: too many are waiting.
+            WorkerTimeoutError: it took too long; the worker was ended.
+            WorkerError: the worker died of it.
+        """
+        header, (embedding, preview) = self._request({"task": "embed", "spec": spec.to_json()}, data)
+        return EmbeddedPicture(
+            embedding=np.frombuffer(embedding, dtype="<f4"),
+            preview=preview,
+            width=header["width"],
+            height=header["height"],
+            timings_ms=header["timings_ms"],
+        )
+
+    def load(self, spec: EmbedderSpec) -> None:
+        """Makes the embedder ready, so that the first picture need not wait. Raises like `embed_picture`."""
+        self._request({"task": "load", "spec": spec.to_json()}, b"")
+
+    def close(self) -> None:
+        """Ends the process, if it runs."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream:
+                    try:
+                        stream.close()
+                    except OSError:  # unsent bytes of a broken request
+                        pass
+            self._process = None
+
+    def _request(self, header: dict[str, Any], body: bytes) -> tuple[dict[str, Any], list[bytes]]:
+        with self._count:
+            if self._n_waiting > self._queue:
+                raise WorkerBusyError("Too many pictures are being looked at just now.", hint="Try again in a moment.")
+            self._n_waiting += 1
+        try:
+            if not self._turn.acquire(timeout=self._timeout_s):
+                raise WorkerBusyError("Other pictures are still being looked at.", hint="Try again in a moment.")
+            try:
+                answer, parts = self._exchange(header, body)
+            finally:
+                self._turn.release()
+        finally:
+            with self._count:
+                self._n_waiting -= 1
+        if "error" in answer:
+            raise _error_from(answer)
+        return answer, parts
+
+    def _exchange(self, header: dict[str, Any], body: bytes) -> tuple[dict[str, Any], list[bytes]]:
+        process = self._running()
+        is_late = threading.Event()
+
+        def end() -> None:
+            is_late.set()
+            process.kill()  # which ends the blocked read or write below
+
+        timer = threading.Timer(self._timeout_s, end)
+        timer.start()
+        try:
+            assert process.stdin and process.stdout
+            _write(process.stdin, header, [body])
+            answer = _read(process.stdout)
+            if answer is None:
+                raise EOFError
+            return answer
+        except (OSError, EOFError, ValueError) as exc:
+            self.close()
+            if is_late.is_set():
+                raise WorkerTimeoutError(
+                    f"Looking at the picture took longer than {self._timeout_s:g} s and was stopped.",
+                    hint="Try again, or try a smaller picture.",
+                ) from exc
+            _log.error("the embedding worker died; its last lines:\n%s", b"".join(self._last_lines).decode(errors="replace"))
+            raise WorkerError(
+                "The program that looks at pictures stopped at this one.", hint="Try again, or try another picture."
+            ) from exc
+        finally:
+            timer.cancel()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process and self._process.poll() is None:
+            return self._process
+        self.close()
+        root = str(Path(imgsearch.__file__).resolve().parents[1])
+        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        self._last_lines.clear()
+        threading.Thread(target=self._drain, args=(self._process.stderr,), daemon=True).start()
+        return self._process
+
+    def _drain(self, stream: IO[bytes]) -> None:
+        """Keeps the last lines the worker printed, and no more: it may print for ever."""
+        with stream:
+            while line := stream.readline(4096):
+                self._last_lines.append(line)
+
+
+def _error_from(answer: Mapping[str, Any]) -> ImgSearchError:
+    """The worker's error as the exception that it was there."""
+    kind = getattr(errors, str(answer["error"]), None)
+    if not (isinstance(kind, type) and issubclass(kind, ImgSearchError)):
+        kind = WorkerError
+    return kind(str(answer["message"]), hint=answer.get("hint"))
+
+
+def _write(stream: IO[bytes], header: Mapping[str, Any], parts: Sequence[bytes]) -> None:
+    encoded = json.dumps({**header, "sizes": [len(part) for part in parts]}).encode()
+    stream.write(struct.pack(">I", len(encoded)) + encoded)
+    for part in parts:
+        stream.write(part)
+    stream.flush()
+
+
+def _read(stream: IO[bytes]) -> tuple[dict[str, Any], list[bytes]] | None:
+    """Header and parts, or None at the end of the stream. ValueError for anything that is not the protocol."""
+    prefix = stream.read(4)
+    if not prefix:
+        return None
+    (length,) = struct.unpack(">I", prefix) if len(prefix) == 4 else (MAX_HEADER_BYTES + 1,)
+    if length > MAX_HEADER_BYTES:
+        raise ValueError("not a header")
+    header = json.loads(_exactly(stream, length))
+    sizes = header.pop("sizes")
+    if sum(sizes) > MAX_BODY_BYTES:
+        raise ValueError("too large")
+    return header, [_exactly(stream, size) for size in sizes]
+
+
+def _exactly(stream: IO[bytes], size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) != size:
+        raise EOFError
+    return data
+
+
+class _Worker:
+    """The other end: answers requests one by one, keeps the last models it used."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._embedders: OrderedDict[EmbedderSpec, Embedder] = OrderedDict()
+
+    def answer(self, header: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], list[bytes]]:
+        try:
+            embedder = self._embedder(EmbedderSpec.from_json(header["spec"]))
+            if header["task"] == "load":
+                return {}, []
+            started = time.perf_counter()
+            picture = decode_image(body)
+            decoded = time.perf_counter()
+            embedding = embedder.embed([picture.pixels])[0]
+            embedded = time.perf_counter()
+            timings = {"decode": (decoded - started) * 1000, "embed": (embedded - decoded) * 1000}
+            facts = {"width": picture.width, "height": picture.height, "timings_ms": timings}
+            return facts, [embedding.astype("<f4").tobytes(), make_preview(picture.pixels)]
+        except ImgSearchError as exc:
+            return {"error": type(exc).__name__, "message": exc.message, "hint": exc.hint}, []
+        except Exception:  # a defect of ours must cost one request, not the worker; the log says what it was
+            traceback.print_exc()
+            return {"error": "WorkerError", "message": "The picture could not be looked at.", "hint": None}, []
+
+    def _embedder(self, spec: EmbedderSpec) -> Embedder:
+        if spec not in self._embedders:
+            while len(self._embedders) >= MAX_MODELS:
+                self._embedders.popitem(last=False)
+            self._embedders[spec] = load_embedder(spec, self._home)
+        self._embedders.move_to_end(spec)
+        return self._embedders[spec]
+
+
+def main(home: Path) -> None:
+    """Serves until the input ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # from here on, whatever anyone prints goes to the log
+    worker = _Worker(home)
+    while (request := _read(sys.stdin.buffer)) is not None:
+        header, (body,) = request
+        _write(answers, *worker.answer(header, body))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,66 @@
+"""What all tests share: a small gallery drawn by code, a home of their own, and no way out of this machine."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.settings import get_settings
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+LABELS = {"red": (220, 40, 40), "green": (40, 180, 60), "blue": (50, 70, 210)}
+PER_LABEL = 4
+
+
+def draw_picture(color: tuple[int, int, int], number: int) -> Image.Image:
+    """A disc of that colour on grey, larger with the number: 80 x 60 px."""
+    y, x = np.mgrid[0:60, 0:80]
+    inside = (x - 40) ** 2 + (y - 30) ** 2 < (8 + 4 * number) ** 2
+    pixels = np.where(inside[..., None], color, (128, 128, 128)).astype(np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home for every test."""
+    path = tmp_path / "home"
+    monkeypatch.setenv("IMGSEARCH_HOME", str(path))
+    get_settings.cache_clear()
+    yield path
+    get_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests talk to this machine only; what would need the network must say so and not hang."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if self.family == socket.AF_UNIX or (isinstance(address, tuple) and address[0] in ("127.0.0.1", "::1", "localhost")):
+            return connect(self, address)  # type: ignore[arg-type]
+        raise ConnectionRefusedError(f"tests may not connect to {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with 12 pictures in three sub-folders: red/0.png ... blue/3.png."""
+    folder = tmp_path / "pictures"
+    for label, color in LABELS.items():
+        (folder / label).mkdir(parents=True)
+        for number in range(PER_LABEL):
+            draw_picture(color, number).save(folder / label / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def collection(pictures: Path, home: Path) -> Collection:
+    """The pictures as the collection `discs` in a space of colour histograms."""
+    return build_collection("discs", pictures, home=home, embedders=[embedder_spec("color_histogram")]).collection
