@@ -29,11 +29,14 @@ class Backbone:
         constructor: Name of the function in keras.applications that builds it.
         module: Module of keras.applications whose `preprocess_input` goes with it.
         input_size: Side of the square input, px.
-        dim: Length of the pooled output (average over the positions of the last feature maps).
+        dim: Length of the pooled output (average over the positions of the last feature maps), or of the head's.
         weights_url: The file (without classifier) that Keras downloads for `imagenet`.
         weights_license: Whose weights they are and on what terms.
         reference: The paper.
         options: Further arguments of the constructor.
+        head_dim: Length of a dense layer on the pooled output, which then is the embedding; 0 for none. A backbone with a
+            head has no logits.
+        bundled: File in `imgsearch/bundled/` with its weights, for a backbone of our own; "" for one of Keras.
     """
 
     name: str
@@ -45,9 +48,13 @@ class Backbone:
     reference: str
     weights_license: str = _KERAS_LICENSE
     options: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    head_dim: int = 0
+    bundled: str = ""
 
 
 DEFAULT_BACKBONE = "inception_v3"
+BUNDLED_BACKBONE = "mini"
+"""What needs no download: the sample is built with it, and whatever else is when Keras' weights cannot be reached."""
 
 _ROWS = (
     Backbone(
@@ -106,6 +113,20 @@ _ROWS = (
         dim=768,
         weights_url=_KERAS_URL + "convnext/convnext_tiny_notop.h5",
         reference="Liu et al. 2022, A ConvNet for the 2020s, arXiv:2201.03545",
+    ),
+    Backbone(
+        name="mini",
+        constructor="MobileNetV2",
+        module="mobilenet_v2",
+        input_size=160,
+        dim=256,
+        weights_url="imgsearch/bundled/mini.weights.h5",
+        weights_license="trained by this project; see imgsearch/bundled/MODEL_CARD.md",
+        reference="Sandler et al. 2018 (the architecture, width 0.5); Beyer et al. 2022, Knowledge distillation: A good "
+        "teacher is patient and consistent, arXiv:2106.05237 (the training)",
+        options=MappingProxyType({"alpha": 0.5}),
+        head_dim=256,
+        bundled="mini.weights.h5",
     ),
 )
 

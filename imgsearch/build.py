@@ -21,17 +21,20 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch import folder, images, ledger
-from imgsearch.collection import Collection, Skipped, collection_path
-from imgsearch.draft import Draft, sweep, write_atomically
+from imgsearch.collection import Collection, Skipped, collection_path, read_manifest
+from imgsearch.draft import Draft, retire, sweep, write_atomically
 from imgsearch.embedding import BATCH_SIZE, Embedder, EmbedderSpec, embedder_spec, load_embedder
 from imgsearch.errors import BuildError, CollectionError, CollectionNotFoundError, ImageError
 from imgsearch.folder import PictureFile
-from imgsearch.index import N_TREES
+from imgsearch.index import N_TREES, annoy_works
 from imgsearch.items import Item
+from imgsearch.manifest import Manifest
 
 N_THREADS = max(2, os.cpu_count() or 1)
 AHEAD = 3 * BATCH_SIZE
 """Pictures that may wait, decoded, for the network; bounds the memory."""
+MAX_TEXT_BYTES = 4096
+"""Longest title and label pattern."""
 
 Progress = Callable[[int, int, str], None]
 """Called with pictures done, pictures in all, and what is being done."""
@@ -54,6 +57,15 @@ class BuildReport:
     skipped: Sequence[Skipped]
     is_unchanged: bool
     replaced_damaged: str | None = None
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What is there before a build: the manifest if that can be read, the collection if all can, else what is wrong."""
+
+    manifest: Manifest | None
+    collection: Collection | None
+    damage: str | None
 
 
 @dataclass
@@ -114,8 +126,9 @@ def build_collection(
         name: Lower-case letters, digits and hyphens.
         directory: The pictures; sub-folders are read too, and nothing is written there.
         home: The folder of collections.
-        embedders: Spaces to add to those that the collection has; one of a name that is there replaces it. Defaults to
-            none for a collection that is there, else to inception_v3 with ImageNet weights.
+        embedders: Spaces to add to those that the collection has (also where only its manifest can be read); one of a
+            name that is there replaces it. Defaults to none for a collection that is there, else to inception_v3 with
+            ImageNet weights.
         title: For people. Defaults to the one it has, or its name.
         label_pattern: See `folder.labeller`. Defaults to the one it was built with.
         n_trees: Annoy's: more trees, better recall, larger file.
@@ -126,24 +139,29 @@ def build_collection(
         BackboneError: an embedder cannot be made.
     """
     path = collection_path(name, home)
-    previous, damage = _previous(name, home)
-    specs = {space: entry.embedder for space, entry in previous.manifest.spaces.items()} if previous else {}
-    specs |= {spec.space: spec for spec in embedders}
-    specs = specs or {spec.space: spec for spec in [embedder_spec("inception_v3")]}
-    if label_pattern is None and previous:
-        label_pattern = previous.manifest.label_pattern
+    _check_text("title", title)
+    _check_text("label pattern", label_pattern)
     files = folder.scan(directory, exclude=home)
-    label = folder.labeller(directory, label_pattern)
-    if label_pattern is not None and not any(label(file.item_id) for file in files):
+    if directory.resolve() == home.resolve() or directory.resolve().is_relative_to(path.resolve()):
+        raise BuildError("The pictures must lie outside of the collection, since nothing is written among them.")
+    if not annoy_works():
         raise BuildError(
-            f"The label pattern must match some of the {len(files)} item ids, and matches none. "
-            f"Received: {label_pattern!r}; the first item id is {files[0].item_id!r}."
+            "The annoy package does not run on this processor, so no index can be built.",
+            hint="Install it from source (pip install --no-binary annoy annoy), or build elsewhere and copy the result.",
         )
     with _disk_errors():
         (path / "thumbnails").mkdir(parents=True, exist_ok=True)
-        notes = ledger.Ledger(path)
+        notes = ledger.Ledger(path)  # from here on no other build changes what is there
         is_done = False
         try:
+            before = _before(name, home)
+            previous = before.collection
+            specs = {space: entry.embedder for space, entry in before.manifest.spaces.items()} if before.manifest else {}
+            specs |= {spec.space: spec for spec in embedders}
+            specs = specs or {spec.space: spec for spec in [embedder_spec("inception_v3")]}
+            if label_pattern is None and before.manifest:
+                label_pattern = before.manifest.label_pattern
+            label = _labeller(directory, label_pattern, files)
             known = _Known(previous, notes)
             known.load(specs.values())
             run = _Run(path, home, known, progress or (lambda done, total, what: None))
@@ -153,7 +171,7 @@ def build_collection(
                 raise BuildError(f"None of the {len(files)} pictures can be used: {reasons}")
             items = [replace(item, label=label(item.item_id)) for item in items]
             draft = Draft(
-                title=title or (previous.manifest.title if previous else name),
+                title=title or (before.manifest.title if before.manifest else name),
                 label_pattern=label_pattern,
                 items=items,
                 skipped=skipped,
@@ -163,24 +181,48 @@ def build_collection(
             is_unchanged = previous is not None and draft.equals(previous)
             if not is_unchanged:
                 run.progress(len(files), len(files), "writing the index")
+                if previous:
+                    retire(previous, items)
                 draft.commit(path, known.embedding)
             is_done = True
         finally:
             notes.close(remove=is_done)
+        collection = Collection.open(name, home)
         if not is_unchanged:
-            sweep(path)
-    collection = Collection.open(name, home)
-    return BuildReport(collection, run.n_embedded, skipped, is_unchanged, damage)
+            sweep(collection)
+    return BuildReport(collection, run.n_embedded, skipped, is_unchanged, before.damage)
 
 
-def _previous(name: str, home: Path) -> tuple[Collection | None, str | None]:
-    """The collection that is there, or why it cannot be used again."""
+def _before(name: str, home: Path) -> _Before:
+    manifest = None
     try:
-        return Collection.open(name, home), None
-    except CollectionNotFoundError:
-        return None, None
+        manifest = read_manifest(collection_path(name, home))
+        return _Before(manifest, Collection.open(name, home), None)
+    except (CollectionNotFoundError, FileNotFoundError):
+        return _Before(None, None, None)
     except CollectionError as exc:
-        return None, exc.message
+        return _Before(manifest, None, exc.message)
+
+
+def _check_text(what: str, text: str | None) -> None:
+    """Refuses what the manifest could not hold."""
+    try:
+        size = len((text or "").encode())
+    except UnicodeEncodeError:
+        raise BuildError(f"The {what} must be UTF-8 text.") from None
+    if size > MAX_TEXT_BYTES:
+        raise BuildError(f"The {what} must have at most {MAX_TEXT_BYTES:,} bytes. Received: {size:,} bytes.")
+
+
+def _labeller(directory: Path, pattern: str | None, files: Sequence[PictureFile]) -> Callable[[str], str]:
+    """See `folder.labeller`. BuildError where a pattern matches none of the files."""
+    label = folder.labeller(directory, pattern)
+    if pattern is not None and not any(label(file.item_id) for file in files):
+        raise BuildError(
+            f"The label pattern must match some of the {len(files)} item ids, and matches none. "
+            f"Received: {pattern!r}; the first item id is {files[0].item_id!r}."
+        )
+    return label
 
 
 class _Run:
@@ -293,13 +335,18 @@ class _Run:
         """Embeds and notes a batch; returns its length."""
         embeddings: dict[EmbedderSpec, dict[str, np.ndarray]] = {}
         for spec in self._known.digests:
-            # By digest, so that copies of a picture inside a batch are embedded once.
-            inputs = {looked.item.sha256: looked.inputs[spec] for looked in batch if spec in looked.inputs}
+            # By digest, so that copies of a picture are embedded once.
+            seen = self._known.digests[spec]
+            inputs = {
+                looked.item.sha256: looked.inputs[spec]
+                for looked in batch
+                if spec in looked.inputs and looked.item.sha256 not in seen
+            }
             if not inputs:
                 continue
             vectors = self._embedder(spec).embed_prepared(list(inputs.values()))
             embeddings[spec] = dict(zip(inputs, vectors, strict=True))
-            self._known.digests[spec] |= inputs.keys()
+            seen |= inputs.keys()
         self._known.notes.add([looked.item for looked in batch], embeddings)
         self.n_embedded += sum(bool(looked.inputs) for looked in batch)
         return len(batch)

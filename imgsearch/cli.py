@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +15,18 @@ import click
 from tqdm import tqdm
 
 from imgsearch import __version__
-from imgsearch.backbones import BACKBONES, DEFAULT_BACKBONE
-from imgsearch.build import Progress, build_collection
+from imgsearch.backbones import BACKBONES, BUNDLED_BACKBONE, DEFAULT_BACKBONE
+from imgsearch.build import BuildReport, Progress, build_collection
 from imgsearch.collection import Collection, describe, list_collections
+from imgsearch.datasets import build_sample
 from imgsearch.descriptors import DESCRIPTORS
-from imgsearch.embedding import IMAGENET, LAYERS, PRECISIONS, EmbedderSpec, embedder_spec
-from imgsearch.errors import ImgSearchError, ItemNotFoundError
+from imgsearch.embedding import LAYERS, PRECISIONS, EmbedderSpec, embedder_spec
+from imgsearch.errors import BackboneUnavailableError, ImgSearchError, ItemNotFoundError
 from imgsearch.search import SearchPage
 from imgsearch.settings import DEFAULT_K, MAX_K, get_settings
 from imgsearch.weights import keep_weights
 
+_ROW = re.compile(r"-?[0-9]{1,18}")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -59,17 +63,24 @@ def cli() -> None:
 
 @contextmanager
 def _progress_bar() -> Iterator[Progress]:
-    """A bar with rate and time left on stderr, its count beginning at what an earlier build had done."""
+    """A bar a stage with rate and time left on stderr, its count beginning at what an earlier build had done."""
     bars: list[tqdm[NoReturn]] = []
+    stages: list[str] = []
 
-    def show(done: int, total: int, what: str) -> None:
-        if not bars:
-            bars.append(tqdm(total=total, initial=done, unit=" pictures", file=sys.stderr, dynamic_ncols=True))
-        bars[0].set_description(what, refresh=False)
+    def show(done: int, total: int, stage: str) -> None:
+        if stages[-1:] != [stage]:
+            for bar in bars:
+                bar.close()
+            bar = tqdm(desc=stage, total=total, initial=done, unit=" pictures", file=sys.stderr, dynamic_ncols=True)
+            bars[:] = [bar]
+            stages.append(stage)
         bars[0].update(done - bars[0].n)
 
     try:
         yield show
+    except KeyboardInterrupt:
+        click.echo("\nStopped. The same command goes on from here.", err=True)
+        sys.exit(130)
     finally:
         for bar in bars:
             bar.close()
@@ -77,13 +88,16 @@ def _progress_bar() -> Iterator[Progress]:
 
 @cli.command()
 @click.argument("name")
-@click.option("--images", "directory", type=click.Path(path_type=Path), required=True, help="Folder of pictures; only read.")
+@click.option(
+    "--images", "directory", type=click.Path(path_type=Path), required=True, help="Folder of pictures; only read."
+)
 @click.option(
     "--embedder",
     "names",
     multiple=True,
     type=click.Choice([*BACKBONES, *DESCRIPTORS]),
-    help=f"What to embed with; may be given several times, each makes a space.  [default: {DEFAULT_BACKBONE}]",
+    help="What to embed with; may be given several times, each makes a space.  "
+    f"[default: {DEFAULT_BACKBONE}, or {BUNDLED_BACKBONE} where its weights cannot be had]",
 )
 @click.option("--weights", type=click.Path(path_type=Path), help="HDF5 file for the backbone, instead of a download.")
 @click.option("--layer", type=click.Choice(LAYERS), default="pooled", show_default=True, help="Output to embed with.")
@@ -118,40 +132,70 @@ def build(
       python -m imgsearch build pets --images ~/pets/images --embedder color_histogram
     """
     home = get_settings().home
-    if not names and (weights or layer != "pooled" or precision != "float32" or name not in list_collections(home)):
-        names = (DEFAULT_BACKBONE,)
-    specs = _specs(names, weights, layer, precision, home)
+    is_plain = not (weights or layer != "pooled" or precision != "float32")
+    is_new = name not in list_collections(home)
+    specs = _specs(names or ((DEFAULT_BACKBONE,) if is_new or not is_plain else ()), weights, layer, precision, home)
     try:
-        with _progress_bar() as progress:
-            report = build_collection(
-                name,
-                directory,
-                home=home,
-                embedders=specs,
-                title=title,
-                label_pattern=label_pattern,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        click.echo("Stopped. The same command goes on from here.", err=True)
-        sys.exit(130)
+        report = _build(name, directory, specs, title, label_pattern)
+    except BackboneUnavailableError as exc:
+        if names or not is_new or not is_plain:
+            raise
+        click.echo(f"{exc.message} Building with the bundled backbone, {BUNDLED_BACKBONE}, instead.", err=True)
+        report = _build(name, directory, [embedder_spec(BUNDLED_BACKBONE)], title, label_pattern)
+    _print_report(report)
+
+
+def _build(
+    name: str, directory: Path, specs: list[EmbedderSpec], title: str | None, label_pattern: str | None
+) -> BuildReport:
+    with _progress_bar() as progress:
+        return build_collection(
+            name,
+            directory,
+            home=get_settings().home,
+            embedders=specs,
+            title=title,
+            label_pattern=label_pattern,
+            progress=progress,
+        )
+
+
+def _print_report(report: BuildReport) -> None:
     if report.replaced_damaged:
-        click.echo(f"The collection that was there could not be used and was replaced: {report.replaced_damaged}", err=True)
+        damage = printable(report.replaced_damaged)
+        click.echo(f"The collection that was there could not be used and was replaced: {damage}", err=True)
     for skipped in report.skipped:
         click.echo(f"Left out {printable(skipped.item_id)}: {printable(skipped.reason)}", err=True)
-    manifest = report.collection.manifest
+    collection, manifest = report.collection, report.collection.manifest
     state = "is up to date" if report.is_unchanged else f"is ready, {report.n_embedded:,} embedded now"
     click.echo(
-        f"{name} {state}: {manifest.n_items:,} pictures, {len(report.collection.items.label_counts)} labels, "
+        f"{collection.name} {state}: {manifest.n_items:,} pictures, {len(collection.items.label_counts)} labels, "
         f"{manifest.n_skipped} left out; spaces: {', '.join(manifest.spaces)}."
     )
+
+
+@cli.command()
+@click.option("--if-empty", is_flag=True, help="Only when there is no collection yet.")
+def sample(if_empty: bool) -> None:
+    """Draw the sample gallery and build the collection `sample` from it: no download, no photographs.
+
+    \b
+    Example:
+      python -m imgsearch sample
+    """
+    home = get_settings().home
+    if if_empty and list_collections(home):
+        return
+    with _progress_bar() as progress:
+        report = build_sample(home, progress=progress)
+    _print_report(report)
 
 
 def _specs(names: tuple[str, ...], weights: Path | None, layer: str, precision: str, home: Path) -> list[EmbedderSpec]:
     backbones = [name for name in names if name in BACKBONES]
     if weights and len(backbones) != 1:
         raise click.UsageError(f"--weights goes with exactly one backbone. Received: {', '.join(backbones) or 'none'}.")
-    source = keep_weights(weights, home) if weights else IMAGENET
+    source = keep_weights(weights, home) if weights else None
     return [embedder_spec(name, layer=layer, weights=source, precision=precision) for name in names]
 
 
@@ -185,9 +229,9 @@ def _target(collection: Collection, what: str) -> dict[str, Any]:
     """What WHAT is: an item if one is called so, else a file if there is one, else a row."""
     if what in collection.items:
         return {"item_id": what}
-    if Path(what).exists():
+    if os.path.isfile(what):
         return {"picture": Path(what)}
-    if what.lstrip("-").isdecimal():
+    if _ROW.fullmatch(what):
         return {"row": int(what)}
     raise ItemNotFoundError(
         f"{what!r} is neither an item of {collection.name}, nor a file, nor a row number.",
@@ -197,7 +241,8 @@ def _target(collection: Collection, what: str) -> dict[str, Any]:
 
 def _print_page(page: SearchPage) -> None:
     if page.query_item:
-        click.echo(f"Like {printable(page.query_item.item_id)} ({printable(page.query_item.label) or 'no label'}):", err=True)
+        label = printable(page.query_item.label) or "no label"
+        click.echo(f"Like {printable(page.query_item.item_id)} ({label}):", err=True)
     if page.results:
         width = max(5, *(len(printable(result.item.label)) for result in page.results))
         click.echo(f"{'rank':>4}  {'distance':>8}  {'label':<{width}}  item")
@@ -223,7 +268,7 @@ def list_command(as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(facts, ensure_ascii=False))
         elif "error" in facts:
-            click.echo(f"{name}  cannot be used: {facts['error']}")
+            click.echo(f"{name}  cannot be used: {printable(facts['error'])}")
         else:
             click.echo(f"{name}  {facts['n_items']:,} pictures, {facts['n_labels']} labels; {', '.join(facts['spaces'])}")
 

@@ -36,6 +36,8 @@ from imgsearch.settings import DEFAULT_K, get_settings
 from imgsearch.weights import file_digest
 
 _SELF_TEST_ROWS = 3
+_RESERVED_NAMES = frozenset(("weights", "backbones"))
+"""Folders of a home that are no collections."""
 _COPY_AGAIN = "Copy the collection again, or build it again."
 
 
@@ -48,13 +50,21 @@ class Skipped:
 
 
 def list_collections(home: Path | None = None) -> list[str]:
-    """Names of the collections in a home, in alphabetical order. Half-built ones are not among them."""
+    """Names of the collections in a home, in alphabetical order. Half-built ones are not among them.
+
+    Raises:
+        CollectionError: the home cannot be read.
+    """
     home = get_settings().home if home is None else home
     if not home.is_dir():
         return []
-    return sorted(
-        path.name for path in home.iterdir() if COLLECTION_NAME.fullmatch(path.name) and (path / FILE_NAME).is_file()
-    )
+    try:
+        names = os.listdir(home)
+    except OSError as exc:
+        raise CollectionError(
+            f"The folder of collections cannot be read ({exc.strerror}).", hint="IMGSEARCH_HOME says where it is."
+        ) from exc
+    return sorted(name for name in names if COLLECTION_NAME.fullmatch(name) and os.path.isfile(home / name / FILE_NAME))
 
 
 def collection_path(name: str, home: Path) -> Path:
@@ -68,6 +78,8 @@ def collection_path(name: str, home: Path) -> Path:
             "A collection's name must be 1 to 63 lower-case letters, digits and hyphens, and begin with a letter or "
             f"digit. Received: {name!r}."
         )
+    if name in _RESERVED_NAMES:
+        raise CollectionError(f"A collection cannot be called {name!r}: the home keeps other things there.")
     return home / name
 
 
@@ -208,11 +220,13 @@ class Collection:
         """
         problems = []
         for item in self.items:
-            path = self.thumbnail_path(item)
-            if not path.is_file():
+            try:
+                if file_digest(self.thumbnail_path(item)) != item.thumbnail:
+                    problems.append(f"The thumbnail of {item.item_id!r} has changed.")
+            except FileNotFoundError:
                 problems.append(f"The thumbnail of {item.item_id!r} is missing.")
-            elif file_digest(path) != item.thumbnail:
-                problems.append(f"The thumbnail of {item.item_id!r} has changed.")
+            except OSError as exc:
+                problems.append(f"The thumbnail of {item.item_id!r} cannot be read ({exc.strerror}).")
         return problems
 
     def _embedder(self, spec: EmbedderSpec) -> Embedder:
@@ -258,9 +272,10 @@ def _is_lfs_pointer(file: Path) -> bool:
 
 
 def _check_thumbnail_sizes(path: Path, items: Items) -> None:
-    # One listing instead of a stat for each of thousands of files by name.
+    # One listing instead of a stat for each of thousands of files by name. A build may be writing others meanwhile.
+    named = {f"{item.thumbnail}.webp" for item in items}
     with os.scandir(path / "thumbnails") as entries:
-        sizes = {entry.name: entry.stat().st_size for entry in entries}
+        sizes = {entry.name: entry.stat().st_size for entry in entries if entry.name in named}
     for item in items:
         size = sizes.get(f"{item.thumbnail}.webp")
         if size != item.thumbnail_bytes:

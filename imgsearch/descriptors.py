@@ -28,10 +28,9 @@ def color_histogram(pixels: np.ndarray) -> np.ndarray:
     hue, saturation, value = np.moveaxis(np.asarray(Image.fromarray(pixels).convert("HSV"), dtype=np.int32), 2, 0)
     # Pillow spreads each of the three over 0..255; integer division gives bins of equal width.
     cell = (hue * HUE_BINS // 256 * SATURATION_BINS + saturation * SATURATION_BINS // 256) * VALUE_BINS
-    counts = np.bincount(
-        (cell + value * VALUE_BINS // 256).ravel(), minlength=HUE_BINS * SATURATION_BINS * VALUE_BINS
-    )
-    return np.sqrt(counts / counts.sum()).astype(np.float32)
+    counts = np.bincount((cell + value * VALUE_BINS // 256).ravel(), minlength=HUE_BINS * SATURATION_BINS * VALUE_BINS)
+    histogram: np.ndarray = np.sqrt(counts / counts.sum()).astype(np.float32)
+    return histogram
 
 
 def squash(pixels: np.ndarray, side: int) -> np.ndarray:

@@ -6,9 +6,11 @@ the two points on the sphere.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
-METRIC = "angular"
+METRIC: Final = "angular"
 """Annoy's name for sqrt(2 - 2 cos). (ann-benchmarks calls 1 - cos "angular"; that is another number.)"""
 
 MIN_DISTANCE = 0.0
@@ -30,7 +32,8 @@ def angular_distance(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
     Source: spotify/annoy README, "Full Python API".
     """
     difference = vectors.astype(np.float64) - query.astype(np.float64)  # (n, dim)
-    return np.minimum(np.linalg.norm(difference, axis=1), MAX_DISTANCE).astype(np.float32)
+    distances: np.ndarray = np.minimum(np.linalg.norm(difference, axis=1), MAX_DISTANCE).astype(np.float32)
+    return distances
 
 
 def similarity_from_distance(distance: float) -> float:
@@ -61,4 +64,5 @@ def normalize(vectors: np.ndarray) -> np.ndarray:
     peaks = np.abs(vectors).max(axis=1, keepdims=True, initial=0.0)
     flat = peaks[:, 0] == 0
     scaled = np.where(flat[:, None], 1.0, vectors / np.where(peaks == 0, 1.0, peaks))
-    return (scaled / np.linalg.norm(scaled, axis=1, keepdims=True)).astype(np.float32)
+    units: np.ndarray = (scaled / np.linalg.norm(scaled, axis=1, keepdims=True)).astype(np.float32)
+    return units

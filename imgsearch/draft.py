@@ -22,7 +22,7 @@ from imgsearch.manifest import FILE_NAME, FileEntry, Manifest, SpaceEntry
 from imgsearch.weights import file_digest
 
 SWEEP_AFTER_S = 3600
-"""A running page may still read files that a new manifest no longer names; younger ones are left."""
+"""A running page may still read files that a new manifest no longer names: they are left for so long (see `retire`)."""
 
 Lookup = Callable[[str, EmbedderSpec], np.ndarray]
 """Digest of a picture's content, embedder -> float32 (dim,), of length 1."""
@@ -74,12 +74,11 @@ class Draft:
     def _write_space(self, path: Path, name: str, spec: EmbedderSpec, embedding: Lookup) -> SpaceEntry:
         folder_of_space = path / "spaces" / name
         folder_of_space.mkdir(parents=True, exist_ok=True)
-        with _writing(path, f"spaces/{name}/embeddings", ".npy") as (file, embeddings):
-            with file.open("wb") as stream:
-                header = {"descr": "<f4", "fortran_order": False, "shape": (len(self.items), spec.dim)}
-                np.lib.format.write_array_header_1_0(stream, header)
-                for item in self.items:
-                    stream.write(embedding(item.sha256, spec).astype("<f4").tobytes())
+        with _writing(path, f"spaces/{name}/embeddings", ".npy") as (file, embeddings), file.open("wb") as stream:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (len(self.items), spec.dim)}
+            np.lib.format.write_array_header_1_0(stream, header)
+            for item in self.items:
+                stream.write(embedding(item.sha256, spec).astype("<f4").tobytes())
         stored = np.load(path / embeddings[0].file, mmap_mode="r")
         with _writing(path, f"spaces/{name}/index", ".ann") as (file, index):
             AnnoyIndex.build(stored, file, n_trees=self.n_trees)
@@ -91,13 +90,17 @@ def _writing(path: Path, stem: str, suffix: str) -> Iterator[tuple[Path, list[Fi
     """A temporary file to write; it gets the digest of its content as part of its name, and its entry is handed back."""
     entries: list[FileEntry] = []
     temporary = path / f"{stem}.tmp"
-    yield temporary, entries
-    with temporary.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    digest = file_digest(temporary)
-    relative = f"{stem}-{digest[:16]}{suffix}"
-    entries.append(FileEntry(relative, temporary.stat().st_size, digest))
-    os.replace(temporary, path / relative)
+    try:
+        yield temporary, entries
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        digest = file_digest(temporary)
+        relative = f"{stem}-{digest[:16]}{suffix}"
+        entries.append(FileEntry(relative, temporary.stat().st_size, digest))
+        os.replace(temporary, path / relative)
+    except BaseException:  # a full disk is not kept full
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_atomically(path: Path, data: bytes, *, sync: bool = False) -> None:
@@ -115,13 +118,24 @@ def write_atomically(path: Path, data: bytes, *, sync: bool = False) -> None:
         raise
 
 
-def sweep(path: Path) -> None:
+def retire(previous: Collection, items: Sequence[Item]) -> None:
+    """Dates the files that a new manifest with these items may not name any more: their time of grace begins now."""
+    kept = {item.thumbnail for item in items}
+    files = [previous.path / entry.file for entry in previous.manifest.files]
+    for file in files + [previous.thumbnail_path(item) for item in previous.items if item.thumbnail not in kept]:
+        os.utime(file)
+
+
+def sweep(collection: Collection) -> None:
     """Removes what the manifest does not name, once it is older than a running page may need it."""
-    collection = Collection.open(path.name, path.parent)
+    path = collection.path
     named = {path / entry.file for entry in collection.manifest.files}
     named |= {collection.thumbnail_path(item) for item in collection.items}
     named |= {path / FILE_NAME, path / ledger.FILE_NAME}
     oldest = time.time() - SWEEP_AFTER_S
     for file in path.rglob("*"):
-        if file.is_file() and file not in named and file.stat().st_mtime < oldest:
-            file.unlink()
+        if file in named:
+            continue
+        with contextlib.suppress(OSError):  # the next build may be at work already, and waste is no harm
+            if file.is_file() and file.stat().st_mtime < oldest:
+                file.unlink()

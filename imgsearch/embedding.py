@@ -21,7 +21,7 @@ from imgsearch.backbones import BACKBONES, N_CLASSES, Backbone, get_backbone
 from imgsearch.descriptors import DESCRIPTORS, Descriptor, squash
 from imgsearch.distance import normalize
 from imgsearch.errors import BackboneError, BackboneUnavailableError, UnknownBackboneError, WeightsError
-from imgsearch.weights import DIGEST, find_weights
+from imgsearch.weights import DIGEST, bundled_digest, find_weights
 
 BATCH_SIZE = 32
 LAYERS = ("pooled", "logits")
@@ -37,7 +37,8 @@ class EmbedderSpec:
     Attributes:
         name: A backbone or a descriptor.
         layer: "pooled" (average of the last feature maps) or "logits" (the classifier's 1,000 values before softmax).
-        weights: "imagenet" (downloaded by Keras), the sha256 of a file kept in the home, or "" for a descriptor.
+        weights: "imagenet" (downloaded by Keras), the sha256 of a bundled file or one kept in the home, or "" for a
+            descriptor.
         precision: "float32" or "bfloat16" (about 1.6 times as fast on processors that have it, a little less exact).
     """
 
@@ -57,7 +58,10 @@ class EmbedderSpec:
         if self.is_descriptor:
             if self.layer != "pooled" or self.weights or self.precision != "float32":
                 raise BackboneError(f"{self.name} is a fixed formula: it has no layers, weights or precisions to choose.")
-        elif self.weights != IMAGENET and not DIGEST.fullmatch(self.weights):
+            return
+        if BACKBONES[self.name].head_dim and self.layer != "pooled":
+            raise BackboneError(f"{self.name} has no {self.layer}: its embedding is the output of a head of its own.")
+        if self.weights != IMAGENET and not DIGEST.fullmatch(self.weights):
             raise BackboneError(
                 f"The weights of {self.name} must be 'imagenet' or a sha256 digest. Received: {self.weights!r}."
             )
@@ -102,10 +106,21 @@ class EmbedderSpec:
             raise BackboneError(f"An embedder's description has unknown or missing parts: {sorted(data)}.") from exc
 
 
-def embedder_spec(name: str, *, layer: str = "pooled", weights: str = IMAGENET, precision: str = "float32") -> EmbedderSpec:
-    """The spec of an embedder by name; what only concerns backbones is left out for descriptors."""
+def embedder_spec(
+    name: str, *, layer: str = "pooled", weights: str | None = None, precision: str = "float32"
+) -> EmbedderSpec:
+    """The spec of an embedder by name. What only concerns backbones is left out for descriptors.
+
+    Args:
+        name: A backbone or a descriptor.
+        layer, precision: See EmbedderSpec.
+        weights: Digest of a kept file. Defaults to the bundled weights where there are some, else to "imagenet".
+    """
     if name in DESCRIPTORS:
         return EmbedderSpec(name)
+    backbone = get_backbone(name)
+    if weights is None:
+        weights = bundled_digest(backbone.bundled) if backbone.bundled else IMAGENET
     return EmbedderSpec(name, layer=layer, weights=weights, precision=precision)
 
 
@@ -246,11 +261,15 @@ def build_model(backbone: Backbone, layer: str, weights: str | None) -> Any:
         layer: "pooled" or "logits".
         weights: "imagenet" or None for random ones, as Keras takes it.
     """
-    constructor = getattr(import_keras().applications, backbone.constructor)
+    keras = import_keras()
+    constructor = getattr(keras.applications, backbone.constructor)
     if layer == "logits":
         return constructor(weights=weights, include_top=True, classifier_activation=None, **backbone.options)
     shape = (backbone.input_size, backbone.input_size, 3)
-    return constructor(weights=weights, include_top=False, pooling="avg", input_shape=shape, **backbone.options)
+    model = constructor(weights=weights, include_top=False, pooling="avg", input_shape=shape, **backbone.options)
+    if backbone.head_dim:
+        model = keras.Model(model.input, keras.layers.Dense(backbone.head_dim, name="emb")(model.output))
+    return model
 
 
 @contextlib.contextmanager
@@ -286,7 +305,7 @@ def _model_with_weights_of(backbone: Backbone, layer: str, path: Path) -> Any:
             model.load_weights(path)
             return model
         except ValueError:
-            if layer != "pooled":
+            if layer != "pooled" or backbone.head_dim:
                 raise
         whole = build_model(backbone, "logits", None)
         whole.load_weights(path)
@@ -322,7 +341,7 @@ def _compile(backbone: Backbone, model: Any, precision: str) -> Any:
     frozen = convert_variables_to_constants_v2(tf.function(forward).get_concrete_function(signature))
 
     def run(batch: np.ndarray) -> np.ndarray:
-        return frozen(tf.constant(batch))[0].numpy()
+        return np.asarray(frozen(tf.constant(batch))[0])
 
     # The option belongs to the whole process and is read when the function first runs: set, run once, take back.
     is_bfloat16 = precision == "bfloat16"

@@ -115,7 +115,7 @@ def _by_folder(item_id: str) -> str:
 def _by_pattern(pattern: str) -> Callable[[str], str]:
     try:
         compiled = re.compile(pattern)
-    except re.error as exc:
+    except (re.error, OverflowError, RecursionError) as exc:
         raise BuildError(f"The label pattern must be a regular expression. Received: {pattern!r} ({exc}).") from exc
     if "label" not in compiled.groupindex:
         raise BuildError(

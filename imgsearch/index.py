@@ -71,7 +71,8 @@ class ExactIndex:
         threshold = np.partition(similarity, self.n_items - n)[self.n_items - n]
         above = np.flatnonzero(similarity > threshold)
         tied = np.flatnonzero(similarity == threshold)
-        return self._rows[np.concatenate([above, tied[: n - len(above)]])]
+        nearest: np.ndarray = self._rows[np.concatenate([above, tied[: n - len(above)]])]
+        return nearest
 
 
 class AnnoyIndex:

@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 
 from imgsearch.errors import ItemNotFoundError
 
+_LABELS_NAMED = 20
+
 _SCHEMA = pa.schema(
     [
         ("item_id", pa.string()),
@@ -100,13 +102,19 @@ class Items:
         """
         rows = np.array([row for row, item in enumerate(self._items) if item.label == label], dtype=np.int64)
         if not len(rows):
-            raise ItemNotFoundError(f"No picture of this collection has the label {label!r}.")
+            known = list(self.label_counts)
+            more = f" and {len(known) - _LABELS_NAMED} more" if len(known) > _LABELS_NAMED else ""
+            raise ItemNotFoundError(
+                f"No picture of this collection has the label {label!r}.",
+                hint=f"Labels are: {', '.join(known[:_LABELS_NAMED])}{more}." if known else "Its pictures have no labels.",
+            )
         return rows
 
     def write(self, path: Path) -> None:
         """Writes the table as Parquet; the same items give the same bytes."""
         columns = {field.name: [getattr(item, field.name) for item in self._items] for field in fields(Item)}
-        pq.write_table(pa.table(columns, schema=_SCHEMA), path, compression="zstd", store_schema=False)
+        with path.open("wb") as stream:  # Arrow's own errors would name the path
+            pq.write_table(pa.table(columns, schema=_SCHEMA), stream, compression="zstd", store_schema=False)
 
     @classmethod
     def read(cls, path: Path) -> Items:

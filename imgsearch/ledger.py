@@ -40,22 +40,31 @@ class Ledger:
                 raise
             raise BuildError("Another build of this collection is running.", hint="Wait until it is done.") from exc
         except sqlite3.DatabaseError:  # damaged notes are worth less than a new start
-            self.path.unlink()
+            for file in (self.path, self.path.with_name(f"{FILE_NAME}-journal")):
+                file.unlink(missing_ok=True)
             self._db = self._open()
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=0.5)
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("BEGIN EXCLUSIVE")
-        db.commit()
-        db.executescript(_SCHEMA)
-        db.execute("PRAGMA user_version")
+        try:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("BEGIN EXCLUSIVE")
+            db.commit()
+            db.executescript(_SCHEMA)
+            (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            if state != "ok":
+                raise sqlite3.DatabaseError(state)
+        except BaseException:
+            db.close()
+            raise
         return db
 
     def items(self) -> dict[str, Item]:
         """The items looked at so far, by item id. Their labels are not to be relied on."""
-        return {item_id: Item(**json.loads(record)) for item_id, record in self._db.execute("SELECT * FROM items")}
+        records = [json.loads(record) for (record,) in self._db.execute("SELECT record FROM items")]
+        # What another version of this program noted may have other fields: it is looked at again.
+        return {record["item_id"]: Item(**record) for record in records if record.keys() == set(Item.__slots__)}
 
     def embedded(self, spec: EmbedderSpec) -> set[str]:
         """Digests of the pictures that have an embedding by `spec`."""

@@ -116,7 +116,7 @@ class Manifest:
             )
             if body["metric"] != METRIC or not spaces or manifest.n_items < 1:
                 raise ValueError("metric, spaces or n_items out of range")
-        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
             raise IncompatibleCollectionError(
                 "The collection's manifest is whole, but its contents are not what this program expects."
             ) from exc
@@ -126,7 +126,7 @@ class Manifest:
 
 
 def _dump(body: Mapping[str, Any]) -> bytes:
-    return (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape")
+    return (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _parse(data: bytes) -> dict[str, Any]:
@@ -151,7 +151,8 @@ def _file(entry: Any) -> FileEntry:
     """A file entry, its path proven to stay inside the collection."""
     file = FileEntry(**entry)
     path = PurePosixPath(file.file)
-    if path.is_absolute() or ".." in path.parts or "\\" in file.file or ":" in file.file or not _SHA256.fullmatch(file.sha256):
+    leaves = path.is_absolute() or ".." in path.parts or "\\" in file.file or ":" in file.file
+    if leaves or not _SHA256.fullmatch(file.sha256):
         raise ValueError(f"not a file of a collection: {file.file!r}")
     if not (isinstance(file.size, int) and file.size >= 0):
         raise ValueError(f"not a size: {file.size!r}")

@@ -77,7 +77,8 @@ def _grey_scale(image: Image.Image) -> tuple[float, float] | None:
 def _grey_to_8_bits(band: Image.Image, scale: tuple[float, float]) -> Image.Image:
     black, white = scale
     values = np.asarray(band).astype(np.float64)
-    levels = np.nan_to_num((values - black) * (255.0 / (white - black)), nan=0.0, posinf=255.0, neginf=0.0)
+    span = white - black or 1.0  # a flat picture is black
+    levels = np.nan_to_num((values - black) * 255.0 / span, nan=0.0, posinf=255.0, neginf=0.0)
     grey = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
     transparent = band.info.get("transparency")
     if isinstance(transparent, int):

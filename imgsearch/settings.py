@@ -10,6 +10,7 @@ from pathlib import Path
 
 from imgsearch.errors import ImgSearchError
 
+SAMPLE_COLLECTION = "sample"
 DEFAULT_K = 10
 MAX_K = 200
 
@@ -37,7 +38,7 @@ class Settings:
         """Settings from environment variables or any other mapping of the same names.
 
         Raises:
-            ImgSearchError: a value is not a whole number of at least 1.
+            ImgSearchError: a value is not a whole number from 1 to 999,999,999.
         """
         numbers = {
             name: _positive(values, f"IMGSEARCH_{name.upper()}", default)
@@ -54,6 +55,6 @@ def get_settings() -> Settings:
 
 def _positive(values: Mapping[str, str], name: str, default: int) -> int:
     text = values.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise ImgSearchError(f"{name} must be a whole number of at least 1. Received: {text!r}.")
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):
+        raise ImgSearchError(f"{name} must be a whole number from 1 to 999999999. Received: {text[:40]!r}.")
     return int(text)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from imgsearch.errors import BackboneUnavailableError, WeightsError
 
+BUNDLED = Path(__file__).with_name("bundled")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -56,8 +57,13 @@ def keep_weights(source: Path, home: Path) -> str:
     return digest
 
 
+def bundled_digest(file_name: str) -> str:
+    """sha256 of a weights file that comes with the program."""
+    return file_digest(BUNDLED / file_name)
+
+
 def find_weights(digest: str, home: Path) -> Path:
-    """The kept file with that digest, its content checked.
+    """The bundled or kept file with that digest, its content checked.
 
     Raises:
         BackboneUnavailableError: it is not in `<home>/weights/`.
@@ -65,6 +71,9 @@ def find_weights(digest: str, home: Path) -> Path:
     """
     if not DIGEST.fullmatch(digest):
         raise ValueError(f"digest must be 64 hexadecimal digits. Received: {digest!r}.")
+    for path in BUNDLED.glob("*.weights.h5"):
+        if file_digest(path) == digest:
+            return path
     for suffix in (".weights.h5", ".h5"):
         path = home / "weights" / (digest + suffix)
         if path.is_file():

@@ -10,6 +10,7 @@ prints to the public one. The worker ends when its input ends.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -93,14 +94,18 @@ class WorkerEmbedder:
             WorkerTimeoutError: it took too long; the worker was ended.
             WorkerError: the worker died of it.
         """
-        header, (embedding, preview) = self._request({"task": "embed", "spec": spec.to_json()}, data)
-        return EmbeddedPicture(
-            embedding=np.frombuffer(embedding, dtype="<f4"),
-            preview=preview,
-            width=header["width"],
-            height=header["height"],
-            timings_ms=header["timings_ms"],
-        )
+        header, parts = self._request({"task": "embed", "spec": spec.to_json()}, data)
+        try:
+            embedding, preview = parts
+            return EmbeddedPicture(
+                embedding=np.frombuffer(embedding, dtype="<f4"),
+                preview=preview,
+                width=header["width"],
+                height=header["height"],
+                timings_ms=header["timings_ms"],
+            )
+        except (KeyError, ValueError) as exc:
+            raise WorkerError("The program that looks at pictures gave no answer that can be used.") from exc
 
     def load(self, spec: EmbedderSpec) -> None:
         """Makes the embedder ready, so that the first picture need not wait. Raises like `embed_picture`."""
@@ -113,10 +118,8 @@ class WorkerEmbedder:
             self._process.wait()
             for stream in (self._process.stdin, self._process.stdout):
                 if stream:
-                    try:
+                    with contextlib.suppress(OSError):  # unsent bytes of a broken request
                         stream.close()
-                    except OSError:  # unsent bytes of a broken request
-                        pass
             self._process = None
 
     def _request(self, header: dict[str, Any], body: bytes) -> tuple[dict[str, Any], list[bytes]]:
@@ -149,7 +152,8 @@ class WorkerEmbedder:
         timer = threading.Timer(self._timeout_s, end)
         timer.start()
         try:
-            assert process.stdin and process.stdout
+            assert process.stdin
+            assert process.stdout
             _write(process.stdin, header, [body])
             answer = _read(process.stdout)
             if answer is None:
@@ -162,12 +166,17 @@ class WorkerEmbedder:
                     f"Looking at the picture took longer than {self._timeout_s:g} s and was stopped.",
                     hint="Try again, or try a smaller picture.",
                 ) from exc
-            _log.error("the embedding worker died; its last lines:\n%s", b"".join(self._last_lines).decode(errors="replace"))
+            _log.error(
+                "the embedding worker died; its last lines:\n%s", b"".join(self._last_lines).decode(errors="replace")
+            )
             raise WorkerError(
                 "The program that looks at pictures stopped at this one.", hint="Try again, or try another picture."
             ) from exc
         finally:
             timer.cancel()
+            timer.join()
+            if is_late.is_set():  # also where the answer came in the last moment
+                self.close()
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process and self._process.poll() is None:
@@ -175,13 +184,16 @@ class WorkerEmbedder:
         self.close()
         root = str(Path(imgsearch.__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-        )
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": path},
+            )
+        except OSError as exc:
+            raise WorkerError("The program that looks at pictures cannot be started.", hint="Try again later.") from exc
         self._last_lines.clear()
         threading.Thread(target=self._drain, args=(self._process.stderr,), daemon=True).start()
         return self._process
@@ -198,7 +210,7 @@ def _error_from(answer: Mapping[str, Any]) -> ImgSearchError:
     kind = getattr(errors, str(answer["error"]), None)
     if not (isinstance(kind, type) and issubclass(kind, ImgSearchError)):
         kind = WorkerError
-    return kind(str(answer["message"]), hint=answer.get("hint"))
+    return kind(str(answer.get("message")), hint=answer.get("hint"))
 
 
 def _write(stream: IO[bytes], header: Mapping[str, Any], parts: Sequence[bytes]) -> None:
@@ -217,11 +229,14 @@ def _read(stream: IO[bytes]) -> tuple[dict[str, Any], list[bytes]] | None:
     (length,) = struct.unpack(">I", prefix) if len(prefix) == 4 else (MAX_HEADER_BYTES + 1,)
     if length > MAX_HEADER_BYTES:
         raise ValueError("not a header")
-    header = json.loads(_exactly(stream, length))
-    sizes = header.pop("sizes")
-    if sum(sizes) > MAX_BODY_BYTES:
-        raise ValueError("too large")
-    return header, [_exactly(stream, size) for size in sizes]
+    try:
+        header = json.loads(_exactly(stream, length))
+        sizes = header.pop("sizes")
+        if min(sizes, default=0) < 0 or sum(sizes) > MAX_BODY_BYTES:
+            raise ValueError("not sizes")
+        return header, [_exactly(stream, size) for size in sizes]
+    except (AttributeError, KeyError, TypeError, RecursionError) as exc:
+        raise ValueError("not a header") from exc
 
 
 def _exactly(stream: IO[bytes], size: int) -> bytes:

@@ -1,0 +1,368 @@
+"""What a picture file says of itself, read before Pillow decodes it: format, orientation, the cost of decoding.
+
+Pillow walks the segments, chunks and tags of a file in Python, copies and decompresses texts and profiles that nobody
+here asks for, and trusts counts; a file of a few megabytes can keep it busy for a minute. So JPEG, PNG and TIFF files
+are first cut down, here, to the parts that carry pixels.
+
+Sources: ITU T.81 annex B (JPEG), RFC 2083 (PNG), TIFF 6.0 and its BigTIFF extension, Exif 2.32 section 4.6,
+ISO/IEC 14496-12 section 4.3 (brands of AVIF and HEIC).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imgsearch.errors import ImageDecodeError, ImageTooLargeError
+
+MAX_JPEG_SEGMENTS = 4_096
+MAX_JPEG_TABLE_BYTES = 65_536
+MAX_PNG_CHUNKS = 100_000
+MAX_TIFF_TAGS = 4_096
+MAX_TIFF_CHUNKS = 32_768
+
+_HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"))
+
+CUT_OFF = "The picture is cut off: the file ends before its last pixel."
+DAMAGED = "The picture is damaged: its parts do not fit together."
+
+
+@dataclass(frozen=True)
+class JpegFrame:
+    """The frame header of a JPEG and how its scans are laid out.
+
+    Attributes:
+        width, height: in px, as stored (before the orientation is applied).
+        scans: passes over the picture; 1 in most files, about 10 in a progressive one.
+        is_buffered: whether the decoder must hold all coefficients in memory (progressive, or one scan a component).
+        coefficients: number of 2-byte DCT coefficients of all components, with padding.
+    """
+
+    width: int
+    height: int
+    scans: int
+    is_buffered: bool
+    coefficients: int
+
+
+def sniff(head: bytes) -> str | None:
+    """Format by magic number.
+
+    Args:
+        head: The first 64 bytes of a file, or what there is.
+
+    Returns:
+        Pillow's name of the format, "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF" or "HEIF"; None for others.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    # "BM" alone also begins many texts; the header size that follows is one of a few numbers.
+    if head.startswith(b"BM") and head[14:18] in _BMP_HEADER_SIZES:
+        return "BMP"
+    if head[4:8] == b"ftyp":
+        box_size = int.from_bytes(head[:4], "big")
+        brands = {head[at : at + 4] for at in (8, *range(16, min(box_size, len(head)) - 3, 4))}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        if brands & _HEIF_BRANDS:
+            return "HEIF"
+    return None
+
+
+_BMP_HEADER_SIZES = frozenset(struct.pack("<I", size) for size in (12, 40, 52, 56, 64, 108, 124))
+
+
+# --- JPEG ------------------------------------------------------------------------------------------------------------
+
+# Inside the coded data 0xFF is followed by 0x00 or by a restart marker (0xD0 to 0xD7); anything else ends the scan.
+_JPEG_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
+_JPEG_FILL = re.compile(rb"\xff{256,}")
+_SOI, _EOI, _SOS, _DHT, _DQT, _DRI, _APP0, _APP1, _APP14 = 0xD8, 0xD9, 0xDA, 0xC4, 0xDB, 0xDD, 0xE0, 0xE1, 0xEE
+_JPEG_TABLES = frozenset((_DHT, _DQT, _DRI))
+_JPEG_HUFFMAN_FRAMES = frozenset((0xC0, 0xC1, 0xC2))
+_JPEG_OTHER_FRAMES = frozenset((0xC3, *range(0xC5, 0xD0))) - {0xC8}
+
+
+def strip_jpeg(data: bytes, *, max_scans: int) -> tuple[bytes, int, JpegFrame]:
+    """A JPEG without comments, profiles, previews and what follows its end, so also the first picture of an MPO.
+
+    Returns:
+        The JPEG that is left; its EXIF orientation, 1 to 8; its frame.
+
+    Raises:
+        ImageDecodeError: It has no end marker (so it is cut off, also where only these 2 bytes are missing), is
+            damaged, or is neither baseline nor progressive with Huffman codes (what browsers show).
+        ImageTooLargeError: It has more than `max_scans` scans: each costs a pass over all its blocks.
+    """
+    kept = [b"\xff\xd8"]
+    frame: bytes | None = None
+    frame_marker = first_scan = scans = 0
+    orientation = 1
+    position = 2
+    for _ in range(MAX_JPEG_SEGMENTS):
+        match = _JPEG_MARKER.search(data, position)
+        if match is None:
+            raise ImageDecodeError(CUT_OFF)
+        start, position = match.start(), match.end()
+        marker = data[start + 1]
+        if marker == _EOI:
+            break
+        if marker == _SOI:
+            continue
+        position = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+        if position > len(data):
+            raise ImageDecodeError(CUT_OFF)
+        segment = data[start:position]
+        if marker == _SOS:
+            first_scan = first_scan or start
+            scans += 1
+            if scans > max_scans:
+                raise ImageTooLargeError(f"The JPEG has more than {max_scans} scans; at most {max_scans} are read.")
+        elif first_scan:
+            continue  # tables between scans stay where they are
+        elif marker in _JPEG_HUFFMAN_FRAMES and frame is None:
+            frame, frame_marker = segment[4:], marker
+            kept.append(segment)
+        elif marker in _JPEG_OTHER_FRAMES or marker in _JPEG_HUFFMAN_FRAMES:
+            raise ImageDecodeError("The picture is a kind of JPEG that is not read (lossless or arithmetic-coded).")
+        elif marker == _APP1 and segment[4:10] == b"Exif\0\0" and orientation == 1:
+            orientation = exif_orientation(segment[4:])
+        elif (
+            marker in _JPEG_TABLES
+            # These two say how colours are stored.
+            or (marker == _APP0 and segment[4:9] == b"JFIF\0")
+            or (marker == _APP14 and segment[4:9] == b"Adobe")
+        ):
+            kept.append(segment)
+    else:
+        raise ImageDecodeError(DAMAGED)
+    if frame is None or not first_scan or sum(map(len, kept)) > MAX_JPEG_TABLE_BYTES:
+        raise ImageDecodeError(DAMAGED)
+    # Between a scan's bytes and a marker any number of 0xFF may stand. Megabytes of them make libjpeg start again at
+    # the first with each piece of the file it is given: 48 MB took 20 s. (A table may hold up to 128 in a row.)
+    kept.append(_JPEG_FILL.sub(b"\xff", data[first_scan:position]))
+    return b"".join(kept), orientation, _jpeg_frame(frame, frame_marker, scans, data[first_scan + 4])
+
+
+def _jpeg_frame(header: bytes, marker: int, scans: int, components_in_first_scan: int) -> JpegFrame:
+    # P (1 byte), Y (2), X (2), Nf (1), then 3 bytes a component: name, sampling across and down, quantization table.
+    if len(header) < 6 or len(header) < 6 + 3 * header[5] or not header[5]:
+        raise ImageDecodeError(DAMAGED)
+    height, width = struct.unpack_from(">HH", header, 1)
+    samplings = [(value >> 4, value & 15) for value in header[7 : 6 + 3 * header[5] : 3]]
+    across, down = max(h for h, _ in samplings), max(v for _, v in samplings)
+    if not across or not down:
+        raise ImageDecodeError(DAMAGED)
+    units = -(-width // (8 * across)) * -(-height // (8 * down))
+    return JpegFrame(
+        width=width,
+        height=height,
+        scans=scans,
+        is_buffered=marker == 0xC2 or components_in_first_scan < len(samplings),
+        coefficients=64 * units * sum(h * v for h, v in samplings),
+    )
+
+
+# --- PNG -------------------------------------------------------------------------------------------------------------
+
+
+def strip_png(data: bytes) -> tuple[bytes, int]:
+    """A PNG with only header, palette, transparency and one chunk of data, so also the still picture of an APNG.
+
+    Returns:
+        The PNG that is left; its EXIF orientation, 1 to 8.
+
+    Raises:
+        ImageDecodeError: A chunk, or the chunk that ends the picture, is not all there.
+    """
+    view = memoryview(data)
+    kept: list[bytes | memoryview] = [view[:8]]
+    coded: list[memoryview] = []
+    orientation = 1
+    position = 8
+    for _ in range(MAX_PNG_CHUNKS):
+        if position + 12 > len(data):
+            raise ImageDecodeError(CUT_OFF)
+        size, name = struct.unpack_from(">I4s", data, position)
+        start, position = position, position + 12 + size
+        if position > len(data):
+            raise ImageDecodeError(CUT_OFF)
+        if name == b"IEND":
+            break
+        if name == b"IDAT":
+            coded.append(view[start + 8 : position - 4])
+        elif name in (b"IHDR", b"PLTE", b"tRNS") and not coded:
+            kept.append(view[start:position])
+        elif name == b"eXIf":
+            orientation = exif_orientation(data[start + 8 : position - 4])
+    else:
+        raise ImageDecodeError(DAMAGED)
+    if not coded:
+        raise ImageDecodeError(DAMAGED)
+    checksum = zlib.crc32(b"IDAT")
+    for part in coded:
+        checksum = zlib.crc32(part, checksum)
+    kept += [struct.pack(">I4s", sum(map(len, coded)), b"IDAT"), *coded, struct.pack(">I", checksum)]
+    kept.append(b"\0\0\0\0IEND\xaeB\x60\x82")
+    return b"".join(kept), orientation
+
+
+# --- WebP ------------------------------------------------------------------------------------------------------------
+
+
+def check_webp(data: bytes) -> None:
+    """Raises ImageDecodeError where a WebP is shorter than its header says."""
+    if int.from_bytes(data[4:8], "little") + 8 > len(data):
+        raise ImageDecodeError(CUT_OFF)
+
+
+# --- TIFF and EXIF ---------------------------------------------------------------------------------------------------
+
+_WIDTH, _LENGTH, _COMPRESSION, _STRIP_OFFSETS, _STRIP_COUNTS, _ORIENTATION = 256, 257, 259, 273, 279, 274
+_TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS, _TILE_COUNTS = 322, 323, 324, 325
+
+# Tags that say how pixels are stored, and how many values each may have. All others (profiles, previews, texts, further
+# directories) are left out.
+_TIFF_TAGS: Mapping[int, int] = {
+    _WIDTH: 1, _LENGTH: 1, 258: 8, _COMPRESSION: 1, 262: 1, 266: 1, _STRIP_OFFSETS: MAX_TIFF_CHUNKS, 277: 1, 278: 1,
+    _STRIP_COUNTS: MAX_TIFF_CHUNKS, 284: 1, 292: 1, 293: 1, 317: 1, 320: 3 * 65_536, _TILE_WIDTH: 1, _TILE_LENGTH: 1,
+    _TILE_OFFSETS: MAX_TIFF_CHUNKS, _TILE_COUNTS: MAX_TIFF_CHUNKS, 338: 8, 339: 8, 347: 65_536, 529: 3, 530: 2, 531: 1,
+    532: 6,
+}  # fmt: skip
+
+# None, CCITT (three kinds), LZW, JPEG, deflate, PackBits, deflate (old number), Zstandard.
+_TIFF_COMPRESSIONS = frozenset((1, 2, 3, 4, 5, 7, 8, 32773, 32946, 50000))
+TIFF_JPEG = 7
+
+_TIFF_INTEGERS = {3: "H", 4: "I", 16: "Q"}
+_TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+
+
+class _Directory:
+    """The first directory (IFD0) of a TIFF structure.
+
+    Raises:
+        struct.error, ValueError: It is not all there.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.order = {b"II": "<", b"MM": ">"}[data[:2]]
+        self.is_big = struct.unpack_from(self.order + "H", data, 2)[0] == 43
+        word, count = ("Q", "Q") if self.is_big else ("I", "H")
+        self.word_size = struct.calcsize(word)
+        (start,) = struct.unpack_from(self.order + word, data, self.word_size)
+        (n_entries,) = struct.unpack_from(self.order + count, data, start)
+        if n_entries > MAX_TIFF_TAGS:
+            raise ValueError("too many tags")
+        start += struct.calcsize(count)
+        self._layout = struct.Struct(self.order + "HH" + word)
+        entry_size = self._layout.size + self.word_size
+        self.entries: dict[int, bytes] = {}
+        for at in range(start, start + n_entries * entry_size, entry_size):
+            tag, _, _ = self._layout.unpack_from(data, at)
+            self.entries.setdefault(tag, data[at : at + entry_size])
+
+    def count(self, tag: int) -> int:
+        """How many values the tag has; 0 where it is missing."""
+        return int(self._layout.unpack_from(self.entries[tag])[2]) if tag in self.entries else 0
+
+    def end(self, tag: int) -> int:
+        """Where in the file the tag's values end; 0 where they stand in the entry itself."""
+        _, kind, count = self._layout.unpack_from(self.entries[tag])
+        size = count * _TIFF_SIZES.get(kind, 0)
+        return size + self._values_at(tag) if size > self.word_size else 0
+
+    def _values_at(self, tag: int) -> int:
+        word = "Q" if self.is_big else "I"
+        return int(struct.unpack_from(self.order + word, self.entries[tag], self._layout.size)[0])
+
+    def integers(self, tag: int, most: int) -> tuple[int, ...]:
+        """The first `most` values of a tag of whole numbers; () where it is missing or of another type."""
+        if tag not in self.entries:
+            return ()
+        _, kind, count = self._layout.unpack_from(self.entries[tag])
+        if kind not in _TIFF_INTEGERS:
+            return ()
+        layout = f"{self.order}{min(count, most)}{_TIFF_INTEGERS[kind]}"
+        if count * _TIFF_SIZES[kind] <= self.word_size:  # few values stand in the entry, many elsewhere
+            return struct.unpack_from(layout, self.entries[tag], self._layout.size)
+        return struct.unpack_from(layout, self.data, self._values_at(tag))
+
+    def integer(self, tag: int, default: int) -> int:
+        """First value of a tag of whole numbers."""
+        values = self.integers(tag, 1)
+        return values[0] if values else default
+
+
+def exif_orientation(exif: bytes) -> int:
+    """Orientation tag of an EXIF block, with or without its "Exif" prefix.
+
+    Returns:
+        1 to 8 as in TIFF tag 274; 1 (upright) where the tag is missing or the block is broken: a picture is not refused
+        for its EXIF.
+    """
+    try:
+        value = _Directory(exif.removeprefix(b"Exif\0\0")).integer(_ORIENTATION, 1)
+    except (struct.error, ValueError, KeyError, OverflowError, MemoryError):
+        return 1
+    return value if 1 <= value <= 8 else 1
+
+
+def strip_tiff(data: bytes, *, max_pixels: int) -> tuple[bytes, int, int]:
+    """The first picture of a TIFF, with a new directory of only the tags that say how its pixels are stored.
+
+    Args:
+        data: A TIFF or BigTIFF file.
+        max_pixels: Largest tile, in px: a decoder reserves memory for a whole one.
+
+    Returns:
+        The TIFF; its orientation, 1 to 8; its compression (a value of tag 259).
+
+    Raises:
+        ImageDecodeError: It is cut off, damaged, or compressed in a way that is not read.
+        ImageTooLargeError: It has more strips, tiles or values in a tag than a picture needs.
+    """
+    try:
+        directory = _Directory(data)
+        compression = directory.integer(_COMPRESSION, 1)
+        for tag, most in _TIFF_TAGS.items():
+            if directory.count(tag) > most:
+                raise ImageTooLargeError(f"TIFF tag {tag} has {directory.count(tag)} values; at most {most} are read.")
+        tile_pixels = directory.integer(_TILE_WIDTH, 0) * directory.integer(_TILE_LENGTH, 0)
+        ends = [directory.end(tag) for tag in directory.entries if tag in _TIFF_TAGS]
+        ends += [
+            offset + count
+            for pair in ((_STRIP_OFFSETS, _STRIP_COUNTS), (_TILE_OFFSETS, _TILE_COUNTS))
+            for offset, count in zip(*(directory.integers(tag, MAX_TIFF_CHUNKS) for tag in pair), strict=False)
+        ]
+        orientation = directory.integer(_ORIENTATION, 1)
+    except (struct.error, ValueError, KeyError, OverflowError) as exc:
+        raise ImageDecodeError(DAMAGED) from exc
+    if compression not in _TIFF_COMPRESSIONS:
+        raise ImageDecodeError("The TIFF is compressed in a way that is not read.", hint="Save it as PNG or JPEG.")
+    if tile_pixels > max_pixels:
+        raise ImageTooLargeError(
+            f"The TIFF has tiles of {tile_pixels / 1e6:.1f} megapixels; at most {max_pixels / 1e6:.3g} are read."
+        )
+    if max(ends, default=0) > len(data):
+        raise ImageDecodeError(CUT_OFF)
+    word, count_word = ("Q", "Q") if directory.is_big else ("I", "H")
+    entries = [directory.entries[tag] for tag in sorted(directory.entries) if tag in _TIFF_TAGS]
+    at = directory.word_size
+    padding = bytes(-len(data) % 8)
+    where = struct.pack(directory.order + word, len(data) + len(padding))
+    parts: list[bytes | memoryview] = [data[:at], where, memoryview(data)[2 * at :], padding]
+    parts += [struct.pack(directory.order + count_word, len(entries)), *entries, bytes(at)]
+    return b"".join(parts), orientation if 1 <= orientation <= 8 else 1, compression

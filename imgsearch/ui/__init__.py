@@ -1,0 +1,1 @@
+"""The Streamlit page; the only part of imgsearch that imports Streamlit."""

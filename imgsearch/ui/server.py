@@ -1,0 +1,109 @@
+"""What the server does beside running the page: thumbnails by URL, health, security headers, warm-up."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from imgsearch.errors import ImgSearchError
+from imgsearch.manifest import COLLECTION_NAME
+from imgsearch.settings import get_settings
+from imgsearch.ui import resources
+
+SCRIPT = Path(__file__).with_name("page.py")
+THUMBNAIL_ROUTE = "/app/static/thumbs"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_log = logging.getLogger(__name__)
+
+# Streamlit's page needs inline scripts and styles, blobs and WebAssembly; nothing is loaded from anywhere else.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; "
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=()",
+}
+
+
+class SecurityHeaders:
+    """ASGI middleware that adds the headers above to every HTTP answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *((n.lower().encode(), v.encode()) for n, v in _HEADERS.items() if n.lower().encode() not in present),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+async def thumbnail(request: Request) -> Response:
+    """One thumbnail. Its name is the digest of its content, so a browser may keep it for ever."""
+    name, digest = request.path_params["collection"], request.path_params["digest"]
+    if not (COLLECTION_NAME.fullmatch(name) and _DIGEST.fullmatch(digest)):
+        return PlainTextResponse("Not found", 404)
+    path = get_settings().home / name / "thumbnails" / f"{digest}.webp"
+    if not await run_in_threadpool(path.is_file):
+        return PlainTextResponse("Not found", 404)
+    return FileResponse(path, media_type="image/webp", headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+async def health(_: Request) -> Response:
+    """200 once the page can answer: there is a collection and it opens. 503 before."""
+    try:
+        names = await run_in_threadpool(resources.collection_names)
+        if not names:
+            return JSONResponse({"status": "no collection"}, 503)
+        await run_in_threadpool(resources.open_collection, names[0])
+    except ImgSearchError:
+        return JSONResponse({"status": "the collection cannot be used"}, 503)
+    return JSONResponse({"status": "ok"})
+
+
+def routes() -> list[BaseRoute]:
+    """The routes beside Streamlit's own."""
+    return [Route(THUMBNAIL_ROUTE + "/{collection}/{digest}.webp", thumbnail), Route("/api/health", health)]
+
+
+def middleware() -> list[Middleware]:
+    """What wraps every request."""
+    return [Middleware(SecurityHeaders)]
+
+
+@asynccontextmanager
+async def lifespan(_: Any) -> AsyncIterator[None]:
+    """Opens the first collection, so that the first visitor does not wait for it; ends the worker with the server."""
+    threading.Thread(target=_open_first, name="open-first-collection", daemon=True).start()
+    try:
+        yield
+    finally:
+        resources.worker().close()
+
+
+def _open_first() -> None:
+    try:
+        names = resources.collection_names()
+        if names:
+            resources.open_collection(names[0])
+    except ImgSearchError as exc:
+        _log.warning("The first collection cannot be opened: %s", exc.message)

@@ -1,0 +1,53 @@
+"""Checkpoint of a distilled network -> the bundled weights: `python scripts/bundle_backbone.py CHECKPOINT`.
+
+The checkpoint holds the network with two heads, the embedding ("emb") and the teacher's classes ("log"); only what the
+embedding needs is kept, in float16, compressed.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from imgsearch.backbones import BUNDLED_BACKBONE, N_CLASSES, get_backbone
+from imgsearch.embedding import build_model, import_keras
+from imgsearch.weights import BUNDLED
+
+
+def main(checkpoint: Path) -> None:
+    keras = import_keras()
+    backbone = get_backbone(BUNDLED_BACKBONE)
+    embedding = build_model(backbone, "pooled", None)
+    pooled = embedding.layers[-2].output
+    with_heads = keras.Model(embedding.input, [embedding.output, keras.layers.Dense(N_CLASSES, name="log")(pooled)])
+    with_heads.load_weights(checkpoint)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole.weights.h5"
+        embedding.save_weights(whole)
+        target = BUNDLED / backbone.bundled
+        with h5py.File(whole) as source, h5py.File(target, "w", libver="latest") as half:
+            copy_as_float16(source, half)
+    print(f"{target}: {embedding.count_params():,} parameters, {target.stat().st_size:,} bytes")
+
+
+def copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:
+    """Copies an HDF5 tree, float32 arrays as float16, large ones compressed."""
+    for name, value in source.attrs.items():
+        target.attrs[name] = value
+    for name, node in source.items():
+        if isinstance(node, h5py.Group):
+            copy_as_float16(node, target.create_group(name))
+            continue
+        values = node[()].astype(np.float16) if node.dtype == np.float32 else node[()]
+        options = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if values.size > 4096 else {}
+        target.create_dataset(name, data=values, **options)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
