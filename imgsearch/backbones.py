@@ -7,6 +7,7 @@ network, and their `preprocess_input` changes nothing). The numbers are tested a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -50,6 +51,10 @@ class Backbone:
     options: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     head_dim: int = 0
     bundled: str = ""
+
+    def url_for(self, layer: str) -> str:
+        """The file that Keras downloads for "pooled", or the one with the classifier, which "logits" need."""
+        return re.sub("_no_?top", "", self.weights_url) if layer == "logits" else self.weights_url
 
 
 DEFAULT_BACKBONE = "inception_v3"

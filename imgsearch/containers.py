@@ -177,11 +177,14 @@ def _jpeg_frame(header: bytes, marker: int, scans: int, components_in_first_scan
 # --- PNG -------------------------------------------------------------------------------------------------------------
 
 
-def strip_png(data: bytes) -> tuple[bytes, int]:
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # grey, RGB, palette, grey and alpha, RGBA
+
+
+def strip_png(data: bytes) -> tuple[bytes, int, int]:
     """A PNG with only header, palette, transparency and one chunk of data, so also the still picture of an APNG.
 
     Returns:
-        The PNG that is left; its EXIF orientation, 1 to 8.
+        The PNG that is left; its EXIF orientation, 1 to 8; its bits a pixel, 1 to 64.
 
     Raises:
         ImageDecodeError: A chunk, or the chunk that ends the picture, is not all there.
@@ -208,14 +211,15 @@ def strip_png(data: bytes) -> tuple[bytes, int]:
             orientation = exif_orientation(data[start + 8 : position - 4])
     else:
         raise ImageDecodeError(DAMAGED)
-    if not coded:
+    if not coded or data[12:16] != b"IHDR":
         raise ImageDecodeError(DAMAGED)
+    bits = data[24] * _PNG_SAMPLES.get(data[25], 1)
     checksum = zlib.crc32(b"IDAT")
     for part in coded:
         checksum = zlib.crc32(part, checksum)
     kept += [struct.pack(">I4s", sum(map(len, coded)), b"IDAT"), *coded, struct.pack(">I", checksum)]
     kept.append(b"\0\0\0\0IEND\xaeB\x60\x82")
-    return b"".join(kept), orientation
+    return b"".join(kept), orientation, max(1, bits)
 
 
 # --- WebP ------------------------------------------------------------------------------------------------------------

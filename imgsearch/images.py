@@ -60,6 +60,7 @@ class Limits:
             so 25 megapixels at full colour resolution and 50 at the usual half one.
         max_jpeg_scans: Passes over a JPEG; encoders write 1 to about 12.
         max_pixels: Pixels of any other picture; a 20-megapixel camera has 20.2.
+        max_png_data_bytes: Decompressed data of a PNG, at 10 ns a byte: 15.7 megapixels of 16-bit RGBA, all of others.
         max_pixels_avif: Pixels of AVIF and HEIF, which may store 2 bytes a value and keep a second copy for film grain.
         max_pixels_slow: Pixels where decoding is slow: run-length BMP (in Python), JPEG in TIFF (100 scans a strip).
         max_side: Width and height, in px.
@@ -71,6 +72,7 @@ class Limits:
     max_jpeg_coefficient_bytes: int = 150_000_000
     max_jpeg_scans: int = 32
     max_pixels: int = 21_000_000
+    max_png_data_bytes: int = 126_000_000
     max_pixels_avif: int = 16_000_000
     max_pixels_slow: int = 4_000_000
     max_side: int = 65_535
@@ -230,7 +232,8 @@ def _decode(data: bytes, kind: str, limits: Limits) -> Picture:
         max_pixels = _max_jpeg_pixels(frame, limits)
         _check_size(frame.width, frame.height, max_pixels, limits)
     elif kind == "PNG":
-        data, orientation = containers.strip_png(data)
+        data, orientation, bits = containers.strip_png(data)
+        max_pixels = min(max_pixels, limits.max_png_data_bytes * 8 // bits)
     elif kind == "TIFF":
         data, orientation, compression = containers.strip_tiff(data, max_pixels=max_pixels)
         if compression == containers.TIFF_JPEG:

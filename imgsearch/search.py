@@ -165,6 +165,6 @@ def _query_vector(items: Items, space: Space, query: Query) -> tuple[np.ndarray,
     dim = space.embeddings.shape[1]
     if vector.shape != (dim,):
         raise InvalidQueryError(f"The embedding must have shape ({dim},). Received: {vector.shape}.")
-    if not np.isfinite(vector).all() or abs(float(np.linalg.norm(vector)) - 1.0) > 1e-3:
+    if not np.isfinite(vector).all() or abs(float(np.linalg.norm(vector.astype(np.float64))) - 1.0) > 1e-3:
         raise InvalidQueryError("The embedding must be finite and of length 1.")
     return vector, None

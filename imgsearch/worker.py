@@ -78,6 +78,7 @@ class WorkerEmbedder:
         self._count = threading.Lock()
         self._n_waiting = 0
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_closed = False
         self._last_lines: deque[bytes] = deque(maxlen=LOG_LINES)
 
     def embed_picture(self, data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
@@ -112,15 +113,20 @@ class WorkerEmbedder:
         self._request({"task": "load", "spec": spec.to_json()}, b"")
 
     def close(self) -> None:
-        """Ends the process, if it runs."""
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
+        """Ends the process for good. May be called from any thread, also while a request is under way."""
+        self._is_closed = True
+        self._end()
+
+    def _end(self) -> None:
+        """Ends the process, if it runs; the next request starts another."""
+        process, self._process = self._process, None
+        if process:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
                 if stream:
                     with contextlib.suppress(OSError):  # unsent bytes of a broken request
                         stream.close()
-            self._process = None
 
     def _request(self, header: dict[str, Any], body: bytes) -> tuple[dict[str, Any], list[bytes]]:
         with self._count:
@@ -160,7 +166,7 @@ class WorkerEmbedder:
                 raise EOFError
             return answer
         except (OSError, EOFError, ValueError) as exc:
-            self.close()
+            self._end()
             if is_late.is_set():
                 raise WorkerTimeoutError(
                     f"Looking at the picture took longer than {self._timeout_s:g} s and was stopped.",
@@ -176,16 +182,17 @@ class WorkerEmbedder:
             timer.cancel()
             timer.join()
             if is_late.is_set():  # also where the answer came in the last moment
-                self.close()
+                self._end()
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process and self._process.poll() is None:
-            return self._process
-        self.close()
+        process = self._process
+        if process and process.poll() is None:
+            return process
+        self._end()
         root = str(Path(imgsearch.__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         try:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -195,8 +202,12 @@ class WorkerEmbedder:
         except OSError as exc:
             raise WorkerError("The program that looks at pictures cannot be started.", hint="Try again later.") from exc
         self._last_lines.clear()
-        threading.Thread(target=self._drain, args=(self._process.stderr,), daemon=True).start()
-        return self._process
+        threading.Thread(target=self._drain, args=(process.stderr,), daemon=True).start()
+        self._process = process
+        if self._is_closed:  # closed by another thread while this one was starting it
+            self._end()
+            raise WorkerError("The page is being shut down.")
+        return process
 
     def _drain(self, stream: IO[bytes]) -> None:
         """Keeps the last lines the worker printed, and no more: it may print for ever."""

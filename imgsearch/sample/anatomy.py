@@ -8,8 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from imgsearch.sample.breeds import Breed
+from imgsearch.sample.heads import ears, skull
 from imgsearch.sample.poses import Stance
-from imgsearch.sample.sculpture import Ball, Part, Vector, chain, cross, unit, vec
+from imgsearch.sample.sculpture import (
+    Ball,
+    Frame,
+    Part,
+    Vector,
+    chain,
+    cross,
+    unit,
+    vec,
+)
 
 UP = vec(0, 1, 0)
 
@@ -20,27 +30,8 @@ def _heading(yaw: float) -> Vector:
 
 
 @dataclass(frozen=True)
-class Frame:
-    """A place with a forward, up and left direction, and a unit of length."""
-
-    origin: Vector
-    forward: Vector
-    up: Vector
-    left: Vector
-    scale: float = 1.0
-
-    def at(self, forward: float, up: float, left: float = 0.0) -> Vector:
-        """World position of the point with these coordinates."""
-        return self.origin + self.scale * (forward * self.forward + up * self.up + left * self.left)
-
-    def towards(self, forward: float, up: float, left: float = 0.0) -> Vector:
-        """Unit world direction with these coordinates."""
-        return unit(forward * self.forward + up * self.up + left * self.left)
-
-
-@dataclass(frozen=True)
 class Model:
-    """The sculpture of one animal: all balls, the frame of the head (unit: skull radius), and where it meets the ground."""
+    """The sculpture of one animal: balls, frame of the head (unit: skull radius), and where it stands."""
 
     balls: tuple[Ball, ...]
     head: Frame
@@ -71,30 +62,32 @@ def _standing(breed: Breed, stance: Stance, at: Frame) -> _Joints:
     swing = stance.stride * (0.12 + 0.34 * b.legs)
     front, hind = [], []
     for side in (1, -1):
-        l = side * b.chest * b.width * 0.62
+        out = side * b.chest * b.width * 0.62
         s = swing * side
         lift = max(0.0, s) * 0.25
         front.append(
             (
-                at.at(half * 0.92, b.legs + b.chest * 0.75, l),
-                at.at(half * 0.84 + s * 0.1, b.legs * 0.92, l),
-                at.at(half * 0.88 + s * 0.6, b.legs * 0.42 + lift, l),
-                at.at(half * 0.9 + s, b.bone * 1.1 + lift * 0.5, l),
+                at.at(half * 0.92, b.legs + b.chest * 0.75, out),
+                at.at(half * 0.84 + s * 0.1, b.legs * 0.92, out),
+                at.at(half * 0.88 + s * 0.6, b.legs * 0.42 + lift, out),
+                at.at(half * 0.9 + s, b.bone * 1.1 + lift * 0.5, out),
             )
         )
-        l = side * b.rump * b.width * 0.62
+        out = side * b.rump * b.width * 0.62
         s = -swing * side
         lift = max(0.0, s) * 0.2
         hind.append(
             (
-                at.at(-half * 0.95, top - b.rump * 1.1, l),
-                at.at(-half * 0.82 + s * 0.25, b.legs * 0.78, l * 1.1),
-                at.at(-half * 1.0 - 0.2 * b.legs + s * 0.7, b.legs * 0.42 + lift, l),
-                at.at(-half * 0.98 + s, b.bone * 1.1 + lift * 0.5, l),
+                at.at(-half * 0.95, top - b.rump * 1.1, out),
+                at.at(-half * 0.82 + s * 0.25, b.legs * 0.78, out * 1.1),
+                at.at(-half * 1.0 - 0.2 * b.legs + s * 0.7, b.legs * 0.42 + lift, out),
+                at.at(-half * 0.98 + s, b.bone * 1.1 + lift * 0.5, out),
             )
         )
     slope = 0.75 + 1.1 * b.legs
-    return _Joints(spine, (b.chest, b.chest * 1.02, b.waist, b.rump), tuple(front), tuple(hind), at.towards(0.75, slope), 1)
+    return _Joints(
+        spine, (b.chest, b.chest * 1.02, b.waist, b.rump), tuple(front), tuple(hind), at.towards(0.75, slope), 1
+    )
 
 
 def _sitting(breed: Breed, stance: Stance, at: Frame) -> _Joints:
@@ -112,28 +105,33 @@ def _sitting(breed: Breed, stance: Stance, at: Frame) -> _Joints:
     )
     front, hind = [], []
     for side in (1, -1):
-        l = side * b.chest * b.width * 0.5
+        out = side * b.chest * b.width * 0.5
         s = stance.stride * 0.1 * side
         front.append(
             (
-                at.at(chest_x + b.chest * 0.1, height - b.chest * 0.05, l * 1.15),
-                at.at(chest_x + b.chest * 0.25, height * 0.62, l * 1.1),
-                at.at(chest_x + b.chest * 0.35 + s * 0.5, height * 0.3, l),
-                at.at(chest_x + b.chest * 0.4 + s, b.bone * 1.1, l),
+                at.at(chest_x + b.chest * 0.1, height - b.chest * 0.05, out * 1.15),
+                at.at(chest_x + b.chest * 0.25, height * 0.62, out * 1.1),
+                at.at(chest_x + b.chest * 0.35 + s * 0.5, height * 0.3, out),
+                at.at(chest_x + b.chest * 0.4 + s, b.bone * 1.1, out),
             )
         )
-        l = side * (b.rump * b.width * 0.8)
+        out = side * (b.rump * b.width * 0.8)
         reach = 0.4 * b.length * 0.5 + b.legs * 0.35
         hind.append(
             (
-                at.at(rump_x + b.rump * 0.2, rump_y * 1.1, l * 0.8),
-                at.at(rump_x + reach * 0.8, rump_y * 1.15, l * 1.15),
-                at.at(rump_x + reach * 0.55, b.bone * 1.3, l * 1.25),
-                at.at(rump_x + reach * 1.25, b.bone * 1.0, l * 1.25),
+                at.at(rump_x + b.rump * 0.2, rump_y * 1.1, out * 0.8),
+                at.at(rump_x + reach * 0.8, rump_y * 1.15, out * 1.15),
+                at.at(rump_x + reach * 0.55, b.bone * 1.3, out * 1.25),
+                at.at(rump_x + reach * 1.25, b.bone * 1.0, out * 1.25),
             )
         )
     return _Joints(
-        spine, (b.chest * 0.92, b.chest, b.waist * 1.1, b.rump * 1.02), tuple(front), tuple(hind), at.towards(0.42, 1.0), 0
+        spine,
+        (b.chest * 0.92, b.chest, b.waist * 1.1, b.rump * 1.02),
+        tuple(front),
+        tuple(hind),
+        at.towards(0.42, 1.0),
+        0,
     )
 
 
@@ -149,23 +147,23 @@ def _lying(breed: Breed, stance: Stance, at: Frame) -> _Joints:
     front, hind = [], []
     reach = 0.2 + 0.5 * b.legs
     for side in (1, -1):
-        l = side * b.chest * b.width * 0.62
+        out = side * b.chest * b.width * 0.62
         s = stance.stride * side * 0.25
         front.append(
             (
-                at.at(half * 0.95, b.chest * 0.85, l),
-                at.at(half * 0.8, b.bone * 1.8, l * 1.15),
-                at.at(half * 0.85 + reach * 0.55 + s, b.bone * 1.15, l * 1.05),
-                at.at(half * 0.85 + reach + s, b.bone, l),
+                at.at(half * 0.95, b.chest * 0.85, out),
+                at.at(half * 0.8, b.bone * 1.8, out * 1.15),
+                at.at(half * 0.85 + reach * 0.55 + s, b.bone * 1.15, out * 1.05),
+                at.at(half * 0.85 + reach + s, b.bone, out),
             )
         )
-        l = side * b.rump * b.width * 0.85
+        out = side * b.rump * b.width * 0.85
         hind.append(
             (
-                at.at(-half * 0.95, b.rump * 1.0, l * 0.8),
-                at.at(-half * 0.95 + reach * 0.75, b.rump * 0.95, l * 1.1),
-                at.at(-half * 0.95 + reach * 0.3, b.bone * 1.2, l * 1.25),
-                at.at(-half * 0.95 + reach * 0.95, b.bone, l * 1.25),
+                at.at(-half * 0.95, b.rump * 1.0, out * 0.8),
+                at.at(-half * 0.95 + reach * 0.75, b.rump * 0.95, out * 1.1),
+                at.at(-half * 0.95 + reach * 0.3, b.bone * 1.2, out * 1.25),
+                at.at(-half * 0.95 + reach * 0.95, b.bone, out * 1.25),
             )
         )
     return _Joints(
@@ -207,7 +205,14 @@ _TAILS: dict[str, tuple[tuple[float, float, float], ...]] = {
     "slim": ((0, 0, 0), (0.3, 0.0, 0), (0.55, 0.1, 0.03), (0.72, 0.38, 0.06), (0.68, 0.68, 0.1)),
     "plush": ((0, 0, 0), (0.28, 0.02, 0), (0.6, -0.08, 0.05), (0.95, 0.02, 0.1)),
     "plume": ((0, 0, 0), (0.16, 0.38, 0), (-0.08, 0.72, 0.02), (-0.46, 0.66, 0.06), (-0.64, 0.4, 0.1)),
-    "curl": ((0, 0, 0), (0.1, 0.3, 0.02), (-0.16, 0.5, 0.1), (-0.4, 0.3, 0.2), (-0.26, 0.06, 0.28), (-0.08, 0.16, 0.36)),
+    "curl": (
+        (0, 0, 0),
+        (0.1, 0.3, 0.02),
+        (-0.16, 0.5, 0.1),
+        (-0.4, 0.3, 0.2),
+        (-0.26, 0.06, 0.28),
+        (-0.08, 0.16, 0.36),
+    ),
     "sabre": ((0, 0, 0), (0.2, 0.32, 0), (0.26, 0.66, 0), (0.12, 0.98, 0.02)),
     "whip": ((0, 0, 0), (0.3, -0.03, 0), (0.65, 0.06, 0.05), (0.96, 0.34, 0.1)),
     "low": ((0, 0, 0), (0.16, -0.25, 0), (0.2, -0.55, 0.04), (0.4, -0.78, 0.1)),
@@ -223,7 +228,8 @@ def _tail(breed: Breed, joints: _Joints, stance: Stance, at: Frame) -> list[Ball
     side = 1.0 if stance.tail_swing >= 0 else -1.0
     if joints.rise or tail.kind in _CARRIED_HIGH:
         path = [
-            root + tail.length * (-back * at.forward + up * at.up + (sideways + 0.25 * stance.tail_swing * back) * at.left)
+            root
+            + tail.length * (-back * at.forward + up * at.up + (sideways + 0.25 * stance.tail_swing * back) * at.left)
             for back, up, sideways in _TAILS[tail.kind]
         ]
         path = [vec(p[0], max(p[1], tail.tip), p[2]) for p in path]
@@ -245,88 +251,14 @@ def _tail(breed: Breed, joints: _Joints, stance: Stance, at: Frame) -> list[Ball
     if tail.kind == "pompon":
         radii = [tail.root, tail.root, tail.root * 1.2, tail.tip]
     return chain(
-        Part.TAIL, path, radii, up=at.left, extremity=(0.2, 1.0), fur=(breed.coat.tail * 0.6, breed.coat.tail), blend=0.03
+        Part.TAIL,
+        path,
+        radii,
+        up=at.left,
+        extremity=(0.2, 1.0),
+        fur=(breed.coat.tail * 0.6, breed.coat.tail),
+        blend=0.03,
     )
-
-
-def _ears(breed: Breed, head: Frame) -> list[Ball]:
-    e, h = breed.ears, breed.head
-    balls: list[Ball] = []
-    for side in (1, -1):
-        a = e.spread
-        top, out = h.height * math.cos(a), h.width * math.sin(a)
-        w, n = e.width, e.length
-        hair = (breed.coat.ears, breed.coat.ears + e.tuft * h.size * 0.12)
-        if e.kind == "pricked":
-            lean = a * 0.62
-            aim = (math.cos(lean), math.sin(lean))
-            path = [(-0.12 - 0.06 * t, top * 0.72 + n * t * aim[0], out * 0.78 + n * t * aim[1]) for t in (0, 0.35, 0.7, 1.0)]
-            radii = (w * 0.82, w * 0.8, w * 0.48, w * 0.17)
-            front, flat = (0.9, 0.15, 0.42), 0.2
-        elif e.kind == "folded":
-            path = [(-0.05, top * 0.85, out * 0.85), (0.0, top * 0.98, out * 0.98), (0.28, top * 0.98 - 0.05, out * 1.05),
-                    (0.3 + n * 0.5, top * 0.9 - n * 0.45, out * 1.02)]  # fmt: skip
-            radii = (w * 0.6, w * 0.75, w * 0.62, 0.1)
-            front, flat = (0.5, 0.85, 0.2), 0.22
-        elif e.kind == "button":
-            path = [(-0.1, top * 0.9 + 0.2, out * 0.78), (0.12, top * 0.92 + 0.3, out * 0.98), (0.4, top * 0.8 + 0.05, out * 1.06),
-                    (0.5, top * 0.8 - n * 0.62, out * 1.1)]  # fmt: skip
-            radii = (w * 0.8, w * 0.95, w * 0.8, 0.1)
-            front, flat = (0.6, 0.6, 0.5), 0.22
-        elif e.kind == "rose":
-            path = [(-0.3, top * 0.7, out * 0.85), (-0.5, top * 1.05, out + 0.14), (-0.85, top * 0.8, out + 0.24),
-                    (-0.75 - n * 0.8, top - 0.45, out + 0.12)]  # fmt: skip
-            radii = (w * 0.8, w * 0.9, w * 0.7, 0.06)
-            front, flat = (0.2, 0.6, 0.75), 0.3
-        else:  # drop
-            path = [(-0.15, top + 0.2, out * 0.86), (-0.12, top + 0.02, out + 0.14), (-0.04, top - n * 0.48, out + 0.2),
-                    (0.03, top - n * 0.98, out + 0.12)]  # fmt: skip
-            radii = (w * 0.6, w * 0.82, w * 1.08, w * 0.5)
-            front, flat = (0.62, 0.1, 0.78), 0.2
-        balls += chain(
-            Part.EAR, [head.at(f, u, l * side) for f, u, l in path], [r * head.scale for r in radii],
-            up=head.towards(front[0], front[1], front[2] * side), height=flat, length=1.0 if e.kind == "pricked" else 0.55,
-            extremity=(0.75, 1.0), fur=hair, blend=0.12 * head.scale, step=0.36,
-        )  # fmt: skip
-    return balls
-
-
-def _head(breed: Breed, head: Frame) -> list[Ball]:
-    h, coat = breed.head, breed.coat
-    axes = np.stack([-head.forward, head.up, head.left])
-    balls: list[Ball] = []
-
-    def add(forward: float, up: float, left: float, radii: tuple[float, float, float], *, extremity: float, blend: float) -> None:
-        for side in (1, -1) if left else (1,):
-            balls.append(
-                Ball(
-                    head.at(forward, up, side * left), axes, np.array(radii) * head.scale, Part.HEAD,
-                    np.array([-forward, up, side * left]) * head.scale, extremity,
-                    coat.head * (1 - 0.75 * extremity), blend * head.scale,
-                )
-            )  # fmt: skip
-
-    add(0, 0.05, 0, (1.0, h.height, h.width), extremity=0.1, blend=0.3)
-    add(0.12, -0.32, h.width * 0.55, (h.cheeks, h.cheeks * 0.95, h.cheeks), extremity=0.15, blend=0.35)
-    steps = 3 + round(h.muzzle * 3)
-    end = 0.62 + h.muzzle
-    for i in range(steps):
-        t = i / (steps - 1)
-        girth = 1 - 0.12 * t
-        wide = h.muzzle_width * 1.18 * girth + (1 - t) * 0.12
-        deep = h.muzzle_depth * 1.12 * girth + (1 - t) * 0.14
-        add(0.5 + (end - 0.5) * t, -h.drop - 0.06 * t, 0, (0.36, deep, wide), extremity=0.35 + 0.65 * t, blend=0.22)
-    lips = h.muzzle_width * 0.56
-    add(end + 0.02, -h.drop - 0.12, lips, (0.34, h.muzzle_depth * 0.72, lips * 1.12), extremity=1, blend=0.08)
-    if h.flews:
-        add(
-            end - 0.16, -h.drop - 0.16 - h.flews * 0.3, lips * 1.15, (0.42, 0.24 + h.flews * 0.42, lips * 0.95),
-            extremity=0.9, blend=0.2,
-        )  # fmt: skip
-    add(end - 0.12, -h.drop - h.muzzle_depth * 0.95, 0, (0.26, 0.2, h.muzzle_width * 0.62), extremity=0.95, blend=0.1)
-    if coat.curl > 0.5:  # topknot
-        add(-0.05, h.height * 0.85, 0, (0.82, 0.62, h.width * 0.98), extremity=0, blend=0.1)
-    return balls
 
 
 def build(breed: Breed, stance: Stance) -> Model:
@@ -357,10 +289,11 @@ def build(breed: Breed, stance: Stance) -> Model:
     legs, paws = _legs(breed, joints, at)
     balls += legs
     balls += chain(
-        Part.NECK, [chest + 0.1 * b.chest * UP, nape + heading * b.chest * 0.05, crown, centre - 0.1 * h.size * forward],
+        Part.NECK,
+        [chest + 0.1 * b.chest * UP, nape + heading * b.chest * 0.05, crown, centre - 0.1 * h.size * forward],
         [b.chest * 0.82, max(b.girth * 1.25, b.chest * 0.6), b.girth, min(b.girth, h.size * 0.85)],
         up=-at.forward, fur=(coat.ruff, coat.ruff), blend=0.1, step=0.3,
     )  # fmt: skip
-    balls += _head(breed, head)
-    balls += _ears(breed, head)
+    balls += skull(breed, head)
+    balls += ears(breed, head)
     return Model(tuple(balls), head, tuple(paws))

@@ -1,4 +1,4 @@
-"""Brushes for the scenes: dabs, blobs, hills, gradients on an 8-bit picture. Positions are shares of the picture's side."""
+"""Brushes for the scenes: dabs, blobs, hills, gradients on an 8-bit picture; positions are shares of its side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from imgsearch.sample.palettes import RGB
+from imgsearch.sample.palettes import RGB, rgb
 from imgsearch.sample.sculpture import Array, catmull_rom
 
 
@@ -17,6 +17,11 @@ def shade(colour: RGB, factor: float) -> RGB:
     """Lighter (factor > 1) or darker (factor < 1), clipped to 0..1."""
     r, g, b = (min(1.0, max(0.0, c * factor)) for c in colour)
     return r, g, b
+
+
+def tones(*codes: str) -> list[RGB]:
+    """Several `#rrggbb` as colours."""
+    return [rgb(code) for code in codes]
 
 
 class Easel:
@@ -79,10 +84,10 @@ class Easel:
         """A tree's trunk, a little bent, light on one side."""
         lean = self.rng.uniform(-0.03, 0.03)
         for shift, factor, w in ((0.0, 1.0, width), (-0.22 * width, 1.25, 0.3 * width)):
-            self.polygon(
-                [(x + lean + shift - w * 0.35, top), (x + lean + shift + w * 0.35, top), (x + shift + w * 0.6, bottom), (x + shift - w * 0.6, bottom)],
-                shade(colour, factor),
-            )  # fmt: skip
+            above, below = x + lean + shift, x + shift
+            thin, thick = w * 0.35, w * 0.6
+            corners = [(above - thin, top), (above + thin, top), (below + thick, bottom), (below - thick, bottom)]
+            self.polygon(corners, shade(colour, factor))
 
     def dabs(
         self, xs: Array, ys: Array, colours: Sequence[RGB], *, length: float, width: float, angle: float = 0.0,
@@ -102,7 +107,9 @@ class Easel:
         across = np.stack([along[1], -along[0]])
         across *= width / (np.sqrt((across**2).sum(axis=0)) + 1e-9)
         centre = np.stack([xs, ys])
-        corners = np.stack([centre - along, centre - 0.2 * along + across, centre + along, centre - 0.2 * along - across])
+        corners = np.stack(
+            [centre - along, centre - 0.2 * along + across, centre + along, centre - 0.2 * along - across]
+        )
         chosen = np.array(colours)[self.numbers.integers(0, len(colours), n)] * self.numbers.normal(1, jitter, (n, 1))
         fills = (np.clip(chosen, 0, 1) * 255).astype(np.uint8).tolist()
         for polygon, fill in zip((corners.transpose(2, 0, 1).reshape(n, 8) * self.size).tolist(), fills, strict=True):

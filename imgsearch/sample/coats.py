@@ -1,7 +1,7 @@
 """Coat patterns: which tone of the palette each point of the animal wears.
 
-A pattern returns two weights per pixel, `dark` and `light` (0..1): the coat is the base tone, mixed with dark, then with
-light. Patterns read only the resting animal (part, position, extremity), so they turn and bend with the body.
+A pattern returns two weights per pixel, `dark` and `light` (0..1): the coat is the base tone, mixed with dark, then
+with light. Patterns read only the resting animal (part, position, extremity), so they turn and bend with the body.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def cell_distance(points: Array, cell: float, rng: Random, jitter: float = 0.5) 
             offset = (code >> 8 & 0xFFFF).astype(np.float32) / 65536 - np.float32(0.5)
             total += (p[axis] - at[axis] - np.float32(0.5) - np.float32(2 * jitter) * offset) ** 2
         best = np.minimum(best, total)
-    return np.sqrt(best)
+    distance: Array = np.sqrt(best)
+    return distance
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,11 @@ class Surface:
 
     def blaze(self, width: float) -> Array:
         """White stripe up the middle of the face, and the muzzle."""
-        stripe = ramp(np.abs(self.face[2]), width, width * 0.5) * ramp(self.face[0], 0.1, 0.4) * ramp(self.face[1], 1.0, 0.7)
-        return self.head * np.maximum(stripe, self.snout(0.62))
+        stripe = (
+            ramp(np.abs(self.face[2]), width, width * 0.5) * ramp(self.face[0], 0.1, 0.4) * ramp(self.face[1], 1.0, 0.7)
+        )
+        marked: Array = self.head * np.maximum(stripe, self.snout(0.62))
+        return marked
 
     def snout(self, radius: float) -> Array:
         """The muzzle and chin: everything low and in front of the skull."""
@@ -119,12 +123,16 @@ def _solid(s: Surface) -> Weights:
 
 def _shaded(s: Surface) -> Weights:
     dark = 0.4 * s.tail * s.tip + 0.5 * s.ear + 0.55 * s.snout(0.75) + 0.3 * s.trunk * ramp(s.dorsal, 0.2, 0.9)
-    return dark, 0.75 * s.neck * ramp(s.dorsal, 0.5, -0.4) + 0.5 * s.underside(0.1) + 0.3 * s.head * ramp(s.face[1], -0.1, -0.6)
+    return dark, 0.75 * s.neck * ramp(s.dorsal, 0.5, -0.4) + 0.5 * s.underside(0.1) + 0.3 * s.head * ramp(
+        s.face[1], -0.1, -0.6
+    )
 
 
 def _points(s: Surface) -> Weights:
     from_muzzle = np.sqrt((s.face[0] - 1.0) ** 2 + (s.face[1] + 0.15) ** 2 + (0.95 * s.face[2]) ** 2)
-    dark = s.head * ramp(from_muzzle, 1.15, 0.6) + s.ear + s.leg * ramp(s.tip, 0.35, 0.8) + s.tail * ramp(s.tip, 0.15, 0.4)
+    dark = (
+        s.head * ramp(from_muzzle, 1.15, 0.6) + s.ear + s.leg * ramp(s.tip, 0.35, 0.8) + s.tail * ramp(s.tip, 0.15, 0.4)
+    )
     return dark, (0.92 - 0.35 * s.trunk * ramp(s.dorsal, 0.2, 1.0)) * (1 - np.clip(dark, 0, 1))
 
 
@@ -137,7 +145,12 @@ def _tabby(s: Surface) -> Weights:
     dark = (s.trunk * bands * ramp(s.dorsal, -0.75, -0.2) + s.trunk * ramp(s.dorsal, 0.75, 0.95)
             + s.neck * bands * ramp(s.dorsal, -0.1, 0.3) + (s.leg + s.tail) * rings
             + s.head * np.maximum(brow, cheek) + 0.5 * s.ear)  # fmt: skip
-    light = 0.85 * s.snout(0.7) + 0.8 * s.underside(-0.35) + 0.6 * s.neck * ramp(s.dorsal, 0.0, -0.5) + 0.6 * s.leg * ramp(s.tip, 0.88, 0.97)
+    light = (
+        0.85 * s.snout(0.7)
+        + 0.8 * s.underside(-0.35)
+        + 0.6 * s.neck * ramp(s.dorsal, 0.0, -0.5)
+        + 0.6 * s.leg * ramp(s.tip, 0.88, 0.97)
+    )
     return 0.9 * dark * (1 - np.clip(light, 0, 1)), light
 
 
@@ -148,7 +161,8 @@ def _rosettes(s: Surface) -> Weights:
     rings = ramp(np.sin(s.along * 36), 0.0, 0.5)
     brow = ramp(np.cos(s.face[2] * 13), 0.2, 0.7) * ramp(s.face[1], 0.3, 0.5)
     dots = ramp(cell_distance(s.face, 0.3, s.rng, 0.4), 0.4, 0.3) * ramp(s.face[0], 0.5, 0.2)
-    dark = (s.head * dots + (s.trunk + s.neck) * (ring + heart) * ramp(s.dorsal, -0.9, -0.5) + s.leg * np.maximum(ring * (s.tip < 0.5), rings)
+    dark = (s.head * dots + (s.trunk + s.neck) * (ring + heart) * ramp(s.dorsal, -0.9, -0.5)
+            + s.leg * np.maximum(ring * (s.tip < 0.5), rings)
             + s.tail * np.maximum(rings, ramp(s.tip, 0.8, 0.9)) + s.head * brow + 0.4 * s.ear)  # fmt: skip
     ground = 0.35 * (s.trunk + s.leg + s.neck) * (1 - np.clip(dark, 0, 1))
     return dark, 0.8 * s.snout(0.66) + 0.6 * s.underside(-0.5) * (1 - ring) + ground
@@ -169,7 +183,12 @@ def _tuxedo(s: Surface) -> Weights:
 
 def _van(s: Surface) -> Weights:
     cloak = ramp(wave_noise(s.place, 4.0, s.rng) + 0.9 * s.dorsal, 0.0, 0.2)
-    light = (1 - cloak) * (s.trunk + s.leg) + s.blaze(0.22) + s.neck * ramp(s.dorsal, 0.75, 0.4) + s.leg * ramp(s.tip, 0.3, 0.4)
+    light = (
+        (1 - cloak) * (s.trunk + s.leg)
+        + s.blaze(0.22)
+        + s.neck * ramp(s.dorsal, 0.75, 0.4)
+        + s.leg * ramp(s.tip, 0.3, 0.4)
+    )
     light = light + s.tail * ramp(s.tip, 0.75, 0.85)
     around_eye = np.sqrt((s.face[1] - 0.1) ** 2 + (np.abs(s.face[2]) - 0.5) ** 2)
     return 0.75 * s.ear + 0.75 * s.head * ramp(around_eye, 0.5, 0.3) * ramp(s.face[0], 0.2, 0.5), light
@@ -178,7 +197,9 @@ def _van(s: Surface) -> Weights:
 def _saddle(s: Surface) -> Weights:
     wobble = 0.18 * wave_noise(s.place, 8, s.rng)
     dark = s.trunk * ramp(s.dorsal + wobble, -0.15, 0.05) * ramp(s.along, 0.02, 0.1) + s.tail * ramp(s.tip, 0.75, 0.65)
-    light = s.blaze(0.16) + s.leg * ramp(s.tip + wobble, 0.42, 0.55) + s.underside(-0.5) + s.tail * ramp(s.tip, 0.66, 0.78)
+    light = (
+        s.blaze(0.16) + s.leg * ramp(s.tip + wobble, 0.42, 0.55) + s.underside(-0.5) + s.tail * ramp(s.tip, 0.66, 0.78)
+    )
     return dark, light + s.neck * ramp(s.dorsal + wobble, -0.15, -0.4)
 
 
@@ -190,22 +211,37 @@ def _mask(s: Surface) -> Weights:
 
 def _bib(s: Surface) -> Weights:
     wobble = 0.1 * wave_noise(s.place, 7, s.rng)
-    light = s.blaze(0.15) + s.leg * ramp(s.tip + wobble, 0.25, 0.4) + s.underside(-0.4) + s.neck * ramp(s.dorsal + wobble, 0.5, 0.25)
+    light = (
+        s.blaze(0.15)
+        + s.leg * ramp(s.tip + wobble, 0.25, 0.4)
+        + s.underside(-0.4)
+        + s.neck * ramp(s.dorsal + wobble, 0.5, 0.25)
+    )
     return 0.3 * s.trunk * ramp(s.dorsal, 0.5, 1) + 0.25 * s.ear, light
 
 
 def _tan_points(s: Surface) -> Weights:
     brow = np.sqrt((s.face[1] - 0.45) ** 2 + (np.abs(s.face[2]) - 0.4) ** 2)
-    tan = s.snout(0.8) * ramp(s.face[1] + 0.45 - 0.25 * np.abs(s.face[2]), 0.3, 0.1) + s.head * ramp(brow, 0.2, 0.1) * ramp(s.face[0], 0.3, 0.5)
+    tan = s.snout(0.8) * ramp(s.face[1] + 0.45 - 0.25 * np.abs(s.face[2]), 0.3, 0.1) + s.head * ramp(
+        brow, 0.2, 0.1
+    ) * ramp(s.face[0], 0.3, 0.5)
     tan = tan + s.leg * ramp(s.tip, 0.5, 0.65) + (s.neck + s.trunk) * ramp(s.dorsal, -0.6, -0.8)
     return 1 - np.clip(tan, 0, 1), 0.1 * tan
 
 
 def _wolf(s: Surface) -> Weights:
     jag = 0.22 * wave_noise(s.place, 22, s.rng)
-    cap = s.head * ramp(s.face[1] + 0.35 * np.abs(s.face[2]) - 0.55 * ramp(np.abs(s.face[2]), 0.16, 0.0) * -1 + 0.4 * jag, 0.42, 0.55)
+    cap = s.head * ramp(
+        s.face[1] + 0.35 * np.abs(s.face[2]) - 0.55 * ramp(np.abs(s.face[2]), 0.16, 0.0) * -1 + 0.4 * jag, 0.42, 0.55
+    )
     ridge = s.head * ramp(np.abs(s.face[2]), 0.14, 0.06) * ramp(s.face[1], -0.2, 0.1)
-    dark = cap + ridge + s.ear + (s.trunk + s.neck) * ramp(s.dorsal + jag, -0.05, 0.15) + s.tail * ramp(s.dorsal + jag, -0.1, 0.2)
+    dark = (
+        cap
+        + ridge
+        + s.ear
+        + (s.trunk + s.neck) * ramp(s.dorsal + jag, -0.05, 0.15)
+        + s.tail * ramp(s.dorsal + jag, -0.1, 0.2)
+    )
     dark = dark + s.leg * ramp(s.tip + 0.3 * jag, 0.35, 0.2)
     return 0.92 * dark, 0.95 * (1 - np.clip(dark, 0, 1))
 
@@ -246,7 +282,12 @@ def dye(relief: Relief, breed: Breed, palette: Palette, rng: Random) -> Array:
     rest, dorsal, lateral = relief.rest[:, shown], relief.dorsal[shown], relief.lateral[shown]
     one = {p: (part == p).astype(np.float32) for p in Part}
     shift = np.zeros((7, 3), np.float32)
-    shift[Part.NECK], shift[Part.HEAD], shift[Part.LEG], shift[Part.TAIL] = (-0.3, 0, 0), (-0.9, 0.3, 0), (0, 3, 0), (0, -3, 0)
+    shift[Part.NECK], shift[Part.HEAD], shift[Part.LEG], shift[Part.TAIL] = (
+        (-0.3, 0, 0),
+        (-0.9, 0.3, 0),
+        (0, 3, 0),
+        (0, -3, 0),
+    )
     surface = Surface(
         rest + shift[part].T, rest[0], dorsal, relief.extremity[shown],
         rest * np.array([-1, 1, 1], np.float32)[:, None] / np.float32(breed.head.size),
@@ -260,7 +301,9 @@ def dye(relief: Relief, breed: Breed, palette: Palette, rng: Random) -> Array:
     if breed.coat.skin:
         colour += np.float32(0.4) * (tone["skin"] - colour)
         folds = np.sin(surface.along * 60 + 2 * wave_noise(surface.place, 8, rng))
-        colour *= 1 - 0.09 * ramp(folds, 0.5, 1.0) * (surface.neck + surface.trunk * ramp(surface.along, 0.35, 0.1) + surface.leg * 0.6)
+        colour *= 1 - 0.09 * ramp(folds, 0.5, 1.0) * (
+            surface.neck + surface.trunk * ramp(surface.along, 0.35, 0.1) + surface.leg * 0.6
+        )
     if breed.ears.kind == "pricked":
         inside = surface.ear * ramp(dorsal, 0.25, 0.6) * ramp(np.abs(lateral), 0.8, 0.5)
         colour += 0.75 * inside * (tone["skin"] * np.float32(0.92) - colour)

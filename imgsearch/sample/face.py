@@ -9,10 +9,9 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageDraw
 
-from imgsearch.sample.anatomy import Frame
 from imgsearch.sample.breeds import Breed
 from imgsearch.sample.palettes import RGB, Palette
-from imgsearch.sample.sculpture import Camera, Relief, Vector, cross, unit
+from imgsearch.sample.sculpture import Camera, Frame, Relief, Vector, cross, unit
 
 INK: RGB = (0.13, 0.09, 0.09)
 
@@ -54,7 +53,9 @@ class FacePainter:
             return False
         return bool(self.relief.depth[row, column] < seen[2] + 0.3 * self.head.scale * self.camera.scale)
 
-    def disc(self, centre: tuple[float, float, float], normal: Vector, outline: Sequence[tuple[float, float]], colour: RGB) -> None:
+    def disc(
+        self, centre: tuple[float, float, float], normal: Vector, outline: Sequence[tuple[float, float]], colour: RGB
+    ) -> None:
         """A filled shape lying on the tangent plane at `centre`; outline in (towards the left, up), skull radii."""
         across = unit(self.head.left - (self.head.left @ normal) * normal)
         up = cross(normal, across)
@@ -89,7 +90,7 @@ def paint_face(
     image: Image.Image, relief: Relief, camera: Camera, head: Frame, breed: Breed, palette: Palette, rng: Random,
     light_x: float,
 ) -> None:  # fmt: skip
-    """Paint the face of the breed on the canvas, in place. `light_x`: x of the direction to the light, for the highlights."""
+    """Paint the face on the canvas, in place; `light_x`: x of the direction to the light, for the highlights."""
     brush = FacePainter(image, relief, camera, head)
     h = breed.head
     cat = breed.species == "cat"
@@ -104,12 +105,17 @@ def paint_face(
     nose = mix(palette.skin, palette.dark, 0.1) if cat else mix(INK, palette.dark, 0.35)
     if brush.is_visible(*tip, head.towards(1, 0.3)):
         n = h.nose
-        shape = [(-1.0, 0.55), (-0.6, 0.78), (0.0, 0.72), (0.6, 0.78), (1.0, 0.55), (0.95, 0.15), (0.45, -0.45), (0.0, -0.75),
-                 (-0.45, -0.45), (-0.95, 0.15)]  # fmt: skip
+        shape = [(-1.0, 0.55), (-0.6, 0.78), (0.0, 0.72), (0.6, 0.78), (1.0, 0.55), (0.95, 0.15),
+                 (0.45, -0.45), (0.0, -0.75), (-0.45, -0.45), (-0.95, 0.15)]  # fmt: skip
         plump = 1.0 if cat else 1.15
         brush.disc(tip, normal, [(a * n * 1.08, b * n * plump * 1.06) for a, b in shape], mix(nose, INK, 0.5))
         brush.disc(tip, normal, [(a * n * 0.96, b * n * plump * 0.92) for a, b in shape], nose)
-        brush.disc(tip, normal, _ellipse(n * 0.4, n * 0.16, math.copysign(n * 0.15, light_x), n * 0.48), mix(nose, (1, 1, 1), 0.45))
+        brush.disc(
+            tip,
+            normal,
+            _ellipse(n * 0.4, n * 0.16, math.copysign(n * 0.15, light_x), n * 0.48),
+            mix(nose, (1, 1, 1), 0.45),
+        )
         for side in (1, -1):
             brush.disc(tip, normal, _ellipse(n * 0.2, n * 0.15, side * n * 0.45, -n * 0.02), mix(nose, INK, 0.75))
     _mouth(brush, breed, palette)
@@ -134,7 +140,7 @@ def _mouth(brush: FacePainter, breed: Breed, palette: Palette) -> None:
                 continue  # round the corner
             sag = 0.13 * math.sin(math.pi * min(t * 1.3, 1)) + h.flews * 0.25 * math.sin(math.pi * t)
             lip.append(
-                (end + 0.36 * math.cos(a) - back * max(0.0, 3 * t - 2), low + 0.07 - sag + 0.12 * max(0.0, t - 0.7),
+                (end + 0.36 * math.cos(a) - back * max(0.0, 3 * t - 2), low + 0.07 - sag + 0.24 * max(0.0, t - 0.6),
                  side * h.muzzle_width * 1.12 * math.sin(a))
             )  # fmt: skip
         if len(lip) > 2:
@@ -202,7 +208,11 @@ def _whiskers(brush: FacePainter, breed: Breed, end: float, rng: Random) -> None
         for lift in (0.2, 0.02, -0.16):
             reach = rng.uniform(0.75, 1.0)
             points = [
-                (end + 0.15 - 0.35 * t, -h.drop - 0.08 + lift * (0.4 + 1.4 * t) - 0.22 * t * t, side * (h.muzzle_width * 0.8 + reach * t))
+                (
+                    end + 0.15 - 0.35 * t,
+                    -h.drop - 0.08 + lift * (0.4 + 1.4 * t) - 0.22 * t * t,
+                    side * (h.muzzle_width * 0.8 + reach * t),
+                )
                 for t in (0, 0.25, 0.5, 0.75, 1)
             ]
             brush.line(points, 0.012, (0.96, 0.95, 0.92))

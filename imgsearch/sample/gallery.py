@@ -1,8 +1,8 @@
 """The sample gallery: pictures of `BREEDS` in every pose, palette and scene.
 
-What is drawn is decided by `cast`, which never sees the breed: colour and scene are therefore independent of the label by
-construction. A gallery takes whole blocks of `BLOCK` seeds per breed, and within a block every pose, palette and scene
-comes up equally often.
+What is drawn is decided by `cast`, which never sees the breed: colour and scene are therefore independent of the label
+by construction. A gallery takes whole blocks of `BLOCK` seeds for a breed, and within a block every pose, palette and
+scene comes up equally often.
 """
 
 from __future__ import annotations
@@ -22,13 +22,22 @@ from PIL import Image
 
 from imgsearch.sample.anatomy import Model, build
 from imgsearch.sample.breeds import BREEDS, Breed
+from imgsearch.sample.brushes import Easel
 from imgsearch.sample.coats import dye
 from imgsearch.sample.face import paint_face
-from imgsearch.sample.painting import brushed, cast_shadow, comb, enlarge, lie_of_hair, light_up, on_paper, tufts
+from imgsearch.sample.painting import (
+    brushed,
+    cast_shadow,
+    comb,
+    enlarge,
+    lie_of_hair,
+    light_up,
+    on_paper,
+    tufts,
+)
 from imgsearch.sample.palettes import PALETTES, Palette
-from imgsearch.sample.props import clutter, place_prop
 from imgsearch.sample.poses import POSES, PoseName, Stance, draw_stance
-from imgsearch.sample.brushes import Easel
+from imgsearch.sample.props import clutter, place_prop
 from imgsearch.sample.scenes import SCENES, Scene
 from imgsearch.sample.sculpture import Array, Camera, Part, Relief, carve, extent
 
@@ -50,7 +59,7 @@ class Casting:
 
 
 def cast(seed: int) -> Casting:
-    """Pose, palette and scene of a seed; in any block of 24 seeds from a multiple of 24 on, each comes equally often."""
+    """Pose, palette and scene of a seed; in a block of 24 seeds from a multiple of 24 on, each comes equally often."""
     block, place = divmod(seed, BLOCK)
     rng = Random(f"casting {block}")
     columns = []
@@ -68,7 +77,7 @@ def picture_seed(breed: Breed, number: int, *, seed: int = DEFAULT_SEED) -> int:
 
 
 def _frame(model: Model, stance: Stance, size: int, share: float | None, rng: Random) -> Camera:
-    """Camera that shows the animal, or its head and shoulders, at a random size and place in a square of `size` pixels."""
+    """Camera that shows the animal, or head and shoulders, at a random size and place in a square of `size` pixels."""
     plain = Camera(stance.camera_pitch)
     head = [b for b in model.balls if b.part in (Part.HEAD, Part.EAR)]
     if stance.pose == "portrait":
@@ -175,7 +184,7 @@ def draw_gallery(
     Pictures that are there and whole are kept, so a run that was stopped is taken up where it ended.
 
     Args:
-        per_breed: Pictures of each breed, 1 <= per_breed <= 999. Balanced over pose, palette and scene in multiples of 24.
+        per_breed: Pictures of each breed, 1 <= per_breed <= 999; multiples of 24 balance pose, palette and scene.
         progress: Called with (done, total) after every picture, pictures kept included.
         n_jobs: Processes; 1 draws in this one. Defaults to the number of cores.
     """

@@ -29,14 +29,16 @@ def blur(field: Array, radius: float) -> Array:
         for _ in range(2):
             padded = np.pad(field, ((reach + 1, reach), (0, 0)), mode="edge")
             total = np.cumsum(padded, axis=0)
-            field = np.ascontiguousarray((total[2 * reach + 1 :] - total[: -2 * reach - 1]).T) * np.float32(1 / (2 * reach + 1))
+            field = np.ascontiguousarray((total[2 * reach + 1 :] - total[: -2 * reach - 1]).T) * np.float32(
+                1 / (2 * reach + 1)
+            )
     return field
 
 
 def _smudge(field: Array, radius: float) -> Array:
     """Gaussian blur of values 0..1, to a precision of 1/255; radius in pixels."""
     pixels = Image.fromarray((field * np.float32(255)).astype(np.uint8)).filter(ImageFilter.GaussianBlur(radius))
-    return np.asarray(pixels, dtype=np.float32) / 255
+    return np.asarray(pixels, dtype=np.float32) * np.float32(1 / 255)
 
 
 def enlarge(field: Array, size: int) -> NDArray[np.uint8]:
@@ -53,8 +55,8 @@ def light_up(relief: Relief, colour: Array, light: RGB, sun: RGB, sky: RGB) -> A
         sun: Tint of the lit side. `sky`: tint of the shadows; both about 1.
     """
     shown = relief.part > 0
-    l = np.array(light, np.float32) / np.float32(math.sqrt(sum(c * c for c in light)))
-    lambert = np.tensordot(l, relief.normal, axes=1)
+    to_light = np.array(light, np.float32) / np.float32(math.sqrt(sum(c * c for c in light)))
+    lambert = np.tensordot(to_light, relief.normal, axes=1)
     lit = np.clip(0.5 + 0.62 * lambert, 0, 1)
     lit = lit + 0.035 * np.sin(lit * 2 * math.pi * 4)  # a hint of brushed steps
     low, high = float(relief.depth[shown].min()), float(relief.depth[shown].max()) + 1
@@ -131,13 +133,18 @@ def tufts(image: Image.Image, relief: Relief, grain: Array, lit: Array, curl: fl
     shown = relief.part > 0
     depth = np.where(shown, relief.depth, EMPTY_DEPTH)
     edge = np.zeros((size, size), bool)  # the nearer side of every step in depth
-    for nearer, farther in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:, 1:], np.s_[:, :-1]), (np.s_[:-1], np.s_[1:]), (np.s_[1:], np.s_[:-1])):
+    for nearer, farther in (
+        (np.s_[:, :-1], np.s_[:, 1:]),
+        (np.s_[:, 1:], np.s_[:, :-1]),
+        (np.s_[:-1], np.s_[1:]),
+        (np.s_[1:], np.s_[:-1]),
+    ):
         edge[nearer] |= depth[nearer] - depth[farther] > 7
     draw_random = np.random.default_rng(rng.randrange(1 << 30))
     chance = draw_random.random((size, size), dtype=np.float32)
     furry = shown & (relief.fur > 0.8)
-    outline = furry & edge & (chance < np.clip(2.6 / np.sqrt(relief.fur + 0.1), 0.25, 0.9))
-    inner = furry & ~edge & (relief.fur > 4) & (chance < np.clip(relief.fur * (0.004 + 0.006 * curl), 0, 0.06))
+    outline = furry & edge & (chance < np.clip(3.6 / np.sqrt(relief.fur + 0.1), 0.25, 0.95))
+    inner = furry & ~edge & (relief.fur > 4) & (chance < np.clip(relief.fur * (0.005 + 0.005 * curl), 0, 0.075))
     rows, columns = np.nonzero(outline | inner)
     order = np.argsort(depth[rows, columns], kind="stable")
     rows, columns = rows[order], columns[order]
@@ -148,14 +155,16 @@ def tufts(image: Image.Image, relief: Relief, grain: Array, lit: Array, curl: fl
     aim = 0.75 * grain[:, rows, columns] + np.where(is_edge, 0.75, 0.0) * out
     aim += draw_random.normal(0, 0.22, aim.shape)
     aim /= np.sqrt((aim**2).sum(axis=0)) + 1e-3
-    length = fur * draw_random.uniform(0.45, 1.15, len(rows)) * np.where(is_edge, 1.0, 0.75)
-    shade = draw_random.normal(1.0, 0.06, len(rows)) + np.where(is_edge, 0.0, draw_random.choice((-0.05, 0.07), len(rows)))
+    length = fur * draw_random.uniform(0.35, 1.05, len(rows)) * np.where(is_edge, 0.95, 0.75)
+    shade = draw_random.normal(1.0, 0.06, len(rows)) + np.where(
+        is_edge, 0.0, draw_random.choice((-0.05, 0.07), len(rows))
+    )
     colours = np.clip(lit[rows, columns] * shade[:, None] * 255, 0, 255).astype(np.uint8)
     start = np.stack([columns, rows]) + 0.5 - aim * (0.35 * length)
     tip = start + aim * length * 1.25
     tip[1] += 0.12 * length
     bend = (start + tip) / 2 + np.stack([-aim[1], aim[0]]) * (0.1 * length * draw_random.choice((-1, 1), len(rows)))
-    wide = np.clip(0.55 + 0.12 * length, 0.6, 1.9)
+    wide = np.clip(0.5 + 0.07 * length, 0.55, 1.3)
     across = np.stack([-aim[1], aim[0]]) * wide
     corners = np.stack([start - across, bend - 0.6 * across, tip, bend + 0.6 * across, start + across]) * zoom
     pen = ImageDraw.Draw(image)
@@ -163,7 +172,9 @@ def tufts(image: Image.Image, relief: Relief, grain: Array, lit: Array, curl: fl
         curls = np.stack([start + aim * (0.5 * length), (0.24 * length + 0.8) * np.ones_like(start)]) * zoom
         low, high = curls[0] - curls[1], curls[0] + curls[1]
         dark = (colours * 0.8).astype(np.uint8)
-        for box, colour, rim in zip(np.concatenate([low, high]).T.tolist(), colours.tolist(), dark.tolist(), strict=True):
+        for box, colour, rim in zip(
+            np.concatenate([low, high]).T.tolist(), colours.tolist(), dark.tolist(), strict=True
+        ):
             pen.ellipse(box, fill=tuple(colour))
             pen.arc(box, 20, 200, fill=tuple(rim), width=2)
         return
@@ -181,15 +192,16 @@ def brushed(image: Image.Image, rng: Random) -> Array:
     wave = _brush_noise(size)[:, rng.randrange(MARGIN) :, rng.randrange(MARGIN) :][:, :size, :size]
     rows = np.clip(np.arange(size)[:, None] + wave[0], 0, size - 1).astype(np.int32)
     columns = np.clip(np.arange(size)[None, :] + wave[1], 0, size - 1).astype(np.int32)
-    return pixels[rows, columns] * (1 + 0.015 * wave[0])[..., None]
+    painted: Array = pixels[rows, columns] * (1 + 0.022 * wave[0])[..., None]
+    return painted
 
 
 @cache
 def _brush_noise(size: int) -> Array:
     """Displacements of a pixel or two, shape (2, n, n), for a picture of this size."""
     noise = np.random.default_rng(1).standard_normal((2, size + MARGIN, size + MARGIN)).astype(np.float32)
-    out = np.stack([blur(noise[0], 3), blur(noise[1], 3)])
-    return np.asarray(1.7 * out / out.std(), dtype=np.float32)
+    out = np.stack([blur(noise[0], 4), blur(noise[1], 4)])
+    return np.asarray(1.15 * out / out.std(), dtype=np.float32)
 
 
 def cast_shadow(model: Model, camera: Camera, size: int, light_x: float) -> Array:
@@ -205,7 +217,7 @@ def cast_shadow(model: Model, camera: Camera, size: int, light_x: float) -> Arra
         reach = float(ball.radii[1]) * camera.scale
         pen.ellipse([x - reach, y - max(reach * flat * 1.5, 2), x + reach, y + max(reach * flat * 1.5, 2)], fill=255)
     image = image.filter(ImageFilter.GaussianBlur(size / 90))
-    return np.asarray(image, dtype=np.float32) / 255
+    return np.asarray(image, dtype=np.float32) * np.float32(1 / 255)
 
 
 def on_paper(image: Image.Image, rng: Random) -> Image.Image:

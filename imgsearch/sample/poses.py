@@ -13,7 +13,7 @@ POSES: tuple[PoseName, ...] = ("sit", "stand", "walk", "lie", "portrait", "bust"
 
 @dataclass(frozen=True)
 class Stance:
-    """One pose in numbers. Angles in radians; yaw 0 looks to the right of the picture, pi/2 at the viewer, pi to the left.
+    """One pose in numbers. Angles in radians; yaw 0 looks to the right, pi/2 at the viewer, pi to the left.
 
     Args:
         pose: Which skeleton is used; portrait and bust are framings of a sitting animal.

@@ -61,7 +61,9 @@ def _pot(easel: Easel, x: float, y: float, width: float) -> None:
         t = i / 8
         c = shade(clay, 0.7 + 0.5 * math.sin(math.pi * (0.15 + 0.6 * t)))
         left, right = x - w + 2 * w * t, x - w + 2 * w * (t + 0.13)
-        easel.polygon([(left, y - 1.5 * w), (right, y - 1.5 * w), (x + (right - x) * 0.72, y), (x + (left - x) * 0.72, y)], c)
+        easel.polygon(
+            [(left, y - 1.5 * w), (right, y - 1.5 * w), (x + (right - x) * 0.72, y), (x + (left - x) * 0.72, y)], c
+        )
     easel.box(x - 1.1 * w, y - 1.75 * w, x + 1.1 * w, y - 1.42 * w, shade(clay, 0.98))
     leaves = [rgb("#4f7f45"), rgb("#6c9a52")]
     easel.foliage(x, y - 2.3 * w, 1.15 * w, leaves, 40)
@@ -80,7 +82,15 @@ def _basket(easel: Easel, x: float, y: float, width: float) -> None:
         for i in range(9):
             t = (i + 0.5) / 9
             c = shade(cane, (0.8 + 0.35 * math.sin(math.pi * t)) * (1.0 if (i + row) % 2 else 0.84))
-            easel.blob(x - w + 2 * w * t, y - 0.52 * w + 0.15 * w * row + 0.08 * w * math.sin(math.pi * t), 0.12 * w, 0.085 * w, c, 0.05, 6)
+            easel.blob(
+                x - w + 2 * w * t,
+                y - 0.52 * w + 0.15 * w * row + 0.08 * w * math.sin(math.pi * t),
+                0.12 * w,
+                0.085 * w,
+                c,
+                0.05,
+                6,
+            )
     easel.blob(x, y - 0.66 * w, 0.8 * w, 0.15 * w, shade(_paint(easel.rng), 1.05), 0.08)
 
 
@@ -96,8 +106,14 @@ def _box(easel: Easel, x: float, y: float, width: float) -> None:
     card, w = rgb("#b98f62"), width * 0.5
     _ground(easel, x, y, width)
     easel.box(x - w, y - 1.1 * w, x + w, y, card)
-    easel.polygon([(x - w, y - 1.1 * w), (x + w, y - 1.1 * w), (x + 0.8 * w, y - 1.4 * w), (x - 0.8 * w, y - 1.4 * w)], shade(card, 0.55))
-    easel.polygon([(x - w, y - 1.1 * w), (x - 1.5 * w, y - 0.95 * w), (x - 1.3 * w, y - 1.3 * w), (x - 0.8 * w, y - 1.4 * w)], shade(card, 1.12))
+    easel.polygon(
+        [(x - w, y - 1.1 * w), (x + w, y - 1.1 * w), (x + 0.8 * w, y - 1.4 * w), (x - 0.8 * w, y - 1.4 * w)],
+        shade(card, 0.55),
+    )
+    easel.polygon(
+        [(x - w, y - 1.1 * w), (x - 1.5 * w, y - 0.95 * w), (x - 1.3 * w, y - 1.3 * w), (x - 0.8 * w, y - 1.4 * w)],
+        shade(card, 1.12),
+    )
     easel.box(x - 0.08 * w, y - 1.1 * w, x + 0.08 * w, y, shade(card, 1.15))
 
 
@@ -105,7 +121,7 @@ PROPS: tuple[Prop, ...] = (_ball, _yarn, _pot, _basket, _cushion, _box)
 
 
 def place_prop(easel: Easel, ground: float) -> None:
-    """One thing of random kind beside the animal, a little behind its paws; `ground`: row of the paws, share of the height."""
+    """One thing beside the animal, a little behind its paws; `ground`: row of the paws, share of the height."""
     rng = easel.rng
     x = rng.choice((rng.uniform(0.08, 0.2), rng.uniform(0.8, 0.92)))
     rng.choice(PROPS)(easel, x, ground - rng.uniform(0.04, 0.09), rng.uniform(0.13, 0.18))

@@ -1,7 +1,7 @@
 """Animals modelled from balls, and the relief (depth, normals, fur direction) that a camera sees of them.
 
-World and camera axes: x right, y up, z towards the viewer. A ball is an ellipsoid with a frame of its own: its first axis
-runs along the limb (from root to tip, the way the fur lies), the second is dorsal (up), the third lateral (to the left).
+World and camera axes: x right, y up, z towards the viewer. A ball is an ellipsoid with a frame of its own: its first
+axis runs along the limb (from root to tip, the way the fur lies), the second is dorsal (up), the third lateral (left).
 Every ball also carries its place on the resting animal, so that a coat pattern sticks to the body whatever the pose.
 """
 
@@ -58,7 +58,7 @@ class Ball:
         extremity: 0 at the core of the body, 1 at paws, tail tip, ears and muzzle.
         fur: Length of the hair in body units.
         blend: Distance over which it melts into its neighbours, in body units.
-        roundness: 1 is lit as an ellipsoid, 0 as a cylinder along the first axis (no ribs between the balls of a chain).
+        roundness: 1 is lit as an ellipsoid, 0 as a cylinder along the first axis (so a chain has no ribs).
     """
 
     centre: Vector
@@ -72,6 +72,25 @@ class Ball:
     roundness: float = 1.0
 
 
+@dataclass(frozen=True)
+class Frame:
+    """A place with a forward, up and left direction, and a unit of length."""
+
+    origin: Vector
+    forward: Vector
+    up: Vector
+    left: Vector
+    scale: float = 1.0
+
+    def at(self, forward: float, up: float, left: float = 0.0) -> Vector:
+        """World position of the point with these coordinates."""
+        return self.origin + self.scale * (forward * self.forward + up * self.up + left * self.left)
+
+    def towards(self, forward: float, up: float, left: float = 0.0) -> Vector:
+        """Unit world direction with these coordinates."""
+        return unit(forward * self.forward + up * self.up + left * self.left)
+
+
 def catmull_rom(points: Sequence[Vector], n: int) -> Vector:
     """n points, shape (n, d), evenly spaced in parameter on the spline through `points` (any number >= 2)."""
     p = np.asarray(points, dtype=np.float64)
@@ -80,7 +99,8 @@ def catmull_rom(points: Sequence[Vector], n: int) -> Vector:
     i = np.minimum(u.astype(int), len(p) - 2)
     t = (u - i)[:, None]
     a, b, c, d = padded[i], padded[i + 1], padded[i + 2], padded[i + 3]
-    return 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    curve: Vector = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    return curve
 
 
 def chain(
@@ -143,7 +163,7 @@ def chain(
 
 @dataclass(frozen=True)
 class Camera:
-    """Orthographic camera that looks down by `pitch` radians; `scale` pixels per body unit; `origin` pixel of world 0."""
+    """Orthographic camera that looks down by `pitch` radians; `scale` pixels a body unit, `origin` pixel of world 0."""
 
     pitch: float
     scale: float = 1.0
@@ -157,13 +177,11 @@ class Camera:
     def project(self, points: Vector) -> Vector:
         """World points, shape (..., 3), as (column, row, depth), depth growing towards the viewer, all in pixels."""
         seen = points @ self.rotation().T * self.scale
-        return np.stack(
-            [self.origin[0] + seen[..., 0], self.origin[1] - seen[..., 1], seen[..., 2]], axis=-1
-        )
+        return np.stack([self.origin[0] + seen[..., 0], self.origin[1] - seen[..., 1], seen[..., 2]], axis=-1)
 
 
 def extent(balls: Iterable[Ball], camera: Camera) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of the balls in the camera's pixels (a bounding sphere per ball, so slightly too large)."""
+    """Left, top, right, bottom of the balls in the camera's pixels (by bounding spheres, so a little large)."""
     chosen = list(balls)
     seen = camera.project(np.stack([b.centre for b in chosen]))
     reach = np.array([float(np.sort(b.radii)[1]) for b in chosen]) * camera.scale

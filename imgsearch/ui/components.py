@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from imgsearch.embedding import EmbedderSpec
 from imgsearch.errors import ImgSearchError
 from imgsearch.items import Item
 from imgsearch.search import SearchResult
@@ -33,13 +34,27 @@ _GRID = st.components.v2.component(
 
 def thumbnail_url(collection: str, item: Item) -> str:
     """Where the browser gets an item's thumbnail."""
+    return f"{_base_path()}{server.THUMBNAIL_ROUTE}/{collection}/{item.thumbnail}.webp"
+
+
+def example_url(name: str) -> str:
+    """Where the browser gets an example query."""
+    return f"{_base_path()}{server.EXAMPLE_ROUTE}/{name}"
+
+
+def _base_path() -> str:
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"{'/' + base if base else ''}{server.THUMBNAIL_ROUTE}/{collection}/{item.thumbnail}.webp"
+    return "/" + base if base else ""
 
 
 def label_words(label: str) -> str:
     """A label as people write it: `Egyptian_Mau` -> `Egyptian Mau`."""
     return label.replace("_", " ").strip()
+
+
+def space_words(spec: EmbedderSpec) -> str:
+    """What a space compares by, for people: `CNN (mini)`, `descriptor (color_histogram)`."""
+    return f"{'descriptor' if spec.is_descriptor else 'CNN'} ({spec.space})"
 
 
 def short_name(item: Item) -> str:
@@ -92,7 +107,26 @@ def gallery_cards(
     ]
 
 
-def grid(cards: Sequence[dict[str, Any]], *, name: str, key: str, on_pick: Callable[[str], None]) -> None:
+def example_cards(names: Iterable[str], current: str | None, href: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Cards of example queries, for a compact `grid`."""
+    return [
+        {
+            "id": name,
+            "src": example_url(name),
+            "href": href(name),
+            "label": "",
+            "title": "Try this picture, which is not in the collection",
+            "description": f"Example {number}: search with this picture",
+            "current": name == current,
+            "eager": True,
+        }
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+def grid(
+    cards: Sequence[dict[str, Any]], *, name: str, key: str, on_pick: Callable[[str], None], is_compact: bool = False
+) -> None:
     """Draws cards.
 
     Args:
@@ -100,6 +134,7 @@ def grid(cards: Sequence[dict[str, Any]], *, name: str, key: str, on_pick: Calla
         name: What a screen reader calls the grid.
         key: Session key.
         on_pick: Called with the item id of a clicked card, before the next run.
+        is_compact: Small pictures without words.
     """
 
     def picked() -> None:
@@ -107,7 +142,7 @@ def grid(cards: Sequence[dict[str, Any]], *, name: str, key: str, on_pick: Calla
         if isinstance(item_id, str):
             on_pick(item_id)
 
-    _GRID(key=key, data={"items": list(cards), "name": name}, on_picked_change=picked)
+    _GRID(key=key, data={"items": list(cards), "name": name, "compact": is_compact}, on_picked_change=picked)
 
 
 def show_error(error: ImgSearchError) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import streamlit as st
 
 from imgsearch.collection import Collection, collection_path, list_collections
+from imgsearch.datasets import example_queries_folder
 from imgsearch.embedding import EmbedderSpec
 from imgsearch.errors import CollectionNotFoundError, ImgSearchError
 from imgsearch.manifest import FILE_NAME
@@ -40,6 +42,13 @@ def open_collection(name: str) -> Collection:
 def _open(name: str, mtime_ns: int, inode: int) -> Collection:
     del mtime_ns, inode  # they tell one build from the next
     return Collection.open(name, get_settings().home)
+
+
+def example_queries(name: str) -> dict[str, Path]:
+    """Pictures to try that are not in the gallery, by file name; only the sample has some."""
+    if name != SAMPLE_COLLECTION:
+        return {}
+    return {path.name: path for path in sorted(example_queries_folder(get_settings().home).glob("*.jpg"))}
 
 
 @st.cache_resource(show_spinner=False)

@@ -19,11 +19,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgsearch.errors import ImgSearchError
 from imgsearch.manifest import COLLECTION_NAME
-from imgsearch.settings import get_settings
+from imgsearch.settings import SAMPLE_COLLECTION, get_settings
 from imgsearch.ui import resources
 
 SCRIPT = Path(__file__).with_name("page.py")
 THUMBNAIL_ROUTE = "/app/static/thumbs"
+EXAMPLE_ROUTE = "/app/static/examples"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
@@ -68,6 +69,15 @@ async def thumbnail(request: Request) -> Response:
     return FileResponse(path, media_type="image/webp", headers={"Cache-Control": "public, max-age=31536000, immutable"})
 
 
+async def example(request: Request) -> Response:
+    """One example query, by its name in the listing."""
+    examples = await run_in_threadpool(resources.example_queries, SAMPLE_COLLECTION)
+    path = examples.get(request.path_params["name"])
+    if path is None:
+        return PlainTextResponse("Not found", 404)
+    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "public, max-age=3600"})
+
+
 async def health(_: Request) -> Response:
     """200 once the page can answer: there is a collection and it opens. 503 before."""
     try:
@@ -82,7 +92,11 @@ async def health(_: Request) -> Response:
 
 def routes() -> list[BaseRoute]:
     """The routes beside Streamlit's own."""
-    return [Route(THUMBNAIL_ROUTE + "/{collection}/{digest}.webp", thumbnail), Route("/api/health", health)]
+    return [
+        Route(THUMBNAIL_ROUTE + "/{collection}/{digest}.webp", thumbnail),
+        Route(EXAMPLE_ROUTE + "/{name}", example),
+        Route("/api/health", health),
+    ]
 
 
 def middleware() -> list[Middleware]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from collections.abc import Collection as Names
+from dataclasses import dataclass, fields, replace
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from imgsearch.collection import Collection
-from imgsearch.settings import DEFAULT_K
 
 MAX_PAGE_K = 60
+DEFAULT_K = 12  # fills whole rows of 2, 3, 4 and 6
 GALLERY_PAGE_SIZE = 24
 MAX_UPLOADS_KEPT = 4
 ALL_LABELS = ""
@@ -30,6 +31,7 @@ BROWSE_SELECT = "browse_select"
 GALLERY_PAGE = "gallery_page"
 RESULTS_GRID = "results_grid"
 GALLERY_GRID = "gallery_grid"
+EXAMPLES_GRID = "examples_grid"
 RANDOM_BUTTON = "random_button"
 _UPLOADS = "uploads"
 _UPLOADER_ROUND = "uploader_round"
@@ -42,8 +44,9 @@ class View:
 
     Attributes:
         collection, space: Names.
-        item: Item id of the query, or None with an upload.
+        item: Item id of the query, or None with one of the two below.
         upload: Id of an upload that this session holds, or None.
+        example: Name of an example query, or None.
         k: Results wanted.
         label: Only results with this label; "" for all.
         browse: Only gallery pictures with this label; "" for all.
@@ -55,6 +58,7 @@ class View:
     space: str
     item: str | None
     upload: str | None
+    example: str | None
     k: int
     label: str
     browse: str
@@ -70,8 +74,13 @@ def collection_name(names: list[str]) -> tuple[str, str | None]:
     return names[0], f"There is no collection called “{asked[:64]}” here. This is {names[0]}."
 
 
-def read_view(collection: Collection) -> View:
-    """The view that the address describes; whatever is nonsense there becomes the default, with a note."""
+def read_view(collection: Collection, examples: Names[str]) -> View:
+    """The view that the address describes; whatever is nonsense there becomes the default, with a note.
+
+    Args:
+        collection: What is searched.
+        examples: Names of the example queries that there are.
+    """
     params = st.query_params
     notes: list[str] = []
     space = params.get("space", collection.default_space)
@@ -90,7 +99,7 @@ def read_view(collection: Collection) -> View:
         notes.append(f"The number of results must be between 1 and {MAX_PAGE_K}; {DEFAULT_K} are shown.")
     n_browsed = labels[browse] if browse else len(collection.items)
     page = _whole_number(params.get("page", "1"), 1, -(-n_browsed // GALLERY_PAGE_SIZE))
-    item, upload = params.get("item"), params.get("upload")
+    item, upload, example = params.get("item"), params.get("upload"), params.get("example")
     if item is not None and item not in collection.items:
         notes.append(f"No picture of this collection is called “{item[:64]}”. Here is another one.")
         item = None
@@ -99,11 +108,13 @@ def read_view(collection: Collection) -> View:
             "This link was made with an uploaded picture, which a link cannot hold. Upload it again to search with it."
         )
         upload = None
-    if item is None and upload is None:
-        item = collection.items[len(collection.items) // 2].item_id
-    elif item is not None:
+    if item is not None or upload is not None or example not in examples:
+        example = None
+    if item is not None:
         upload = None
-    return View(collection.name, space, item, upload, k or DEFAULT_K, label, browse, page or 1, tuple(notes))
+    elif upload is None and example is None:
+        item = collection.items[len(collection.items) // 2].item_id
+    return View(collection.name, space, item, upload, example, k or DEFAULT_K, label, browse, page or 1, tuple(notes))
 
 
 def address(view: View, defaults: View, **changes: str | int | None) -> str:
@@ -113,11 +124,11 @@ def address(view: View, defaults: View, **changes: str | int | None) -> str:
 
 def defaults_for(collection: Collection, first_collection: str) -> View:
     """The view of an empty address (its item is never left out of a link)."""
-    return View(first_collection, collection.default_space, None, None, DEFAULT_K, ALL_LABELS, ALL_LABELS, 1)
+    return View(first_collection, collection.default_space, None, None, None, DEFAULT_K, ALL_LABELS, ALL_LABELS, 1)
 
 
 def _params(view: View, defaults: View) -> dict[str, str]:
-    names = ("collection", "space", "item", "upload", "k", "label", "browse", "page")
+    names = [field.name for field in fields(View) if field.name != "notes"]
     values = {name: (getattr(view, name), getattr(defaults, name)) for name in names}
     return {name: str(value) for name, (value, default) in values.items() if value is not None and value != default}
 

@@ -26,6 +26,7 @@ function card(item, onPick) {
   picture.append(image);
   if (item.rank) picture.append(element("span", "rank", String(item.rank)));
   link.append(picture);
+  if (!item.label) return link;
   const words = element("div", "words");
   const label = element("div", "label");
   label.append(element("span", "name", item.label));
@@ -48,6 +49,7 @@ function card(item, onPick) {
 export default function ({ data, parentElement, setTriggerValue }) {
   const grid = parentElement.querySelector(".grid");
   grid.setAttribute("aria-label", data.name);
+  grid.classList.toggle("compact", data.compact);
   grid.replaceChildren(
     ...data.items.map((item) => {
       const entry = element("li");

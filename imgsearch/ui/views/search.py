@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import streamlit as st
 
@@ -24,56 +25,63 @@ class _Answer:
 
 
 def render() -> None:
+    """Draws the view that the address describes."""
     names = resources.collection_names()
     if not names:
         _render_empty()
         return
     name, name_note = state.collection_name(names)
     collection = resources.open_collection(name)
-    view = state.read_view(collection)
+    examples = resources.example_queries(name)
+    view = state.read_view(collection, examples)
     defaults = state.defaults_for(collection, names[0])
-    _render_head(collection, names)
+
+    _render_head(collection, names, view)
     for note in filter(None, (name_note, state.take_note(), *view.notes)):
         st.info(note, icon=":material/info:")
     query_place = st.container(horizontal=True, gap="medium", vertical_alignment="top", key="query")
+    warm_up_place = st.container(key="warm_up")
     _render_refine(collection, view)
-    answer = _answer(collection, view)
+    answer = _answer(collection, view, examples)
     with query_place:
-        _render_query(collection, answer)
+        _render_query(view, defaults, answer, examples)
     if answer:
         _render_results(collection, view, defaults, answer)
     _render_gallery(collection, view, defaults)
+    # Last, so that the first answer is on the screen before the worker takes the processor.
+    with warm_up_place:
+        _render_warm_up(collection, view)
 
 
-def _answer(collection: Collection, view: View) -> _Answer | None:
-    """The one call of this view; what goes wrong with an upload is said and leaves the rest of the page standing."""
-    options = {"k": view.k, "label": view.label or None, "space": view.space}
+def _answer(collection: Collection, view: View, examples: Mapping[str, Path]) -> _Answer | None:
+    """The one call of this view; what goes wrong with a picture is said and leaves the rest of the page standing."""
+    label = view.label or None
     if view.item is not None:
-        page = collection.search(item_id=view.item, **options)  # type: ignore[arg-type]
+        page = collection.search(item_id=view.item, k=view.k, label=label, space=view.space)
         assert page.query_item
-        picture = components.thumbnail_url(collection.name, page.query_item)
-        return _Answer(page, picture, components.short_name(page.query_item))
-    assert view.upload
+        url = components.thumbnail_url(collection.name, page.query_item)
+        return _Answer(page, url, components.short_name(page.query_item))
     spec = collection.space(view.space).spec.for_queries()
     try:
-        with st.spinner("Looking at your picture…", show_time=True):
-            embedded = resources.embed_upload(state.upload_bytes(view.upload), spec)
-        page = collection.search(embedding=embedded.embedding, **options)  # type: ignore[arg-type]
+        with st.spinner("Looking at the picture…", show_time=True):
+            data = examples[view.example].read_bytes() if view.example else state.upload_bytes(view.upload or "")
+            embedded = resources.embed_upload(data, spec)
+        page = collection.search(embedding=embedded.embedding, k=view.k, label=label, space=view.space)
     except ImgSearchError as exc:
         components.show_error(exc)
         return None
     page = replace(page, timings_ms={**embedded.timings_ms, **page.timings_ms})
-    return _Answer(page, embedded.preview, "Your picture")
+    return _Answer(page, embedded.preview, "An example from outside" if view.example else "Your picture")
 
 
 def _render_empty() -> None:
-    st.title("imgsearch")
+    st.title("imgsearch", anchor=False)
     st.info("There is no collection here yet.", icon=":material/photo_library:")
-    st.markdown("Build one from a folder of pictures, then reload this page:")
-    st.code("python -m imgsearch build NAME --images DIR", language="sh")
+    st.markdown("Build one from a folder of pictures, or draw the sample, then reload this page:")
+    st.code("python -m imgsearch build NAME --images DIR\npython -m imgsearch sample", language="sh")
 
 
-def _render_head(collection: Collection, names: list[str]) -> None:
+def _render_head(collection: Collection, names: list[str], view: View) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="head"):
         st.title("Find similar pictures", anchor=False, width="content")
         if len(names) > 1:
@@ -86,14 +94,18 @@ def _render_head(collection: Collection, names: list[str]) -> None:
                 width=220,
                 on_change=_change_collection,
             )
+    compared_by = components.space_words(collection.space(view.space).spec)
     if collection.name == SAMPLE_COLLECTION:
         st.caption(
-            "A sample of animals drawn by code. For photographs: "
-            "`python -m imgsearch build pets --images DIR` embeds a folder of yours with Inception V3."
+            f"{len(collection.items):,} cats and dogs drawn by code, compared by {compared_by}. For Inception V3 and "
+            "photographs such as the Oxford-IIIT Pet dataset: `python -m imgsearch build pets --images DIR`"
         )
+    else:
+        title = _escape(collection.manifest.title)
+        st.caption(f"{title}: {len(collection.items):,} pictures, compared by {compared_by}.")
 
 
-def _render_query(collection: Collection, answer: _Answer | None) -> None:
+def _render_query(view: View, defaults: View, answer: _Answer | None, examples: Mapping[str, Path]) -> None:
     if answer:
         with st.container(width=150, key="query_picture"):
             st.image(answer.picture, alt=f"The query: {answer.caption}", width="stretch")
@@ -110,6 +122,25 @@ def _render_query(collection: Collection, answer: _Answer | None) -> None:
             help=f"Drop a picture here, choose one, or click the button and paste. Up to {max_mb} MB; it is looked at and "
             "forgotten when you leave.",
         )
+        if examples:
+            cards = components.example_cards(
+                examples, view.example, lambda name: state.address(view, defaults, item=None, upload=None, example=name)
+            )
+            components.grid(cards, name="Examples to try", key=state.EXAMPLES_GRID, on_pick=_pick_example, is_compact=True)
+
+
+def _render_warm_up(collection: Collection, view: View) -> None:
+    """Loads the network for uploads in the background, and says so while it does, on a line that stays."""
+    is_over = resources.warm_up(collection.space(view.space).spec.for_queries())
+
+    @st.fragment(run_every=None if is_over.is_set() else 1.0)
+    def say() -> None:
+        if is_over.is_set():
+            st.caption(":material/check_circle: Ready for your own pictures.")
+        else:
+            st.caption(":material/hourglass_top: Getting ready for your own pictures…")
+
+    say()
 
 
 def _render_refine(collection: Collection, view: View) -> None:
@@ -122,44 +153,40 @@ def _render_refine(collection: Collection, view: View) -> None:
             list(collection.spaces),
             key=state.SPACE_SELECT,
             on_change=_follow(state.SPACE_SELECT, "space"),
-            width=240,
-            help="The network or descriptor whose embeddings are compared.",
+            format_func=lambda name: components.space_words(collection.space(name).spec),
+            width=260,
+            help="A CNN compares what is in the picture; a descriptor compares colours or edges.",
         )
         labels = [state.ALL_LABELS, *collection.items.label_counts]
         if len(labels) > 1:
             state.set_widget(state.LABEL_SELECT, view.label)
             st.selectbox(
-                "Only pictures of",
+                "Only results of",
                 labels,
                 key=state.LABEL_SELECT,
                 on_change=_follow(state.LABEL_SELECT, "label"),
                 format_func=_label_option,
-                width=240,
+                width=260,
             )
 
 
 def _render_results(collection: Collection, view: View, defaults: View, answer: _Answer) -> None:
     st.subheader("Most similar", anchor=False)
     item = answer.page.query_item
-    cards = components.result_cards(
-        answer.page.results,
-        collection.name,
-        item.label if item else "",
-        lambda item_id: state.address(view, defaults, item=item_id, upload=None),
-    )
+    query_label = item.label if item else ""
+    cards = components.result_cards(answer.page.results, collection.name, query_label, _item_link(view, defaults))
     components.grid(cards, name="Most similar pictures", key=state.RESULTS_GRID, on_pick=_pick)
     if not cards:
-        st.info("There is nothing else to compare with in this collection.")
+        st.info("There is nothing else to compare with in this collection.", icon=":material/info:")
     steps = " · ".join(f"{step} {ms:.0f} ms" for step, ms in answer.page.timings_ms.items())
     st.caption(
-        f"Distance: 0 is the same picture, 1.41 has nothing in common. {answer.page.space} on "
-        f"{len(collection.items):,} pictures: {steps}"
+        "Distance: 0 is the same picture, 1.41 has nothing in common"
+        + (", ✓ marks the query's label" if query_label else "")
+        + f". {len(collection.items):,} pictures searched: {steps}."
     )
     if view.upload and answer.page.results:
-        nearest = state.address(view, defaults, item=answer.page.results[0].item.item_id, upload=None)
-        st.caption(
-            f"A link cannot hold your picture. To share a result, copy [the link of its nearest picture]({nearest})."
-        )
+        nearest = _item_link(view, defaults)(answer.page.results[0].item.item_id)
+        st.caption(f"A link cannot hold your picture. To share, copy [the link of the nearest one]({nearest}).")
 
 
 def _render_gallery(collection: Collection, view: View, defaults: View) -> None:
@@ -169,12 +196,12 @@ def _render_gallery(collection: Collection, view: View, defaults: View) -> None:
         if counts:
             state.set_widget(state.BROWSE_SELECT, view.browse)
             st.selectbox(
-                "Show pictures of",
+                "Show",
                 [state.ALL_LABELS, *counts],
                 key=state.BROWSE_SELECT,
                 on_change=_browse,
                 format_func=_label_option,
-                width=240,
+                width=220,
             )
         st.button(
             "Surprise me", key=state.RANDOM_BUTTON, icon=":material/shuffle:", on_click=_pick_random, args=(collection,)
@@ -182,14 +209,17 @@ def _render_gallery(collection: Collection, view: View, defaults: View) -> None:
     rows = collection.items.rows_with_label(view.browse) if view.browse else range(len(collection.items))
     first = (view.page - 1) * state.GALLERY_PAGE_SIZE
     shown = [collection.items[int(row)] for row in rows[first : first + state.GALLERY_PAGE_SIZE]]
-    cards = components.gallery_cards(
-        shown, collection.name, view.item, lambda item_id: state.address(view, defaults, item=item_id, upload=None)
-    )
+    cards = components.gallery_cards(shown, collection.name, view.item, _item_link(view, defaults))
     components.grid(cards, name="Pictures of the collection", key=state.GALLERY_GRID, on_pick=_pick)
     n_pages = -(-len(rows) // state.GALLERY_PAGE_SIZE)
     if n_pages > 1:
         state.set_widget(state.GALLERY_PAGE, view.page)
         st.pagination(n_pages, key=state.GALLERY_PAGE, on_change=_follow(state.GALLERY_PAGE, "page"))
+
+
+def _item_link(view: View, defaults: View) -> Callable[[str], str]:
+    """Item id -> the address that searches with that item and leaves the rest as it is."""
+    return lambda item_id: state.address(view, defaults, item=item_id, upload=None, example=None)
 
 
 def _label_option(label: str) -> str:
@@ -207,9 +237,8 @@ def _follow(key: str, name: str) -> Callable[[], None]:
 
 
 def _change_collection() -> None:
-    state.go(
-        collection=st.session_state[state.COLLECTION_SELECT], space="", item="", upload="", label="", browse="", page=""
-    )
+    changed = st.session_state[state.COLLECTION_SELECT]
+    state.go(collection=changed, space="", item="", upload="", example="", label="", browse="", page="")
 
 
 def _browse() -> None:
@@ -217,11 +246,15 @@ def _browse() -> None:
 
 
 def _pick(item_id: str) -> None:
-    state.go(item=item_id, upload="")
+    state.go(item=item_id, upload="", example="")
+
+
+def _pick_example(name: str) -> None:
+    state.go(item="", upload="", example=name)
 
 
 def _pick_random(collection: Collection) -> None:
-    _pick(random.choice(collection.items).item_id)
+    _pick(collection.items[random.randrange(len(collection.items))].item_id)
 
 
 def _take_upload() -> None:
@@ -232,4 +265,4 @@ def _take_upload() -> None:
     if upload.size > max_mb * 2**20:
         state.leave_note(f"The picture has {upload.size / 2**20:.1f} MB; at most {max_mb} are taken.")
         return
-    state.go(upload=state.keep_upload(upload.getvalue()), item="")
+    state.go(item="", upload=state.keep_upload(upload.getvalue()), example="")

@@ -1,0 +1,437 @@
+"""Collections: sound ones answer wherever they lie, damaged ones say so."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import draw_picture
+from PIL import Image
+from sklearn.neighbors import NearestNeighbors
+
+from imgsearch import Collection, build_collection, embedder_spec, list_collections
+from imgsearch import collection as collection_module
+from imgsearch.collection import collection_path, describe, read_manifest
+from imgsearch.errors import (
+    CollectionCorruptError,
+    CollectionError,
+    CollectionNotFoundError,
+    ImageDecodeError,
+    IncompatibleCollectionError,
+    InvalidQueryError,
+    ItemNotFoundError,
+)
+from imgsearch.index import AnnoyIndex, ExactIndex
+from imgsearch.manifest import FileEntry, Manifest
+from imgsearch.weights import file_digest
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def all_files(collection: Collection) -> list[Path]:
+    return sorted(path for path in collection.path.rglob("*") if path.is_file())
+
+
+def answers(collection: Collection, **options: Any) -> list[tuple[str, float]]:
+    page = collection.search(**{"item_id": "red/0.png", **options})
+    return [(result.item.item_id, result.distance) for result in page.results]
+
+
+def rewrite_manifest(collection: Collection, change: Callable[[Manifest], Manifest]) -> None:
+    """A change by somebody who makes all digests right."""
+    (collection.path / "manifest.json").write_bytes(change(collection.manifest).to_bytes())
+
+
+# --- what a sound collection answers
+
+
+def test_a_picture_finds_its_own_kind(collection: Collection) -> None:
+    for label in ("red", "green", "blue"):
+        page = collection.search(item_id=f"{label}/1.png", k=3)
+        assert {result.item.label for result in page.results} == {label}
+        assert f"{label}/1.png" not in {result.item.item_id for result in page.results}
+
+
+def test_every_answer_agrees_with_scikit_learn(collection: Collection) -> None:
+    embeddings = collection.space().embeddings
+    distances, rows = NearestNeighbors(n_neighbors=11).fit(embeddings.astype(np.float64)).kneighbors()
+    for row in range(12):
+        page = collection.search(row=row, k=11)
+        assert [result.distance for result in page.results] == pytest.approx(distances[row], abs=1e-6)
+        assert {result.row for result in page.results} == set(rows[row].tolist())
+
+
+def test_item_row_embedding_and_picture_ask_the_same(collection: Collection, pictures: Path) -> None:
+    row = collection.items.row_of("green/2.png")
+    by_item = collection.search(item_id="green/2.png")
+    assert collection.search(row=row).results == by_item.results
+    path = pictures / "green" / "2.png"
+    for page in (
+        collection.search(embedding=np.array(collection.space().embeddings[row]), k=11),
+        collection.search(picture=path, k=11),
+        collection.search(picture=path.read_bytes(), k=11),
+    ):
+        first, *others = page.results
+        assert (first.item.item_id, first.distance) == ("green/2.png", 0.0)
+        assert [(result.row, result.distance) for result in others] == [
+            (result.row, result.distance) for result in by_item.results
+        ]
+
+
+def test_a_new_picture_is_decoded_and_embedded(collection: Collection, tmp_path: Path) -> None:
+    draw_picture((50, 70, 210), 2).rotate(180).save(tmp_path / "new.webp", lossless=True)
+    page = collection.search(picture=tmp_path / "new.webp", k=4)
+    assert {result.item.label for result in page.results} == {"blue"}
+    assert page.results[0].item.item_id == "blue/2.png"
+
+
+def test_timings_name_the_steps_that_ran(collection: Collection, pictures: Path) -> None:
+    assert list(collection.search(row=0).timings_ms) == ["search"]
+    assert list(collection.search(picture=pictures / "red" / "0.png").timings_ms) == ["decode", "embed", "search"]
+
+
+def test_a_label_filters(collection: Collection) -> None:
+    page = collection.search(item_id="red/0.png", label="blue")
+    assert [result.item.label for result in page.results] == ["blue"] * 4
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"item_id": "red/0.png", "row": 0},
+        {"row": 0, "picture": b""},
+        {"item_id": "red/0.png", "row": 0, "picture": b"", "embedding": np.ones(256)},
+    ],
+)
+def test_a_search_needs_exactly_one_thing_to_search_with(collection: Collection, parts: dict[str, Any]) -> None:
+    with pytest.raises(InvalidQueryError, match="exactly one of item_id, row, picture and embedding"):
+        collection.search(**parts)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"item_id": "red/9.png"}, "No picture of this collection is called 'red/9.png'."),
+        ({"item_id": ""}, "No picture of this collection is called ''."),
+        ({"row": 12}, "A row must be between 0 and 11. Received: 12."),
+        ({"row": -1}, "A row must be between 0 and 11. Received: -1."),
+        ({"row": 0, "label": "pink"}, "No picture of this collection has the label 'pink'."),
+        ({"row": 0, "space": "vgg16"}, "A space must be one of color_histogram. Received: 'vgg16'."),
+        ({"row": 0, "space": ""}, "A space must be one of color_histogram. Received: ''."),
+    ],
+)
+def test_what_is_not_there_is_named(collection: Collection, parts: dict[str, Any], message: str) -> None:
+    with pytest.raises(ItemNotFoundError) as caught:
+        collection.search(**parts)
+    assert caught.value.message == message
+
+
+def test_a_bad_picture_is_an_image_error(collection: Collection) -> None:
+    with pytest.raises(ImageDecodeError, match="empty"):
+        collection.search(picture=b"")
+
+
+def test_an_item_knows_its_picture(collection: Collection) -> None:
+    item = collection.items[collection.items.row_of("red/3.png")]
+    assert (item.label, item.width, item.height) == ("red", 80, 60)
+    with Image.open(collection.thumbnail_path(item)) as thumbnail:
+        assert (thumbnail.format, thumbnail.size) == ("WEBP", (80, 60))
+
+
+def test_a_collection_describes_itself(collection: Collection) -> None:
+    facts = json.loads(json.dumps(describe(collection)))
+    assert (facts["name"], facts["title"], facts["n_items"], facts["n_labels"]) == ("discs", "discs", 12, 3)
+    assert facts["n_skipped"] == 0
+    assert facts["thumbnails_bytes"] == sum(path.stat().st_size for path in (collection.path / "thumbnails").iterdir())
+    space = facts["spaces"]["color_histogram"]
+    assert (space["name"], space["dim"], space["n_trees"]) == ("color_histogram", 256, 50)
+    assert space["embeddings_bytes"] == 12 * 256 * 4 + 128  # and the header of .npy
+
+
+# --- names
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "..", ".", "", "/etc", "a/b", "A", "-a", "a_b", "a" * 64, "discs\n", "dïscs", "a\0"]
+)
+def test_a_name_that_is_no_plain_word_is_refused(home: Path, name: str) -> None:
+    for refuse in (lambda: Collection.open(name, home), lambda: collection_path(name, home)):
+        with pytest.raises(CollectionError, match="must be 1 to 63 lower-case letters") as caught:
+            refuse()
+        assert repr(name) in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["weights", "backbones", "sample-pictures"])
+def test_folders_of_the_home_that_are_no_collections_keep_their_names(home: Path, name: str) -> None:
+    with pytest.raises(CollectionError, match=f"cannot be called '{name}'"):
+        collection_path(name, home)
+
+
+def test_an_unknown_name_lists_what_there_is(collection: Collection, home: Path, pictures: Path) -> None:
+    build_collection("again", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    with pytest.raises(CollectionNotFoundError) as caught:
+        Collection.open("disks", home)
+    assert caught.value.message == "There is no collection called 'disks'. There are: again, discs."
+    assert caught.value.hint == "Build it: python -m imgsearch build disks --images DIR"
+
+
+def test_an_empty_home_has_no_collections(home: Path) -> None:
+    assert list_collections(home) == []
+    with pytest.raises(CollectionNotFoundError, match="There are: none yet"):
+        Collection.open("discs", home)
+
+
+def test_only_folders_with_a_manifest_are_listed(collection: Collection, home: Path) -> None:
+    for name in ("half", "with-folder", "Upper"):
+        (home / name / "thumbnails").mkdir(parents=True)
+    (home / "with-folder" / "manifest.json").mkdir()
+    (home / "Upper" / "manifest.json").touch()
+    (home / "file").touch()
+    assert list_collections(home) == ["discs"]
+
+
+def test_a_home_that_cannot_be_read_is_an_error_without_its_path(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(CollectionError) as caught:
+        list_collections(collection.home)
+    assert caught.value.message == "The folder of collections cannot be read (Permission denied)."
+
+
+# --- copies
+
+
+def test_a_copy_elsewhere_answers_the_same_without_the_pictures(
+    collection: Collection, pictures: Path, home: Path, tmp_path: Path
+) -> None:
+    picture = (pictures / "green" / "1.png").read_bytes()
+    expected = answers(collection), answers(collection, item_id=None, picture=picture)
+    shutil.copytree(collection.path, tmp_path / "elsewhere" / "other-name", ignore=shutil.ignore_patterns("build.sqlite"))
+    shutil.rmtree(pictures)
+    shutil.rmtree(home)
+    moved = Collection.open("other-name", tmp_path / "elsewhere")
+    assert (answers(moved), answers(moved, item_id=None, picture=picture)) == expected
+    assert moved.verify() == []
+
+
+def test_no_file_of_a_collection_names_the_place_of_the_pictures(collection: Collection, tmp_path: Path) -> None:
+    assert [path.name for path in all_files(collection) if os.fsencode(tmp_path) in path.read_bytes()] == []
+
+
+def test_without_a_working_annoy_the_answers_are_the_same(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = [answers(collection, item_id=None, row=row) for row in range(12)]
+    assert isinstance(collection.space().index, AnnoyIndex)
+    monkeypatch.setattr(collection_module, "annoy_works", lambda: False)
+    exact = Collection.open("discs", collection.home)
+    assert isinstance(exact.space().index, ExactIndex)
+    assert [answers(exact, item_id=None, row=row) for row in range(12)] == expected
+
+
+# --- damage
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def lengthen(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+def replace_by_pointer(path: Path) -> None:
+    path.write_bytes(LFS_POINTER)
+
+
+def replace_by_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, empty, cut, lengthen, replace_by_pointer, replace_by_folder])
+def test_damage_to_any_file_shows_when_it_is_opened(
+    collection: Collection, home: Path, damage: Callable[[Path], None]
+) -> None:
+    files = [path for path in all_files(collection) if path.stat().st_size]
+    assert len(files) == 1 + 1 + 2 + 12  # manifest, items, two of the space, thumbnails
+    for path in files:
+        aside = path.with_name("aside")
+        shutil.copy2(path, aside)
+        damage(path)
+        with pytest.raises(CollectionError) as caught:
+            Collection.open("discs", home)
+        assert str(home) not in f"{caught.value.message} {caught.value.hint}"
+        if path.is_dir():
+            path.rmdir()
+        os.replace(aside, path)
+    assert Collection.open("discs", home).verify() == []
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lengthen])
+def test_damage_to_the_empty_list_of_left_out_pictures_shows(
+    collection: Collection, home: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(collection.path / collection.manifest.skipped.file)
+    with pytest.raises(CollectionCorruptError, match="skipped-"):
+        Collection.open("discs", home)
+
+
+def test_damage_is_described(collection: Collection, home: Path) -> None:
+    file = collection.manifest.spaces["color_histogram"].embeddings.file
+    path = collection.path / file
+    data = path.read_bytes()
+    cases: list[tuple[bytes | None, str, str]] = [
+        (data[:-1], f"{file} should have 12,416 bytes and has 12,415.", "Copy the collection again, or build it again."),
+        (LFS_POINTER, f"{file} should have 12,416 bytes and has {len(LFS_POINTER)}.", "Run: git lfs pull"),
+        (data[:-1] + b"\x01", f"The content of {file} has changed since the build.", "Copy the collection again, or"),
+        (None, f"A file of the collection is missing: {file}.", "Copy the collection again, or build it again."),
+    ]
+    for content, message, hint in cases:
+        path.unlink() if content is None else path.write_bytes(content)
+        with pytest.raises(CollectionCorruptError) as caught:
+            Collection.open("discs", home)
+        assert caught.value.message == message
+        assert (caught.value.hint or "").startswith(hint)
+
+
+def test_a_missing_folder_of_thumbnails_is_an_error(collection: Collection, home: Path) -> None:
+    shutil.rmtree(collection.path / "thumbnails")
+    with pytest.raises(CollectionCorruptError):
+        Collection.open("discs", home)
+
+
+def test_verify_names_thumbnails_that_have_changed_or_gone(collection: Collection, home: Path) -> None:
+    opened = Collection.open("discs", home)
+    changed, gone, folder = (collection.thumbnail_path(collection.items[row]) for row in (0, 5, 7))
+    changed.write_bytes(changed.read_bytes()[:-1] + b"\x7f")
+    assert Collection.open("discs", home).verify() == ["The thumbnail of 'blue/0.png' has changed."]
+    gone.unlink()
+    folder.unlink()
+    folder.mkdir()
+    assert opened.verify() == [
+        "The thumbnail of 'blue/0.png' has changed.",
+        "The thumbnail of 'green/1.png' is missing.",
+        "The thumbnail of 'green/3.png' cannot be read (Is a directory).",
+    ]
+
+
+def test_what_a_build_is_writing_does_not_disturb(collection: Collection, home: Path) -> None:
+    # A temporary file that is renamed between the listing and the look at it; a dangling link shows the same.
+    (collection.path / "thumbnails" / ".x.webp.1-2.tmp").symlink_to("gone")
+    (collection.path / "thumbnails" / "more.webp").write_bytes(b"of the next manifest")
+    assert Collection.open("discs", home).verify() == []
+
+
+def test_files_exchanged_for_others_with_right_digests_are_found_out(
+    collection: Collection, home: Path, pictures: Path
+) -> None:
+    (pictures / "red" / "0.png").unlink()
+    smaller = build_collection("smaller", pictures, home=home, embedders=[embedder_spec("color_histogram")]).collection
+    other = smaller.manifest.spaces["color_histogram"]
+    mine = collection.manifest.spaces["color_histogram"]
+    for entry in (other.embeddings, other.index, smaller.manifest.items):
+        shutil.copy(smaller.path / entry.file, collection.path / entry.file)
+    whole = (collection.path / "manifest.json").read_bytes()
+    cases: list[tuple[Callable[[Manifest], Manifest], str]] = [
+        (lambda m: replace(m, spaces={"x": replace(mine, embeddings=other.embeddings)}), "should be float32"),
+        (lambda m: replace(m, items=smaller.manifest.items), "cannot be read"),
+        (lambda m: replace(m, n_items=13), "cannot be read"),
+        (lambda m: replace(m, spaces={"x": replace(mine, index=mine.embeddings)}), "cannot be read|does not find"),
+        (lambda m: replace(m, spaces={"x": replace(mine, embeddings=mine.index)}), "cannot be read"),
+    ]
+    for change, message in cases:
+        rewrite_manifest(collection, change)
+        with pytest.raises(CollectionCorruptError, match=message):
+            Collection.open("discs", home)
+        (collection.path / "manifest.json").write_bytes(whole)
+
+
+def test_an_index_of_other_pictures_fails_the_self_test(collection: Collection, home: Path) -> None:
+    far = np.roll(np.array(collection.space().embeddings), 7, axis=1)
+    AnnoyIndex.build(far[:11], collection.path / "far.ann")
+    data = (collection.path / "far.ann").read_bytes()
+    # Somebody who makes all digests right, and an index that holds a row less than there are.
+    entry = FileEntry("far.ann", len(data), file_digest(collection.path / "far.ann"))
+    mine = collection.manifest.spaces["color_histogram"]
+    rewrite_manifest(collection, lambda m: replace(m, spaces={"color_histogram": replace(mine, index=entry)}))
+    with pytest.raises(CollectionCorruptError, match="does not find the pictures it holds"):
+        Collection.open("discs", home)
+
+
+OPEN = """
+import sys
+from pathlib import Path
+from imgsearch import Collection
+from imgsearch.errors import CollectionError
+try:
+    Collection.open("discs", Path(sys.argv[1]))
+except CollectionError as exc:
+    sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("damage", [None, empty, cut, replace_by_pointer])
+def test_a_damaged_index_never_aborts_the_process(
+    collection: Collection, home: Path, damage: Callable[[Path], None] | None
+) -> None:
+    index = collection.path / collection.manifest.spaces["color_histogram"].index.file
+    if damage is None:
+        data = bytearray(index.read_bytes())
+        data[: len(data) // 2] = b"\xff" * (len(data) // 2)  # of the right size: child pointers into nowhere
+        index.write_bytes(data)
+    else:
+        damage(index)
+    done = subprocess.run([sys.executable, "-c", OPEN, str(home)], cwd=ROOT, capture_output=True, timeout=60)
+    assert done.returncode == 7, signal.Signals(-done.returncode) if done.returncode < 0 else done.stderr
+
+
+# --- manifests
+
+
+def test_a_manifest_of_another_version_is_incompatible(
+    collection: Collection, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgsearch.manifest.FORMAT_VERSION", 2)
+    rewrite_manifest(collection, lambda manifest: manifest)
+    monkeypatch.undo()
+    with pytest.raises(IncompatibleCollectionError, match="format version 2; this program reads version 1"):
+        Collection.open("discs", home)
+
+
+def test_a_manifest_can_be_read_alone(collection: Collection, tmp_path: Path) -> None:
+    assert read_manifest(collection.path) == collection.manifest
+    with pytest.raises(FileNotFoundError):
+        read_manifest(tmp_path)
+
+
+def test_an_endless_manifest_is_not_read_to_its_end(collection: Collection, home: Path) -> None:
+    with (collection.path / "manifest.json").open("ab") as stream:
+        stream.truncate(1 << 40)  # sparse
+    with pytest.raises(CollectionCorruptError, match="does not match its own digest"):
+        Collection.open("discs", home)
+
+
+def test_a_file_where_a_collection_should_be_is_an_error(home: Path) -> None:
+    home.mkdir()
+    (home / "discs").touch()
+    with pytest.raises(CollectionError):
+        Collection.open("discs", home)

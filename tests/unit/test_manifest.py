@@ -1,0 +1,177 @@
+"""The manifest: what is written is read, and nothing else is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from imgsearch.embedding import EmbedderSpec
+from imgsearch.errors import CollectionCorruptError, CollectionError, IncompatibleCollectionError
+from imgsearch.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, SpaceEntry
+
+
+def entry(name: str) -> FileEntry:
+    return FileEntry(name, 123, hashlib.sha256(name.encode()).hexdigest())
+
+
+MANIFEST = Manifest(
+    title='Cats \U0001f408 & "dogs"\n\u2028',
+    created="2026-11-23T10:00:00+00:00",
+    label_pattern=r"(?P<label>[^/]+)_\d+\.jpg$",
+    n_items=12,
+    n_skipped=1,
+    thumbnails_bytes=4567,
+    items=entry("items-0.parquet"),
+    skipped=entry("skipped-0.jsonl"),
+    spaces={
+        "color_histogram": SpaceEntry(
+            EmbedderSpec("color_histogram"), 50, 1, entry("spaces/a/e.npy"), entry("spaces/a/i.ann")
+        ),
+        "again": SpaceEntry(EmbedderSpec("color_histogram"), 9, 2, entry("spaces/b/e.npy"), entry("spaces/b/i.ann")),
+    },
+)
+DATA = MANIFEST.to_bytes()
+
+
+def with_right_digest(change: Callable[[dict[str, Any]], object]) -> bytes:
+    """The manifest with something changed by somebody who knows how to make the digest right."""
+    body = json.loads(DATA)
+    del body["digest"]
+    change(body)
+    plain = json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+    body["digest"] = hashlib.sha256(plain.encode()).hexdigest()
+    return (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def test_what_is_written_is_read() -> None:
+    assert Manifest.from_bytes(DATA) == MANIFEST
+    assert list(Manifest.from_bytes(DATA).spaces) == ["color_histogram", "again"]
+    assert with_right_digest(lambda body: None) == DATA  # the helper above writes the same form
+
+
+def test_all_files_are_named() -> None:
+    names = ["items-0.parquet", "skipped-0.jsonl", "spaces/a/e.npy", "spaces/a/i.ann", "spaces/b/e.npy", "spaces/b/i.ann"]
+    assert [file.file for file in MANIFEST.files] == names
+
+
+def refused(data: bytes) -> bool:
+    try:
+        Manifest.from_bytes(data)
+    except CollectionError:
+        return True
+    return False
+
+
+def test_a_change_of_any_byte_is_refused() -> None:
+    for offset in range(len(DATA)):
+        for mask in (1, 0x20, 0x80):
+            changed = bytearray(DATA)
+            changed[offset] ^= mask
+            assert refused(bytes(changed)), (offset, mask)
+
+
+@pytest.mark.parametrize("inserted", [b" ", b"\n", b"0", b"\0", b"\xff"])
+def test_an_insertion_anywhere_is_refused(inserted: bytes) -> None:
+    for offset in range(len(DATA) + 1):
+        assert refused(DATA[:offset] + inserted + DATA[offset:]), offset
+
+
+def test_a_loss_anywhere_is_refused() -> None:
+    for offset in range(len(DATA)):
+        assert refused(DATA[:offset] + DATA[offset + 1 :]), offset
+        assert refused(DATA[:offset]), offset
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"digest"',
+        b"{}",
+        b'{"digest": 1}',
+        b'["digest"]',
+        b"[" * 100_000,
+        b"\xef\xbb\xbf" + DATA,
+        DATA.decode().encode("utf-16"),
+        DATA + DATA,
+        DATA.rstrip(),
+        DATA.replace(b"\n", b"\r\n"),
+        b'{"digest": "' + b"0" * MAX_MANIFEST_BYTES + b'"}',
+        json.dumps(json.loads(DATA)).encode(),
+    ],
+)
+def test_other_contents_are_called_damaged(data: bytes) -> None:
+    with pytest.raises(CollectionCorruptError, match="does not match its own digest"):
+        Manifest.from_bytes(data)
+
+
+def test_a_git_lfs_pointer_is_recognised() -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    with pytest.raises(CollectionCorruptError, match="git-lfs pointer") as caught:
+        Manifest.from_bytes(pointer)
+    assert caught.value.hint == "Run: git lfs pull"
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_another_version_is_refused_by_its_number(version: object) -> None:
+    data = with_right_digest(lambda body: body.update(format_version=version))
+    with pytest.raises(IncompatibleCollectionError, match=f"format version {version!r}; this program reads version 1"):
+        Manifest.from_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../x", "a/../../x", "/etc/passwd", "..", "..\\x", "a\\b", "C:/x", "spaces/../../other/manifest.json", 7, None, ["x"]],
+)
+@pytest.mark.parametrize("part", ["items", "skipped", "embeddings", "index"])
+def test_a_path_that_leaves_the_folder_is_refused_even_with_a_right_digest(path: object, part: str) -> None:
+    def change(body: dict[str, Any]) -> None:
+        parts = body if part in body else body["spaces"]["again"]
+        parts[part]["file"] = path
+
+    with pytest.raises(IncompatibleCollectionError):
+        Manifest.from_bytes(with_right_digest(change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: body.update(metric="euclidean"),
+        lambda body: body.update(n_items=0),
+        lambda body: body.update(n_items=float("inf")),
+        lambda body: body.update(n_items="12"),
+        lambda body: body.update(n_items=None),
+        lambda body: body.update(n_skipped=float("inf")),
+        lambda body: body.update(thumbnails_bytes=float("nan")),
+        lambda body: body.update(spaces={}),
+        lambda body: body.update(spaces=[]),
+        lambda body: body.update(items=None),
+        lambda body: body.pop("items"),
+        lambda body: body["items"].update(size=-1),
+        lambda body: body["items"].update(size="123"),
+        lambda body: body["items"].update(sha256="0"),
+        lambda body: body["items"].update(more=1),
+        lambda body: body["spaces"].update({"../x": body["spaces"]["again"]}),
+        lambda body: body["spaces"].update({"X": body["spaces"]["again"]}),
+        lambda body: body["spaces"]["again"].update(dim=255),
+        lambda body: body["spaces"]["again"].update(n_trees=[]),
+        lambda body: body["spaces"]["again"]["embedder"].update(name="inception_v9"),
+        lambda body: body["spaces"]["again"]["embedder"].update(more="x"),
+        lambda body: body["spaces"]["again"].pop("embedder"),
+    ],
+)
+def test_contents_that_make_no_sense_are_refused_even_with_a_right_digest(change: Callable[[Any], object]) -> None:
+    with pytest.raises(IncompatibleCollectionError):
+        Manifest.from_bytes(with_right_digest(change))
+
+
+def test_text_that_is_not_utf_8_is_never_written() -> None:
+    with pytest.raises(UnicodeEncodeError):
+        replace(MANIFEST, title="\udcff").to_bytes()
