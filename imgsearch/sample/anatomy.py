@@ -181,7 +181,7 @@ def _legs(breed: Breed, joints: _Joints, at: Frame) -> tuple[list[Ball], list[Ve
             radii = (thick, knee * 1.15 if legs is joints.hind else knee, b.bone * 1.02, b.bone * 0.98)
             balls += chain(
                 Part.LEG, leg, radii, up=at.forward, extremity=(0.1, 0.95), fur=(coat.body, coat.legs), blend=0.05,
-                rest=vec(0, 0, float((leg[0] - at.origin) @ at.left)), step=0.62,
+                rest=vec(0, 0, float((leg[0] - at.origin) @ at.left)), step=0.68,
             )  # fmt: skip
             paw = leg[-1] + at.forward * b.bone * 0.55
             balls.append(
@@ -292,7 +292,7 @@ def build(breed: Breed, stance: Stance) -> Model:
         Part.NECK,
         [chest + 0.1 * b.chest * UP, nape + heading * b.chest * 0.05, crown, centre - 0.1 * h.size * forward],
         [b.chest * 0.82, max(b.girth * 1.25, b.chest * 0.6), b.girth, min(b.girth, h.size * 0.85)],
-        up=-at.forward, fur=(coat.ruff, coat.ruff), blend=0.1, step=0.3,
+        up=-at.forward, fur=(coat.ruff, coat.ruff), blend=0.1, step=0.38,
     )  # fmt: skip
     balls += skull(breed, head)
     balls += ears(breed, head)

@@ -166,7 +166,7 @@ BREEDS: tuple[Breed, ...] = (
     Breed("Scottish_Fold", "cat", Coat("tuxedo", body=.035, head=.025, ruff=.04, legs=.02, tail=.035),
           Head(size=.31, width=1.1, height=.96, muzzle=.32, muzzle_width=.5, muzzle_depth=.34, drop=.28,
                cheeks=.56, eye=.32, eye_apart=.5, slant=0),
-          Ears("folded", length=.42, width=.5, spread=.72),
+          Ears("folded", length=.55, width=.6, spread=.74),
           Body(length=.8, chest=.26, waist=.25, rump=.27, legs=.36, bone=.07, neck=.12, girth=.19),
           Tail("slim", length=.7, root=.06, tip=.045)),
     Breed("Bengal", "cat", Coat("rosettes", body=.01, head=.008, ruff=.01, legs=.008, tail=.012),

@@ -45,7 +45,6 @@ SIZE = 320
 ZOOM = 2  # painted twice as large, then reduced
 BLOCK = 24
 DEFAULT_SEED = 7
-QUERY_SEED = BLOCK * 1_000_003  # no gallery draws from this block: they start at multiples of 64 blocks
 JPEG_QUALITY = 90
 
 
@@ -81,11 +80,11 @@ def _frame(model: Model, stance: Stance, size: int, share: float | None, rng: Ra
     plain = Camera(stance.camera_pitch)
     head = [b for b in model.balls if b.part in (Part.HEAD, Part.EAR)]
     if stance.pose == "portrait":
-        shown, drawn_share, foot = head, rng.uniform(0.55, 0.68), rng.uniform(0.7, 0.76)
+        shown, drawn_share, foot = head, rng.uniform(0.58, 0.7), rng.uniform(0.72, 0.78)
     elif stance.pose == "bust":
         shown, drawn_share, foot = head, rng.uniform(0.42, 0.52), rng.uniform(0.56, 0.62)
     else:
-        shown, drawn_share, foot = list(model.balls), rng.uniform(0.76, 0.9), rng.uniform(0.9, 0.94)
+        shown, drawn_share, foot = list(model.balls), rng.uniform(0.82, 0.92), rng.uniform(0.91, 0.95)
     left, top, right, bottom = extent(shown, plain)
     scale = (share or drawn_share) * size / max(right - left, bottom - top)
     x = rng.uniform(0.46, 0.54) * size - scale * (left + right) / 2
@@ -121,7 +120,8 @@ def compose(
         clutter(backdrop, 0.94, n_things)
     elif not is_close and rng.random() < 0.4:
         place_prop(backdrop, paws)
-    backdrop.soften(0.018 if is_close else 0.0035)  # a close-up has little depth of field
+    # a close-up has little depth of field; a mess is meant to be seen
+    backdrop.soften(0.018 if is_close else 0.001 if n_things else 0.0035)
     ground = brushed(backdrop.image, rng)
     ground *= 1 - 0.5 * cast_shadow(model, camera, size, light_x)[..., None] * np.array([1, 0.95, 0.8], np.float32)
     colour = dye(relief, breed, casting.palette, rng)
@@ -136,13 +136,16 @@ def compose(
 def _paste(canvas: NDArray[np.uint8], relief: Relief, lit: Array, breed: Breed, rng: Random) -> Image.Image:
     """The lit animal with its fur on the canvas, which is painted over."""
     size = canvas.shape[0]
+    edge = enlarge(relief.cover, size)
+    rows, columns = np.nonzero(edge > 60)
+    place = rows * size + columns
     # steeper than the enlarged edge, which has become twice as soft
-    cover = np.clip((enlarge(relief.cover, size).astype(np.float32) / 255 - 0.5) * 1.8 + 0.5, 0, 1)
-    rows, columns = np.nonzero(cover > 0.02)
+    cover = np.clip(np.take(edge, place).astype(np.float32) * np.float32(1.8 / 255) - 0.4, 0, 1)[:, None]
     grain = lie_of_hair(relief, breed.coat.curl, rng)
-    body = enlarge(lit, size)[rows, columns] * comb(rows, columns, relief, grain, ZOOM, rng)[:, None]
-    under = canvas[rows, columns].astype(np.float32)
-    canvas[rows, columns] = np.clip(under + cover[rows, columns, None] * (body - under), 0, 255).astype(np.uint8)
+    hair = comb(rows, columns, relief, grain, ZOOM, rng)
+    body = np.take(enlarge(lit, size).reshape(-1, 3), place, axis=0) * hair[:, None]
+    under = np.take(canvas.reshape(-1, 3), place, axis=0)
+    canvas.reshape(-1, 3)[place] = np.clip(under + cover * (body - under), 0, 255).astype(np.uint8)
     image = Image.fromarray(canvas)
     tufts(image, relief, grain, lit, breed.coat.curl, rng)
     return image
@@ -214,24 +217,35 @@ def draw_gallery(
     return len(tasks)
 
 
-QUERIES: tuple[str, ...] = ("Corgi", "Siamese", "Pug", "Husky")
-CLUTTERED = "Beagle"
+# breed, pose, palette, scene
+QUERIES: tuple[tuple[str, PoseName, str, str], ...] = (
+    ("Husky", "sit", "slate", "beach"),
+    ("Pug", "portrait", "honey", "orchard"),
+    ("Siamese", "sit", "cocoa", "living_room"),
+    ("Corgi", "stand", "ginger", "street"),
+)
+CLUTTERED: tuple[str, PoseName, str, str] = ("Beagle", "sit", "ginger", "living_room")
+
+
+def _draw_query(
+    slug: str, pose: PoseName, palette: str, scene: str, *, size: int = SIZE, n_things: int = 0
+) -> Image.Image:
+    breed = next(breed for breed in BREEDS if breed.slug == slug)
+    casting = Casting(pose, next(p for p in PALETTES if p.name == palette), next(s for s in SCENES if s.name == scene))
+    share = 0.3 if n_things else None
+    # gallery pictures start from "picture <seed>", so none of them is drawn from these numbers
+    return compose(breed, casting, Random(f"query {slug}"), size=size, share=share, n_things=n_things)
 
 
 def draw_queries(directory: Path) -> list[Path]:
     """Example queries that are not in the gallery, as JPEG files: four animals, and a small one in a cluttered room.
 
-    The last picture, `cluttered_<slug>.jpg`, has 640 x 480 pixels: as a whole it resembles nothing in the gallery, the
+    The last picture, `cluttered_<slug>.jpg`, has 640 x 480 pixels: as a whole it resembles little in the gallery, the
     region of the animal does.
     """
-    by_slug = {breed.slug: breed for breed in BREEDS}
-    pictures = {
-        f"query_{slug}.jpg": draw_picture(by_slug[slug], seed=QUERY_SEED + place) for place, slug in enumerate(QUERIES)
-    }
-    room = next(scene for scene in SCENES if scene.name == "living_room")
-    rng = Random(f"cluttered {QUERY_SEED}")
-    whole = compose(by_slug[CLUTTERED], Casting("sit", PALETTES[0], room), rng, size=640, share=0.3, n_things=16)
-    pictures[f"cluttered_{CLUTTERED}.jpg"] = whole.crop((0, 160, 640, 640))
+    pictures = {f"query_{query[0]}.jpg": _draw_query(*query) for query in QUERIES}
+    room = _draw_query(*CLUTTERED, size=640, n_things=34)
+    pictures[f"cluttered_{CLUTTERED[0]}.jpg"] = room.crop((0, 160, 640, 640))
     for name, picture in pictures.items():
         _write(picture, directory / name)
     return [directory / name for name in pictures]

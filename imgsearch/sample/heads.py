@@ -53,7 +53,7 @@ def ears(breed: Breed, head: Frame) -> list[Ball]:
             [r * head.scale for r in radii],
             up=head.towards(front[0], front[1], front[2] * side),
             height=flat, length=1.0 if e.kind == "pricked" else 0.55,
-            extremity=(0.75, 1.0), fur=hair, blend=0.12 * head.scale, step=0.36,
+            extremity=(0.75, 1.0), fur=hair, blend=0.12 * head.scale, step=0.4,
         )  # fmt: skip
     return balls
 

@@ -107,16 +107,16 @@ def comb(rows: Index, columns: Index, relief: Relief, grain: Array, zoom: int, r
     """
     noise = _hair_noise(relief.part.shape[0] * zoom)
     place = rows // zoom * relief.part.shape[1] + columns // zoom
-    fur = relief.fur.ravel()[place] * np.float32(zoom)
+    fur = np.take(relief.fur, place) * np.float32(zoom)
     reach = np.clip(fur * np.float32(0.09), 0.9, 2.2)
-    step_x, step_y = grain[0].ravel()[place] * reach, grain[1].ravel()[place] * reach
+    step_x, step_y = np.take(grain[0], place) * reach, np.take(grain[1], place) * reach
     # start inside the noise by more than the longest smear, so that no index leaves it
     x = columns.astype(np.float32) + np.float32(12 + rng.randrange(48))
     y = rows.astype(np.float32) + np.float32(12 + rng.randrange(48))
     flat, stride = noise.ravel(), noise.shape[1]
     smeared = np.zeros(len(rows), np.float32)
     for k in range(-4, 5):
-        smeared += flat[(y + step_y * k).astype(np.int32) * stride + (x + step_x * k).astype(np.int32)]
+        smeared += np.take(flat, (y + step_y * k).astype(np.int32) * stride + (x + step_x * k).astype(np.int32))
     strength = np.where(fur > 0.3, np.clip(0.006 + fur * 0.0026, 0, 0.055), 0.004).astype(np.float32)
     return np.asarray(1 + strength * smeared, dtype=np.float32)
 
@@ -186,14 +186,15 @@ def tufts(image: Image.Image, relief: Relief, grain: Array, lit: Array, curl: fl
 
 def brushed(image: Image.Image, rng: Random) -> Array:
     """The picture as floats 0..1: paler than the animal in front of it, edges broken up as by a bristle brush."""
-    pixels = np.asarray(image, dtype=np.float32) / 255
-    pixels += HAZE * (pixels.mean(axis=(0, 1)) - pixels)
+    pixels = np.asarray(image)
     size = pixels.shape[0]
     wave = _brush_noise(size)[:, rng.randrange(MARGIN) :, rng.randrange(MARGIN) :][:, :size, :size]
     rows = np.clip(np.arange(size)[:, None] + wave[0], 0, size - 1).astype(np.int32)
     columns = np.clip(np.arange(size)[None, :] + wave[1], 0, size - 1).astype(np.int32)
-    painted: Array = pixels[rows, columns] * (1 + 0.022 * wave[0])[..., None]
-    return painted
+    moved: Array = np.take(pixels.reshape(-1, 3), rows * size + columns, axis=0).astype(np.float32)
+    moved += HAZE * (pixels.mean(axis=(0, 1), dtype=np.float32) - moved)
+    moved *= ((1 + 0.022 * wave[0]) / 255)[..., None]
+    return moved
 
 
 @cache

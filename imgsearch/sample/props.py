@@ -131,5 +131,5 @@ def clutter(easel: Easel, ground: float, n: int) -> None:
     """n things all over the floor, far ones first; `ground`: row of the nearest."""
     rng = easel.rng
     for i in range(n):
-        row = ground - 0.22 * (1 - i / n)
-        rng.choice(PROPS)(easel, rng.uniform(0.03, 0.97), row, rng.uniform(0.09, 0.13) * (0.75 + 0.5 * i / n))
+        row = ground - 0.27 * (1 - i / n)
+        rng.choice(PROPS)(easel, rng.uniform(0.03, 0.97), row, rng.uniform(0.09, 0.14) * (0.65 + 0.6 * i / n))
