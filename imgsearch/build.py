@@ -24,7 +24,13 @@ from imgsearch import folder, images, ledger
 from imgsearch.collection import Collection, Skipped, collection_path, read_manifest
 from imgsearch.draft import Draft, retire, sweep, write_atomically
 from imgsearch.embedding import BATCH_SIZE, Embedder, EmbedderSpec, embedder_spec, load_embedder
-from imgsearch.errors import BuildError, CollectionError, CollectionNotFoundError, ImageError
+from imgsearch.errors import (
+    BuildError,
+    CollectionError,
+    CollectionNotFoundError,
+    ImageError,
+    IncompatibleCollectionError,
+)
 from imgsearch.folder import PictureFile
 from imgsearch.index import N_TREES, annoy_works
 from imgsearch.items import Item
@@ -149,7 +155,7 @@ def build_collection(
             "The annoy package does not run on this processor, so no index can be built.",
             hint="Install it from source (pip install --no-binary annoy annoy), or build elsewhere and copy the result.",
         )
-    with _disk_errors():
+    with disk_errors():
         (path / "thumbnails").mkdir(parents=True, exist_ok=True)
         notes = ledger.Ledger(path)  # from here on no other build changes what is there
         is_done = False
@@ -200,6 +206,8 @@ def _before(name: str, home: Path) -> _Before:
         return _Before(manifest, Collection.open(name, home), None)
     except (CollectionNotFoundError, FileNotFoundError):
         return _Before(None, None, None)
+    except IncompatibleCollectionError:
+        raise  # sound, and perhaps of a newer version: not ours to replace
     except CollectionError as exc:
         return _Before(manifest, None, exc.message)
 
@@ -215,12 +223,14 @@ def _check_text(what: str, text: str | None) -> None:
 
 
 def _labeller(directory: Path, pattern: str | None, files: Sequence[PictureFile]) -> Callable[[str], str]:
-    """See `folder.labeller`. BuildError where a pattern matches none of the files."""
+    """See `folder.labeller`. BuildError where a pattern or a metadata file, given on purpose, labels none of the files."""
     label = folder.labeller(directory, pattern)
-    if pattern is not None and not any(label(file.item_id) for file in files):
+    has_metadata = (directory / folder.METADATA_FILE).is_file()
+    if (pattern is not None or has_metadata) and not any(label(file.item_id) for file in files):
+        source = f"label pattern {pattern!r}" if pattern is not None else folder.METADATA_FILE
         raise BuildError(
-            f"The label pattern must match some of the {len(files)} item ids, and matches none. "
-            f"Received: {pattern!r}; the first item id is {files[0].item_id!r}."
+            f"The {source} must give labels to some of the {len(files)} pictures, and gives none. "
+            f"The first item id is {files[0].item_id!r}."
         )
     return label
 
@@ -346,14 +356,14 @@ class _Run:
                 continue
             vectors = self._embedder(spec).embed_prepared(list(inputs.values()))
             embeddings[spec] = dict(zip(inputs, vectors, strict=True))
-            seen |= inputs.keys()
+            seen.update(inputs)
         self._known.notes.add([looked.item for looked in batch], embeddings)
         self.n_embedded += sum(bool(looked.inputs) for looked in batch)
         return len(batch)
 
 
 @contextlib.contextmanager
-def _disk_errors() -> Iterator[None]:
+def disk_errors() -> Iterator[None]:
     """What the disk does to a build, in words."""
     try:
         yield

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +22,8 @@ from imgsearch.collection import Collection, describe, list_collections
 from imgsearch.datasets import build_sample
 from imgsearch.descriptors import DESCRIPTORS
 from imgsearch.embedding import LAYERS, PRECISIONS, EmbedderSpec, embedder_spec
-from imgsearch.errors import BackboneUnavailableError, ImgSearchError, ItemNotFoundError
+from imgsearch.errors import BackboneUnavailableError, ImgSearchError, ItemNotFoundError, QueryError
+from imgsearch.evaluation import evaluate
 from imgsearch.search import SearchPage
 from imgsearch.settings import DEFAULT_K, MAX_K, get_settings
 from imgsearch.weights import keep_weights
@@ -293,6 +295,40 @@ def info(name: str, as_json: bool) -> None:
         )
     for skipped in collection.skipped:
         click.echo(f"left out {printable(skipped.item_id)}: {printable(skipped.reason)}")
+
+
+@cli.command("evaluate")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one a space.")
+def evaluate_command(name: str, as_json: bool) -> None:
+    """Measure how often the nearest pictures of NAME show the same label, in every space.
+
+    Each labelled picture asks once and is left out of its own answers. Intervals hold 95 % of the means of resampled
+    queries.
+
+    \b
+    Example:
+      python -m imgsearch evaluate sample
+    """
+    collection = Collection.open(name)
+    if max(collection.items.label_counts.values(), default=0) < 2:
+        raise QueryError(f"No two pictures of {name} share a label, so there is nothing to measure.")
+    labels = [item.label for item in collection.items]
+    if not as_json:
+        click.echo("| space | precision@1 | precision@5 | mAP |\n|---|---|---|---|")
+    results = {}
+    for space_name, space in collection.spaces.items():
+        result = results[space_name] = evaluate(space.embeddings, labels)
+        if as_json:
+            click.echo(json.dumps({"space": space_name, **asdict(result)}, ensure_ascii=False))
+            continue
+        estimates = (result.precision_at_k[1], result.precision_at_k[5], result.mean_average_precision)
+        cells = (f"{each.mean:.3f} ({each.low:.3f} to {each.high:.3f})" for each in estimates)
+        click.echo(f"| {space_name} | {' | '.join(cells)} |")
+    if not as_json:
+        for space_name, result in results.items():
+            worst = ", ".join(f"{printable(label)} {value:.2f}" for label, value in list(result.per_label.items())[:3])
+            click.echo(f"{space_name}: {result.n_queries:,} queries; worst labels: {worst}", err=True)
 
 
 @cli.command()

@@ -36,7 +36,7 @@ from imgsearch.settings import DEFAULT_K, get_settings
 from imgsearch.weights import file_digest
 
 _SELF_TEST_ROWS = 3
-_RESERVED_NAMES = frozenset(("weights", "backbones", "sample-pictures"))
+_RESERVED_NAMES = frozenset(("weights", "backbones", "sample-pictures", "sample-queries"))
 """Folders of a home that are no collections."""
 _COPY_AGAIN = "Copy the collection again, or build it again."
 

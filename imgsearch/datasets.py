@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from imgsearch.backbones import BUNDLED_BACKBONE
-from imgsearch.build import BuildReport, Progress, build_collection
+from imgsearch.build import BuildReport, Progress, build_collection, disk_errors
 from imgsearch.embedding import embedder_spec
 from imgsearch.sample.gallery import draw_gallery, draw_queries
 from imgsearch.settings import SAMPLE_COLLECTION
@@ -27,9 +27,10 @@ def build_sample(home: Path, *, progress: Progress | None = None) -> BuildReport
         ImgSearchError: see `build_collection`.
     """
     pictures = home / "sample-pictures"
-    pictures.mkdir(parents=True, exist_ok=True)
-    draw_gallery(pictures, progress=(lambda done, total: progress(done, total, "drawing")) if progress else None)
-    draw_queries(example_queries_folder(home))
+    with disk_errors():
+        pictures.mkdir(parents=True, exist_ok=True)
+        draw_gallery(pictures, progress=(lambda done, total: progress(done, total, "drawing")) if progress else None)
+        draw_queries(example_queries_folder(home))
     return build_collection(
         SAMPLE_COLLECTION,
         pictures,

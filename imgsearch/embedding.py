@@ -9,6 +9,7 @@ import contextlib
 import os
 import socket
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -61,6 +62,8 @@ class EmbedderSpec:
             return
         if BACKBONES[self.name].head_dim and self.layer != "pooled":
             raise BackboneError(f"{self.name} has no {self.layer}: its embedding is the output of a head of its own.")
+        if BACKBONES[self.name].bundled and self.weights == IMAGENET:
+            raise BackboneError(f"{self.name} has weights of its own and none of ImageNet to download.")
         if self.weights != IMAGENET and not DIGEST.fullmatch(self.weights):
             raise BackboneError(
                 f"The weights of {self.name} must be 'imagenet' or a sha256 digest. Received: {self.weights!r}."
@@ -302,23 +305,38 @@ def _model_with_weights_of(backbone: Backbone, layer: str, path: Path) -> Any:
     model = build_model(backbone, layer, None)
     try:
         try:
-            model.load_weights(path)
+            _load_all(model, path)
             return model
         except ValueError:
             if layer != "pooled" or backbone.head_dim:
                 raise
         whole = build_model(backbone, "logits", None)
-        whole.load_weights(path)
+        _load_all(whole, path)
     except Exception as exc:  # Keras and h5py raise almost anything for files that do not fit
         raise WeightsError(
             f"The weights file does not fit {backbone.name}"
-            + (" with its classifier, which the logits need." if layer == "logits" else "."),
+            + (" with its classifier, which the logits need" if layer == "logits" else "")
+            + ", or is damaged.",
             hint=f"The official file is at {backbone.url_for(layer)}",
         ) from exc
     # The pooled output is what goes into the head; its arrays are the first ones of the whole network's.
     n_shared = len(model.get_weights())
     model.set_weights(whole.get_weights()[:n_shared])
     return model
+
+
+def _load_all(model: Any, path: Path) -> None:
+    """`model.load_weights`, strictly: ValueError for an array that the file lacks (Keras only warns) or that is not finite.
+
+    Activations can turn a NaN into 0, so that the embeddings would not show it.
+    """
+    for variable in model.weights:
+        variable.assign(np.full(variable.shape, np.nan, np.float32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a line for each array that does not fit
+        model.load_weights(path)
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ValueError("weights are missing or not finite")
 
 
 def _make_depthwise(model: Any) -> None:
@@ -364,13 +382,24 @@ def _compile(backbone: Backbone, model: Any, precision: str) -> Any:
     frozen = convert_variables_to_constants_v2(tf.function(forward).get_concrete_function(signature))
 
     def run(batch: np.ndarray) -> np.ndarray:
-        return np.asarray(frozen(tf.constant(batch))[0])
+        with _bfloat16() if precision == "bfloat16" else contextlib.nullcontext():
+            return np.asarray(frozen(tf.constant(batch))[0])
 
-    # The option belongs to the whole process and is read when the function first runs: set, run once, take back.
-    is_bfloat16 = precision == "bfloat16"
-    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": is_bfloat16})
+    run(np.zeros((1, size, size, 3), np.uint8))
+    return run
+
+
+@contextlib.contextmanager
+def _bfloat16() -> Iterator[None]:
+    """TensorFlow converts what runs inside to oneDNN's bfloat16.
+
+    The option belongs to the process, not to a function, and is looked at in every call: without it, the same function
+    runs in float32. Threads that have run a function before keep the option as it was then.
+    """
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
     try:
-        run(np.zeros((1, size, size, 3), np.uint8))
+        yield
     finally:
         tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": False})
-    return run

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from imgsearch.distance import METRIC
@@ -22,6 +21,7 @@ FILE_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
 COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 SPACE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_FILE = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _GIT_LFS = b"version https://git-lfs"
 
@@ -99,7 +99,7 @@ class Manifest:
         if version != FORMAT_VERSION:
             raise IncompatibleCollectionError(
                 f"The collection has format version {version!r}; this program reads version {FORMAT_VERSION}.",
-                hint="Build it again, or use the version of imgsearch that built it.",
+                hint="Build one under another name, or use the version of imgsearch that built it.",
             )
         try:
             spaces = {name: _space(name, entry, body["n_items"]) for name, entry in body["spaces"].items()}
@@ -150,9 +150,7 @@ def _parse(data: bytes) -> dict[str, Any]:
 def _file(entry: Any) -> FileEntry:
     """A file entry, its path proven to stay inside the collection."""
     file = FileEntry(**entry)
-    path = PurePosixPath(file.file)
-    leaves = path.is_absolute() or ".." in path.parts or "\\" in file.file or ":" in file.file
-    if leaves or not _SHA256.fullmatch(file.sha256):
+    if not (_FILE.fullmatch(file.file) and _SHA256.fullmatch(file.sha256)):
         raise ValueError(f"not a file of a collection: {file.file!r}")
     if not (isinstance(file.size, int) and file.size >= 0):
         raise ValueError(f"not a size: {file.size!r}")

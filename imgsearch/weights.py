@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -33,6 +34,8 @@ def keep_weights(source: Path, home: Path) -> str:
         WeightsError: the file is missing or unreadable, or is not HDF5 with Keras weights.
     """
     try:
+        if not stat.S_ISREG(source.stat().st_mode):  # opening a pipe would wait for ever
+            raise WeightsError(f"A weights file must be a plain file. Received: {source.name!r}, a folder, pipe or device.")
         with source.open("rb") as stream:
             head = stream.read(len(HDF5_SIGNATURE))
         if head != HDF5_SIGNATURE:
@@ -58,8 +61,18 @@ def keep_weights(source: Path, home: Path) -> str:
 
 
 def bundled_digest(file_name: str) -> str:
-    """sha256 of a weights file that comes with the program."""
-    return file_digest(BUNDLED / file_name)
+    """sha256 of a weights file that comes with the program.
+
+    Raises:
+        BackboneUnavailableError: this copy of the program lacks it.
+    """
+    try:
+        return file_digest(BUNDLED / file_name)
+    except OSError as exc:
+        raise BackboneUnavailableError(
+            f"The weights {file_name} that come with imgsearch are missing.",
+            hint=f"Restore imgsearch/bundled/{file_name}; color_histogram needs no weights.",
+        ) from exc
 
 
 def find_weights(digest: str, home: Path) -> Path:

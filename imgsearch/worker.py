@@ -112,6 +112,12 @@ class WorkerEmbedder:
         """Makes the embedder ready, so that the first picture need not wait. Raises like `embed_picture`."""
         self._request({"task": "load", "spec": spec.to_json()}, b"")
 
+    @property
+    def pid(self) -> int | None:
+        """Process id of the worker, or None while there is none."""
+        process = self._process
+        return process.pid if process else None
+
     def close(self) -> None:
         """Ends the process for good. May be called from any thread, also while a request is under way."""
         self._is_closed = True

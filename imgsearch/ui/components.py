@@ -32,6 +32,11 @@ _GRID = st.components.v2.component(
 )
 
 
+def style_page() -> None:
+    """What the theme cannot say: legible captions, and room for what is still loading."""
+    st.html(_ASSETS / "page.css")
+
+
 def thumbnail_url(collection: str, item: Item) -> str:
     """Where the browser gets an item's thumbnail."""
     return f"{_base_path()}{server.THUMBNAIL_ROUTE}/{collection}/{item.thumbnail}.webp"
@@ -77,8 +82,9 @@ def result_cards(
                 "href": href(result.item.item_id),
                 "label": name,
                 "title": f"{result.item.item_id}: search with this picture",
-                "description": f"{result.rank}. {name}{', same label' if is_same else ''}, "
-                f"distance {result.distance:.3f}: search with this picture",
+                # Begins with what is seen on the card, in that order: who speaks to the browser says what they see.
+                "description": f"{result.rank}. {name}, {result.distance:.3f} away{', same label' if is_same else ''}: "
+                "search with this picture",
                 "rank": result.rank,
                 "same": is_same,
                 "distance": f"{result.distance:.3f}",
@@ -142,7 +148,8 @@ def grid(
         if isinstance(item_id, str):
             on_pick(item_id)
 
-    _GRID(key=key, data={"items": list(cards), "name": name, "compact": is_compact}, on_picked_change=picked)
+    # A tuple: of a list, Streamlit would ask pandas whether it is a table, and import it (0.4 s) before the first paint.
+    _GRID(key=key, data={"items": tuple(cards), "name": name, "compact": is_compact}, on_picked_change=picked)
 
 
 def show_error(error: ImgSearchError) -> None:

@@ -29,6 +29,7 @@ ORDER = (
         "ledger",
         "draft",
         "build",
+        "evaluation",
         "datasets",
         "worker",
         "cli",

@@ -173,7 +173,7 @@ def test_a_name_that_is_no_plain_word_is_refused(home: Path, name: str) -> None:
         assert repr(name) in caught.value.message
 
 
-@pytest.mark.parametrize("name", ["weights", "backbones", "sample-pictures"])
+@pytest.mark.parametrize("name", ["weights", "backbones", "sample-pictures", "sample-queries"])
 def test_folders_of_the_home_that_are_no_collections_keep_their_names(home: Path, name: str) -> None:
     with pytest.raises(CollectionError, match=f"cannot be called '{name}'"):
         collection_path(name, home)

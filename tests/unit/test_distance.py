@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from annoy import AnnoyIndex as Annoy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -88,6 +88,7 @@ def test_normalize_refuses_a_single_vector() -> None:
 
 
 @pytest.mark.fuzz
+@settings(deadline=None)
 @given(npst.arrays(np.float64, (3, 5), elements=st.floats(allow_nan=False, allow_infinity=False)))
 def test_normalized_rows_have_length_one(vectors: np.ndarray) -> None:
     assert np.linalg.norm(normalize(vectors), axis=1) == pytest.approx(np.ones(3), abs=1e-6)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -22,8 +22,6 @@ def ids(directory: Path, exclude: Path = Path("nowhere")) -> list[str]:
 
 @pytest.fixture
 def png() -> bytes:
-    import io
-
     stream = io.BytesIO()
     draw_picture((220, 40, 40), 1).save(stream, "PNG")
     return stream.getvalue()
@@ -210,4 +208,3 @@ def test_scanning_changes_nothing(pictures: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in [pictures, *pictures.rglob("*")]}
     scan(pictures, exclude=Path("nowhere"))
     assert {path: path.stat().st_mtime_ns for path in [pictures, *pictures.rglob("*")]} == before
-    shutil.rmtree(pictures)

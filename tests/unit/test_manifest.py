@@ -128,7 +128,24 @@ def test_another_version_is_refused_by_its_number(version: object) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["../x", "a/../../x", "/etc/passwd", "..", "..\\x", "a\\b", "C:/x", "spaces/../../other/manifest.json", 7, None, ["x"]],
+    [
+        "../x",
+        "a/../../x",
+        "/etc/passwd",
+        "..",
+        "..\\x",
+        "a\\b",
+        "C:/x",
+        "a\0b",
+        "",
+        "a//b",
+        "a/",
+        "./a",
+        "spaces/../../other/manifest.json",
+        7,
+        None,
+        ["x"],
+    ],
 )
 @pytest.mark.parametrize("part", ["items", "skipped", "embeddings", "index"])
 def test_a_path_that_leaves_the_folder_is_refused_even_with_a_right_digest(path: object, part: str) -> None:

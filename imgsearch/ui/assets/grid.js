@@ -25,13 +25,13 @@ function card(item, onPick) {
   image.src = item.src;
   picture.append(image);
   if (item.rank) picture.append(element("span", "rank", String(item.rank)));
-  link.append(picture);
+  link.append(picture, " "); // the spaces part the words for who reads the text without the boxes
   if (!item.label) return link;
   const words = element("div", "words");
   const label = element("div", "label");
   label.append(element("span", "name", item.label));
-  if (item.same) label.append(element("span", "same", "✓"));
-  words.append(label);
+  if (item.same) label.append(" ", element("span", "same", "✓"));
+  words.append(label, " ");
   if (item.distance !== undefined) {
     const line = element("div", "distance");
     line.append(element("span", "", item.distance));
@@ -46,15 +46,35 @@ function card(item, onPick) {
   return link;
 }
 
+// What the picture belongs to, back in sight: a pick far down the page changes what is at its top.
+function showQuery() {
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const query = document.querySelector(".st-key-query");
+  query?.scrollIntoView({ block: "nearest", behavior: isCalm ? "auto" : "smooth" });
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const grid = parentElement.querySelector(".grid");
   grid.setAttribute("aria-label", data.name);
   grid.classList.toggle("compact", data.compact);
-  grid.replaceChildren(
-    ...data.items.map((item) => {
-      const entry = element("li");
-      entry.append(card(item, (id) => setTriggerValue("picked", id)));
-      return entry;
-    }),
-  );
+  const onPick = (id) => {
+    setTriggerValue("picked", id);
+    showQuery();
+  };
+  const root = grid.getRootNode();
+  const focused = [...grid.children].findIndex((entry) => entry.contains(root.activeElement));
+  // A card that stays as it was stays in the page: nothing flickers, and little is laid out anew.
+  const before = new Map([...grid.children].map((entry) => [entry.dataset.content, entry]));
+  const entries = data.items.map((item) => {
+    const content = JSON.stringify(item);
+    const entry = before.get(content) ?? element("li");
+    if (!entry.firstChild) {
+      entry.dataset.content = content;
+      entry.append(card(item, onPick));
+    }
+    return entry;
+  });
+  grid.replaceChildren(...entries);
+  if (focused >= 0) entries[Math.min(focused, entries.length - 1)]?.firstChild.focus({ preventScroll: true });
+  root.host?.toggleAttribute("data-filled", true); // page.css keeps room until then
 }

@@ -171,7 +171,7 @@ def _render_refine(collection: Collection, view: View) -> None:
 
 
 def _render_results(collection: Collection, view: View, defaults: View, answer: _Answer) -> None:
-    st.subheader("Most similar", anchor=False)
+    st.header("Most similar", anchor=False)
     item = answer.page.query_item
     query_label = item.label if item else ""
     cards = components.result_cards(answer.page.results, collection.name, query_label, _item_link(view, defaults))
@@ -190,7 +190,7 @@ def _render_results(collection: Collection, view: View, defaults: View, answer: 
 
 
 def _render_gallery(collection: Collection, view: View, defaults: View) -> None:
-    st.subheader("Search with another picture", anchor=False)
+    st.header("Search with another picture", anchor=False)
     counts = collection.items.label_counts
     with st.container(horizontal=True, vertical_alignment="bottom", key="gallery_controls"):
         if counts:

@@ -1,0 +1,194 @@
+"""How fast is a build, against the bare network and against the loop that small demos run?
+
+    python -m benchmarks.build_throughput [--backbone inception_v3] [--images DIR] [--weights FILE]
+
+Every round measures, one after the other, in an order that turns:
+  bare     the plain Keras model as one tf.function, on preprocessed batches of 32 that lie ready in memory;
+  build    imgsearch.build: read, decode, thumbnail, prepare, embed, ledger; with and without writing and opening the
+           collection at the end. The network is loaded and compiled before (a first query pays that once);
+  bfloat16 the same build with --precision bfloat16;
+  loop     load_img and model.predict, one picture at a time, on a few of the pictures.
+A ratio is of two numbers of one round. The embedder freezes the network, which alone makes it faster than the peer; so
+build / bare can be above 1.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from benchmarks.common import (
+    Subject,
+    arguments,
+    clock,
+    compiled,
+    gather,
+    machine,
+    print_table,
+    ratios,
+    spread,
+    subject,
+)
+from imgsearch import build, images
+from imgsearch.embedding import BATCH_SIZE, Embedder, EmbedderSpec, load_embedder
+
+LOOP_PICTURES = 24
+NEIGHBOURS = 10
+
+
+class Rounds:
+    """The measurements, each with a list of seconds per picture."""
+
+    def __init__(self, subject: Subject, folder: Path, paths: list[Path], home: Path) -> None:
+        self.subject = subject
+        self.seconds: dict[str, list[float]] = {}
+        self.galleries: dict[str, np.ndarray] = {}
+        self._folder, self._paths, self._home = folder, paths, home
+        half = replace(subject.spec, precision="bfloat16")
+        self._specs = {"float32": subject.spec, "bfloat16": half}
+        self._ready: dict[EmbedderSpec, Embedder] = {spec: load_embedder(spec, home) for spec in self._specs.values()}
+        self._forward = compiled(subject.model)
+        embedder = self._ready[subject.spec]
+        prepared = np.stack([embedder.prepare(images.decode_image(path).pixels) for path in paths])
+        # preprocess_input overwrites its input, so each batch is an array of its own.
+        self._batches = [
+            np.asarray(subject.preprocess(prepared[i : i + BATCH_SIZE].astype(np.float32)))
+            for i in range(0, len(prepared), BATCH_SIZE)
+        ]
+        self._n_builds = 0
+
+    def warm(self) -> None:
+        for size in {len(batch) for batch in self._batches}:
+            self._forward(self._batches[0][:size])
+            for embedder in self._ready.values():
+                shape = (self.subject.backbone.input_size,) * 2 + (3,)
+                embedder.embed_prepared([np.zeros(shape, np.uint8)] * size)
+        self._predict(self._paths[0])
+
+    def bare(self) -> None:
+        with self._measured("bare", len(self._paths)):
+            for batch in self._batches:
+                self._forward(batch)
+
+    def build(self, precision: str) -> None:
+        self._n_builds += 1
+        before_writing: list[float] = []
+
+        def progress(done: int, total: int, what: str) -> None:
+            if what == "writing the index":
+                running.__exit__(None, None, None)
+
+        running = clock(before_writing)
+        with patch.object(build, "load_embedder", lambda spec, home: self._ready[spec]):
+            running.__enter__()
+            with self._measured(f"{precision}, written", len(self._paths)):
+                report = build.build_collection(
+                    f"run-{self._n_builds}",
+                    self._folder,
+                    home=self._home,
+                    embedders=[self._specs[precision]],
+                    progress=progress,
+                )
+        assert report.n_embedded == len(self._paths)
+        self.seconds.setdefault(precision, []).append(before_writing[0] / len(self._paths))
+        self.galleries[precision] = np.array(report.collection.space().embeddings)
+
+    def loop(self) -> None:
+        paths = self._paths[:LOOP_PICTURES]
+        with self._measured("loop", len(paths)):
+            for path in paths:
+                self._predict(path)
+
+    def _predict(self, path: Path) -> Any:
+        import keras
+
+        size = self.subject.backbone.input_size
+        picture = keras.utils.img_to_array(keras.utils.load_img(path, target_size=(size, size)))
+        return self.subject.model.predict(self.subject.preprocess(picture[None]), verbose=0)
+
+    def _measured(self, name: str, n_pictures: int) -> Any:
+        return _PerPicture(self.seconds.setdefault(name, []), n_pictures)
+
+
+class _PerPicture:
+    def __init__(self, into: list[float], n: int) -> None:
+        self._into, self._n, self._taken = into, n, list[float]()
+        self._clock = clock(self._taken)
+
+    def __enter__(self) -> None:
+        self._clock.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is None:
+            self._clock.__exit__(None, None, None)
+            self._into.append(self._taken[0] / self._n)
+
+
+def agreement(queries: np.ndarray, gallery: np.ndarray, other: np.ndarray, k: int) -> float:
+    """Share of the k nearest in one gallery that are among the k nearest in the other; each picture leaves itself out."""
+    shares = []
+    for row, query in enumerate(queries):
+        nearest = []
+        for vectors in (gallery, other):
+            cosines = vectors @ query
+            cosines[row] = -np.inf
+            nearest.append(set(np.argsort(-cosines, kind="stable")[:k].tolist()))
+        shares.append(len(nearest[0] & nearest[1]) / k)
+    return float(np.mean(shares))
+
+
+def main() -> None:
+    parser = arguments(__doc__, pictures=192, repeats=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="imgsearch-benchmark-") as temporary:
+        home = Path(temporary) / "home"
+        paths = gather(options.images, options.pictures, Path(temporary) / "pictures")
+        print(machine())
+        rounds = Rounds(subject(options.backbone, options.weights, home), Path(temporary) / "pictures", paths, home)
+        rounds.warm()
+        steps = [rounds.bare, lambda: rounds.build("float32"), lambda: rounds.build("bfloat16"), rounds.loop]
+        for number in range(options.repeats):
+            for step in steps[number % len(steps) :] + steps[: number % len(steps)]:
+                step()
+    weights = options.weights.name if options.weights else "random weights"
+    size = sum(path.stat().st_size for path in paths if path.exists()) / max(1, len(paths)) / 1000
+    source = f"{options.images}" if options.images else "drawn, 500 x 375"
+    print(
+        f"{options.backbone} ({weights}), {len(paths)} pictures ({source}{f', {size:.0f} KB' if size else ''}), "
+        f"{options.repeats} rounds, {build.N_THREADS} decoding threads; "
+        f"median (least to greatest); load now {os.getloadavg()[0]:.1f}"
+    )
+    seconds = rounds.seconds
+    names = {
+        "bare": "bare forward, batches of 32 in memory",
+        "float32": "build, until the index is written",
+        "float32, written": "build, whole",
+        "bfloat16": "build in bfloat16, until the index is written",
+        "bfloat16, written": "build in bfloat16, whole",
+        "loop": "loop: decode + model.predict, one by one",
+    }
+    rows = []
+    for name, title in names.items():
+        rates = [1 / value for value in seconds[name]]
+        to_bare = spread(ratios(seconds["bare"], seconds[name])) if name != "bare" else "1"
+        to_loop = spread(ratios(seconds["loop"], seconds[name]), ".1f") if name != "loop" else "1"
+        rows.append((title, spread(rates, ".1f"), to_bare, to_loop))
+    print_table(("", "pictures/s", "/ bare", "/ loop"), rows)
+    gain = ratios(seconds["float32"], seconds["bfloat16"])
+    share = agreement(rounds.galleries["float32"], rounds.galleries["float32"], rounds.galleries["bfloat16"], NEIGHBOURS)
+    cosine = (rounds.galleries["float32"] * rounds.galleries["bfloat16"]).sum(axis=1)
+    print(
+        f"bfloat16 / float32 build: {spread(gain)}. Of the {NEIGHBOURS} nearest of a float32 query, "
+        f"{share:.1%} agree between a float32 and a bfloat16 gallery; cosine of the two embeddings of a picture at least "
+        f"{cosine.min():.5f}." + ("" if options.weights else " (Random weights: agreement says little.)")
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Whether the page's memory stays flat: `python -m benchmarks.page_memory`.
+
+Resident memory of the page's process and of the embedding worker after a warm-up, and as one visitor picks and uploads on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import tempfile
+from pathlib import Path
+
+from benchmarks.common import machine, print_table
+from benchmarks.page_visit import browser, drop, open_page, photos, pick, prepared_home, resident_mib
+from tests.e2e.browser import run_server, wait_for_health
+
+WARM_UP_PICKS = 50
+WARM_UP_UPLOADS = 40  # more than are kept
+PHOTO_SIZE = (2000, 1500)
+STEPS = 4
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--home", type=Path, help="Folder of collections. Default: a temporary one with the sample.")
+    parser.add_argument("--picks", type=int, default=500)
+    parser.add_argument("--uploads", type=int, default=200)
+    options = parser.parse_args()
+    print(machine())
+    with (
+        prepared_home(options.home) as home,
+        tempfile.TemporaryDirectory(prefix="imgsearch-bench-") as scratch,
+        browser() as chromium,
+        run_server(home, Path(scratch) / "log.txt") as server,
+    ):
+        wait_for_health(server, 200)
+        page = open_page(chromium, server.url)
+        page.get_by_text("Ready for your own pictures").wait_for()
+        files = photos(WARM_UP_UPLOADS + options.uploads, *PHOTO_SIZE)
+        n_bytes = 0
+        rows: list[tuple[str, float, float]] = []
+
+        def note(step: str) -> None:
+            (worker,) = server.worker_pids()
+            rows.append((step, resident_mib(server.process.pid), resident_mib(worker)))
+
+        note("first page, network loaded")
+        for number in range(WARM_UP_PICKS):
+            pick(page, number)
+        for _ in range(WARM_UP_UPLOADS):
+            drop(page, base64.b64encode(next(files)).decode())
+        note(f"warm-up: {WARM_UP_PICKS} picks, {WARM_UP_UPLOADS} uploads")
+        for number in range(options.picks):
+            pick(page, number)
+            if (number + 1) % max(1, options.picks // STEPS) == 0:
+                note(f"{number + 1} picks more")
+        for number in range(options.uploads):
+            data = next(files)
+            n_bytes += len(data)
+            drop(page, base64.b64encode(data).decode())
+            if (number + 1) % max(1, options.uploads // STEPS) == 0:
+                note(f"{number + 1} uploads more ({n_bytes / 2**20:.0f} MiB in all)")
+        page.context.close()
+    _, base_page, base_worker = rows[1]
+    cells = [
+        (step, f"{mib:.0f} MiB", f"{mib / base_page:.2f}", f"{worker:.0f} MiB", f"{worker / base_worker:.2f}")
+        for step, mib, worker in rows
+    ]
+    print("Resident memory; ratios to the warm-up")
+    print_table(("after", "page", "ratio", "worker", "ratio"), cells)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,853 @@
+"""Builds: what they make, what they do not do twice, and what is left when they are stopped."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import draw_picture
+from PIL import Image
+
+from imgsearch import BuildReport, Collection, build, build_collection, embedding, list_collections
+from imgsearch.descriptors import DESCRIPTORS, Descriptor
+from imgsearch.draft import SWEEP_AFTER_S
+from imgsearch.embedding import DescriptorEmbedder, EmbedderSpec
+from imgsearch.errors import BackboneError, BuildError, CollectionError, IncompatibleCollectionError
+from imgsearch.index import AnnoyIndex
+from imgsearch.items import Items
+from imgsearch.ledger import Ledger
+
+ROOT = Path(__file__).resolve().parents[2]
+HISTOGRAM = EmbedderSpec("color_histogram")
+needs_posix_names = pytest.mark.skipif(sys.platform != "linux", reason="file names are any bytes on Linux only")
+
+
+@dataclass
+class Counts:
+    """What embedders were asked for."""
+
+    n_loaded: int = 0
+    n_pictures: int = 0
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
+    counts = Counts()
+    load, embed = build.load_embedder, DescriptorEmbedder.embed_prepared
+
+    def counted_load(*args: Any) -> Any:
+        counts.n_loaded += 1
+        return load(*args)
+
+    def counted_embed(self: DescriptorEmbedder, batch: Any) -> np.ndarray:
+        counts.n_pictures += len(batch)
+        return embed(self, batch)
+
+    monkeypatch.setattr(build, "load_embedder", counted_load)
+    monkeypatch.setattr(DescriptorEmbedder, "embed_prepared", counted_embed)
+    return counts
+
+
+@pytest.fixture
+def mean_color(monkeypatch: pytest.MonkeyPatch) -> EmbedderSpec:
+    """A second descriptor, of 3 dimensions."""
+    row = Descriptor("mean_color", lambda pixels: pixels.mean(axis=(0, 1)).astype(np.float32), 3, 8, "none")
+    monkeypatch.setattr(embedding, "DESCRIPTORS", {**DESCRIPTORS, "mean_color": row})
+    return EmbedderSpec("mean_color")
+
+
+def make(pictures: Path, home: Path, **options: Any) -> BuildReport:
+    return build_collection("discs", pictures, home=home, **{"embedders": [HISTOGRAM], **options})
+
+
+def ids(report: BuildReport) -> list[str]:
+    return [item.item_id for item in report.collection.items]
+
+
+def labels(report: BuildReport) -> dict[str, str]:
+    return {item.item_id: item.label for item in report.collection.items}
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int, str]]:
+    """Time, mode and content of everything below a folder."""
+    found = {}
+    for path in [folder, *folder.rglob("*")]:
+        status = path.lstat()
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        found[str(path)] = (status.st_mtime_ns, status.st_mode, content)
+    return found
+
+
+def answers(collection: Collection) -> list[Any]:
+    pages = [collection.search(row=row, k=11) for row in range(len(collection.items))]
+    return [[(result.item.item_id, result.distance) for result in page.results] for page in pages]
+
+
+# --- what is made
+
+
+def test_a_folder_becomes_a_collection(pictures: Path, home: Path) -> None:
+    report = make(pictures, home, title="Discs")
+    assert ids(report) == [f"{label}/{n}.png" for label in ("blue", "green", "red") for n in range(4)]
+    assert report.collection.items.label_counts == {"blue": 4, "green": 4, "red": 4}
+    assert (report.n_embedded, report.skipped, report.is_unchanged, report.replaced_damaged) == (12, [], False, None)
+    assert report.collection.manifest.title == "Discs"
+    assert list(report.collection.spaces) == ["color_histogram"]
+    assert report.collection.verify() == []
+    assert list_collections(home) == ["discs"]
+    assert not (home / "discs" / "build.sqlite").exists()
+
+
+def test_the_stored_embeddings_are_those_of_the_embedder(pictures: Path, home: Path) -> None:
+    collection = make(pictures, home).collection
+    embedder = DescriptorEmbedder(DESCRIPTORS["color_histogram"])
+    drawn = [np.asarray(Image.open(pictures / item.item_id).convert("RGB")) for item in collection.items]
+    assert np.array_equal(collection.space().embeddings, embedder.embed(drawn))
+
+
+def test_an_item_holds_the_digest_of_its_file(pictures: Path, home: Path) -> None:
+    for item in make(pictures, home).collection.items:
+        path = pictures / item.item_id
+        assert item.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert (item.bytes, item.mtime_ns) == (path.stat().st_size, path.stat().st_mtime_ns)
+
+
+def test_two_builds_of_the_same_pictures_give_the_same_files(pictures: Path, home: Path) -> None:
+    first = make(pictures, home).collection
+    second = build_collection("again", pictures, home=home, embedders=[HISTOGRAM]).collection
+    assert first.manifest.files == second.manifest.files
+
+
+def test_a_gallery_of_one_picture_is_built(pictures: Path, home: Path) -> None:
+    shutil.rmtree(pictures / "green")
+    shutil.rmtree(pictures / "blue")
+    for number in (1, 2, 3):
+        (pictures / "red" / f"{number}.png").unlink()
+    collection = make(pictures, home).collection
+    assert collection.search(row=0).results == ()
+    page = collection.search(picture=pictures / "red" / "0.png")
+    assert [(result.item.item_id, result.distance) for result in page.results] == [("red/0.png", 0.0)]
+
+
+def test_nothing_is_written_among_the_pictures(pictures: Path, home: Path) -> None:
+    (pictures / "bad.jpg").write_text("no picture")
+    (pictures / "metadata.csv").write_text("file_name,label\nred/0.png,x\n")
+    before = listing(pictures)
+    make(pictures, home)
+    make(pictures, home, title="again")
+    with pytest.raises(BuildError):
+        make(pictures, home, label_pattern="(?P<label>nothing)")
+    assert listing(pictures) == before
+
+
+def test_a_home_inside_the_folder_is_not_taken_for_pictures(pictures: Path) -> None:
+    home = pictures / "collections"
+    assert len(ids(make(pictures, home))) == 12
+    again = make(pictures, home)
+    assert (len(ids(again)), again.is_unchanged) == (12, True)
+
+
+@pytest.mark.parametrize("inside", [".", "discs", "discs/thumbnails"])
+def test_pictures_inside_of_the_collection_are_refused(pictures: Path, home: Path, inside: str) -> None:
+    make(pictures, home)
+    before = listing(home)
+    with pytest.raises(BuildError, match="must lie outside of the collection"):
+        make(home / inside, home)
+    assert listing(home) == before
+
+
+def test_pictures_beside_the_collection_in_the_home_are_fine(pictures: Path, home: Path) -> None:
+    home.mkdir()
+    shutil.copytree(pictures, home / "my-pictures")
+    assert len(ids(make(home / "my-pictures", home))) == 12
+
+
+# --- labels
+
+
+def test_labels_come_from_a_pattern(pictures: Path, home: Path) -> None:
+    report = make(pictures, home, label_pattern=r"^(?P<label>.).*[01]\.png$")
+    assert labels(report)["red/1.png"] == "r"
+    assert labels(report)["red/2.png"] == ""
+    assert report.collection.items.label_counts == {"b": 2, "g": 2, "r": 2}
+
+
+def test_a_rebuild_uses_the_pattern_again(pictures: Path, home: Path) -> None:
+    make(pictures, home, label_pattern=r"(?P<label>\d)\.png$")
+    draw_picture((1, 2, 3), 1).save(pictures / "9.png")
+    report = make(pictures, home)
+    assert report.collection.items.label_counts == {"0": 3, "1": 3, "2": 3, "3": 3, "9": 1}
+
+
+def test_labels_come_from_metadata(pictures: Path, home: Path) -> None:
+    (pictures / "metadata.csv").write_text("file_name,label\nred/0.png,warm\nblue/0.png,cold\n")
+    assert make(pictures, home).collection.items.label_counts == {"cold": 1, "warm": 1}
+
+
+def test_metadata_that_labels_nothing_is_an_error(pictures: Path, home: Path) -> None:
+    (pictures / "metadata.csv").write_text("file_name,label\nelsewhere.png,warm\n")
+    with pytest.raises(BuildError, match=r"metadata.csv must give labels to some of the 12 pictures, and gives none"):
+        make(pictures, home)
+
+
+def test_a_collection_of_another_version_is_not_replaced(collection: Collection, home: Path, pictures: Path) -> None:
+    file = home / "discs" / "manifest.json"
+    body = json.loads(file.read_bytes())
+    del body["digest"]
+    body["format_version"] = 2
+    text = json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    newer = (json.dumps({**body, "digest": digest}, indent=1, ensure_ascii=False) + "\n").encode()
+    file.write_bytes(newer)
+    with pytest.raises(IncompatibleCollectionError, match="format version 2"):
+        build_collection("discs", pictures, home=home)
+    assert file.read_bytes() == newer
+
+
+def test_a_pattern_that_matches_nothing_is_an_error_and_changes_nothing(pictures: Path, home: Path) -> None:
+    make(pictures, home)
+    before = listing(home / "discs" / "spaces")
+    with pytest.raises(BuildError, match="must give labels to some of the 12 pictures, and gives none") as caught:
+        make(pictures, home, label_pattern="(?P<label>_)")
+    assert "The first item id is 'blue/0.png'" in caught.value.message
+    assert listing(home / "discs" / "spaces") == before
+    assert labels(make(pictures, home))["red/0.png"] == "red"
+
+
+@pytest.mark.parametrize("pattern", ["(", "(x)"])
+def test_a_pattern_that_cannot_be_used_is_an_error(pictures: Path, home: Path, pattern: str) -> None:
+    with pytest.raises(BuildError, match="label pattern must"):
+        make(pictures, home, label_pattern=pattern)
+    assert list_collections(home) == []
+
+
+def test_labels_alone_can_change(pictures: Path, home: Path, counts: Counts) -> None:
+    make(pictures, home)
+    counts.n_pictures = 0
+    report = make(pictures, home, label_pattern=r"(?P<label>\d)\.png$")
+    assert labels(report)["red/3.png"] == "3"
+    assert (report.is_unchanged, report.n_embedded, counts.n_pictures) == (False, 0, 0)
+
+
+def test_the_title_alone_can_change_and_is_kept(pictures: Path, home: Path, counts: Counts) -> None:
+    assert make(pictures, home).collection.manifest.title == "discs"
+    counts.n_pictures = 0
+    report = make(pictures, home, title="\U0001f408 'cats'\n")
+    assert (report.is_unchanged, counts.n_pictures) == (False, 0)
+    again = make(pictures, home)
+    assert again.is_unchanged
+    assert again.collection.manifest.title == "\U0001f408 'cats'\n"
+
+
+@pytest.mark.parametrize("option", ["title", "label_pattern"])
+@pytest.mark.parametrize("text", ["\udcff", "(?P<label>x)" + "y" * 5000])
+def test_text_that_a_manifest_cannot_hold_is_refused(pictures: Path, home: Path, option: str, text: str) -> None:
+    make(pictures, home)
+    with pytest.raises(BuildError, match=r"must (be UTF-8 text|have at most 4,096 bytes)"):
+        make(pictures, home, **{option: text})
+    assert make(pictures, home).is_unchanged
+
+
+# --- pictures that cannot be used
+
+
+@needs_posix_names
+def test_bad_pictures_are_left_out_written_down_and_counted(pictures: Path, home: Path) -> None:
+    good = (pictures / "red" / "0.png").read_bytes()
+    (pictures / "text.jpg").write_text("no picture")
+    (pictures / "empty.png").touch()
+    (pictures / "cut.png").write_bytes(good[: len(good) // 2])
+    (pictures / "dangling.png").symlink_to("gone")
+    (pictures / "loop.png").symlink_to("loop.png")
+    report = make(pictures, home)
+    assert [skipped.item_id for skipped in report.skipped] == [
+        "cut.png",
+        "dangling.png",
+        "empty.png",
+        "loop.png",
+        "text.jpg",
+    ]
+    reasons = {skipped.item_id: skipped.reason for skipped in report.skipped}
+    assert reasons["empty.png"] == "The file is empty."
+    assert "not a picture" in reasons["text.jpg"]
+    assert all(str(pictures) not in reason for reason in reasons.values())
+    assert len(ids(report)) == report.collection.manifest.n_items == 12
+    assert report.collection.manifest.n_skipped == 5
+    assert Collection.open("discs", home).skipped == report.skipped
+
+
+def test_left_out_pictures_are_tried_again(pictures: Path, home: Path, counts: Counts) -> None:
+    (pictures / "bad.png").write_text("not yet")
+    make(pictures, home)
+    assert make(pictures, home).is_unchanged
+    draw_picture((9, 9, 200), 2).save(pictures / "bad.png")
+    counts.n_pictures = 0
+    report = make(pictures, home)
+    assert (report.skipped, len(ids(report)), counts.n_pictures) == ([], 13, 1)
+
+
+def test_the_list_of_left_out_pictures_alone_can_change(pictures: Path, home: Path, counts: Counts) -> None:
+    (pictures / "bad.png").touch()
+    make(pictures, home)
+    counts.n_pictures = 0
+    (pictures / "bad.png").write_text("another reason")
+    (skipped,) = make(pictures, home).collection.skipped
+    assert "not a picture" in skipped.reason
+    (pictures / "bad.png").unlink()
+    report = make(pictures, home)
+    assert (report.is_unchanged, report.collection.manifest.n_skipped, report.collection.skipped) == (False, 0, [])
+    assert counts.n_pictures == 0
+
+
+def test_a_picture_that_turned_bad_is_left_out(pictures: Path, home: Path) -> None:
+    make(pictures, home)
+    (pictures / "red" / "0.png").write_text("overwritten")
+    report = make(pictures, home)
+    assert [skipped.item_id for skipped in report.skipped] == ["red/0.png"]
+    assert "red/0.png" not in report.collection.items
+
+
+def test_a_picture_that_goes_during_the_build_is_left_out(pictures: Path, home: Path) -> None:
+    def progress(done: int, total: int, what: str) -> None:
+        (pictures / "red" / "0.png").unlink(missing_ok=True)
+
+    report = make(pictures, home, progress=progress)
+    assert [(skipped.item_id, skipped.reason) for skipped in report.skipped] == [
+        ("red/0.png", "The file is not there any more.")
+    ]
+
+
+def test_a_folder_with_only_bad_pictures_is_an_error_that_says_why(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "bad").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "bad" / name).touch()
+    with pytest.raises(BuildError, match=r"None of the 2 pictures can be used: The file is empty\."):
+        make(tmp_path / "bad", home)
+    assert list_collections(home) == []
+
+
+@needs_posix_names
+def test_names_may_hold_anything(tmp_path: Path, home: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    names = ['it\'s "a".png', "line\nbreak.png", "\U0001f408.png", "UPPER.PNG", "no-suffix", "-k", "wrong.txt"]
+    for number, name in enumerate(names):
+        draw_picture((200, 20 * number, 0), 1).save(folder / name, "PNG")
+    draw_picture((0, 0, 200), 1).save(folder / os.fsdecode(b"latin-\xe9.png"), "PNG")
+    report = make(folder, home)
+    assert sorted(ids(report)) == sorted([*names, "latin-\\xe9.png"])
+    assert make(folder, home).is_unchanged
+    for name in ids(report):
+        assert len(report.collection.search(item_id=name, k=7).results) == 7
+
+
+# --- what is not done twice
+
+
+def test_a_second_build_of_unchanged_pictures_does_nothing(pictures: Path, home: Path, counts: Counts) -> None:
+    (pictures / "bad.png").write_text("no picture")
+    make(pictures, home)
+    before = {path: facts for path, facts in listing(home).items() if Path(path).is_file()}
+    counts.n_loaded = counts.n_pictures = 0
+    report = make(pictures, home)
+    assert (report.is_unchanged, report.n_embedded) == (True, 0)
+    assert counts == Counts(0, 0)
+    assert {path: facts for path, facts in listing(home).items() if Path(path).is_file()} == before
+
+
+def test_the_embedders_need_not_be_named_again(pictures: Path, home: Path) -> None:
+    make(pictures, home)
+    assert build_collection("discs", pictures, home=home).is_unchanged
+
+
+def test_a_touched_picture_is_not_embedded_again(pictures: Path, home: Path, counts: Counts) -> None:
+    make(pictures, home)
+    os.utime(pictures / "red" / "0.png", ns=(5, 5))
+    counts.n_loaded = counts.n_pictures = 0
+    report = make(pictures, home)
+    assert report.collection.items[report.collection.items.row_of("red/0.png")].mtime_ns == 5
+    assert (report.n_embedded, counts) == (0, Counts(0, 0))
+    assert make(pictures, home).is_unchanged
+
+
+def test_only_changed_and_added_pictures_are_embedded(pictures: Path, home: Path, counts: Counts) -> None:
+    first = make(pictures, home)
+    draw_picture((10, 200, 200), 3).save(pictures / "red" / "1.png")
+    draw_picture((200, 200, 10), 3).save(pictures / "new.png")
+    (pictures / "blue" / "3.png").unlink()
+    (pictures / "green" / "0.png").rename(pictures / "green" / "renamed.png")
+    counts.n_pictures = 0
+    report = make(pictures, home)
+    assert (report.n_embedded, counts.n_pictures) == (2, 2)
+    expected = (set(ids(first)) - {"blue/3.png", "green/0.png"}) | {"new.png", "green/renamed.png"}
+    assert set(ids(report)) == expected
+    fresh = build_collection("fresh", pictures, home=home, embedders=[HISTOGRAM]).collection
+    assert answers(report.collection) == answers(fresh)
+    assert np.array_equal(report.collection.space().embeddings, fresh.space().embeddings)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 32])
+def test_copies_are_embedded_once_and_stay(
+    pictures: Path, home: Path, counts: Counts, monkeypatch: pytest.MonkeyPatch, batch_size: int
+) -> None:
+    monkeypatch.setattr(build, "BATCH_SIZE", batch_size)
+    for name in ("copy.png", "red/copy.png"):
+        shutil.copy(pictures / "blue" / "2.png", pictures / name)
+    report = make(pictures, home)
+    assert (len(ids(report)), counts.n_pictures) == (14, 12)
+    page = report.collection.search(item_id="copy.png", k=3)
+    assert [(result.item.item_id, result.distance) for result in page.results[:2]] == [
+        ("blue/2.png", 0.0),
+        ("red/copy.png", 0.0),
+    ]
+    assert page.results[2].distance > 0
+    assert make(pictures, home).is_unchanged
+
+
+def test_a_further_embedder_adds_a_space_and_keeps_the_first(
+    pictures: Path, home: Path, counts: Counts, mean_color: EmbedderSpec
+) -> None:
+    first = make(pictures, home).collection
+    counts.n_pictures = 0
+    report = make(pictures, home, embedders=[mean_color])
+    assert list(report.collection.spaces) == ["color_histogram", "mean_color"]
+    assert report.collection.default_space == "color_histogram"
+    assert counts.n_pictures == 12
+    assert answers(report.collection) == answers(first)
+    assert report.collection.manifest.spaces["color_histogram"] == first.manifest.spaces["color_histogram"]
+    assert report.collection.space("mean_color").embeddings.shape == (12, 3)
+    page = report.collection.search(item_id="red/3.png", k=1, space="mean_color")
+    assert (page.space, page.results[0].item.item_id) == ("mean_color", "red/2.png")
+    counts.n_pictures = 0
+    assert make(pictures, home, embedders=[mean_color, HISTOGRAM]).is_unchanged
+    draw_picture((200, 200, 10), 3).save(pictures / "new.png")
+    assert build_collection("discs", pictures, home=home).n_embedded == 1
+    assert counts.n_pictures == 2  # one picture, two embedders
+
+
+def test_other_trees_are_grown_without_embedding(pictures: Path, home: Path, counts: Counts) -> None:
+    make(pictures, home)
+    counts.n_pictures = 0
+    report = make(pictures, home, n_trees=3)
+    assert report.collection.manifest.spaces["color_histogram"].n_trees == 3
+    assert (report.is_unchanged, counts.n_pictures) == (False, 0)
+
+
+def test_progress_counts_up_to_the_number_of_pictures(pictures: Path, home: Path) -> None:
+    (pictures / "bad.png").touch()
+    calls: list[tuple[int, int]] = []
+    make(pictures, home, progress=lambda done, total, what: calls.append((done, total)))
+    assert calls[0] == (0, 13)
+    assert calls[-1] == (13, 13)
+    assert calls == sorted(calls)
+    calls.clear()
+    make(pictures, home, progress=lambda done, total, what: calls.append((done, total)))
+    assert calls[0] == (12, 13)  # the bad one is tried again
+
+
+# --- a collection that is there already
+
+
+def damage_items(collection: Collection) -> None:
+    (collection.path / collection.manifest.items.file).write_bytes(b"")
+
+
+def lose_thumbnail(collection: Collection) -> None:
+    collection.thumbnail_path(collection.items[0]).unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_items, lose_thumbnail])
+def test_a_damaged_collection_is_rebuilt_as_it_was_and_said_so(
+    pictures: Path, home: Path, mean_color: EmbedderSpec, damage: Callable[[Collection], None]
+) -> None:
+    pattern = r"(?P<label>\d)\.png$"
+    collection = make(pictures, home, embedders=[HISTOGRAM, mean_color], title="Discs", label_pattern=pattern).collection
+    damage(collection)
+    report = build_collection("discs", pictures, home=home)
+    assert report.replaced_damaged
+    assert report.n_embedded == 12
+    assert report.collection.manifest.title == "Discs"
+    assert report.collection.manifest.label_pattern == pattern
+    assert list(report.collection.spaces) == ["color_histogram", "mean_color"]
+    assert report.collection.verify() == []
+    assert build_collection("discs", pictures, home=home).replaced_damaged is None
+
+
+def test_a_damaged_manifest_is_replaced(pictures: Path, home: Path) -> None:
+    manifest = make(pictures, home).collection.path / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:-9])
+    report = make(pictures, home)
+    assert report.replaced_damaged == "The collection's manifest is damaged: it does not match its own digest."
+    assert report.collection.verify() == []
+
+
+def test_a_page_that_has_the_old_collection_open_keeps_its_files(pictures: Path, home: Path) -> None:
+    opened = make(pictures, home).collection
+    long_ago = time.time() - 2 * SWEEP_AFTER_S
+    for path in opened.path.rglob("*"):
+        os.utime(path, (long_ago, long_ago))  # built hours before
+    draw_picture((10, 200, 200), 3).save(pictures / "red" / "1.png")
+    make(pictures, home)
+    assert opened.verify() == []
+    assert opened.skipped == []
+    assert all((opened.path / entry.file).is_file() for entry in opened.manifest.files)
+
+
+def test_what_no_manifest_names_is_swept_after_a_time_of_grace(pictures: Path, home: Path) -> None:
+    old = make(pictures, home).collection
+    draw_picture((10, 200, 200), 3).save(pictures / "red" / "1.png")
+    new = make(pictures, home).collection
+    old_only = {entry.file for entry in old.manifest.files} - {entry.file for entry in new.manifest.files}
+    old_thumbnail = old.thumbnail_path(old.items[old.items.row_of("red/1.png")])
+    assert len(old_only) == 3  # items, embeddings, index
+    long_ago = time.time() - 2 * SWEEP_AFTER_S
+    (new.path / "thumbnails" / ".left.tmp").touch()
+    for path in new.path.rglob("*"):
+        os.utime(path, (long_ago, long_ago))
+    newest = make(pictures, home, title="swept").collection
+    assert [file for file in old_only if (old.path / file).exists()] == []
+    assert not old_thumbnail.exists()
+    assert not (new.path / "thumbnails" / ".left.tmp").exists()
+    assert newest.verify() == []
+    assert Collection.open("discs", home).manifest.title == "swept"
+
+
+def test_a_sweep_that_fails_does_not_fail_the_build(pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = make(pictures, home).collection
+    (old.path / "left.tmp").touch()
+    os.utime(old.path / "left.tmp", (0, 0))
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "left.tmp":
+            raise PermissionError(13, "Permission denied")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert make(pictures, home, title="new").collection.manifest.title == "new"
+
+
+def test_where_annoy_crashes_nothing_is_built(pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "annoy_works", lambda: False)
+    with pytest.raises(BuildError, match="annoy package does not run on this processor"):
+        make(pictures, home)
+    assert not home.exists()
+
+
+# --- two at once
+
+
+def test_two_builds_at_once_are_refused(pictures: Path, home: Path) -> None:
+    refusals: list[BuildError] = []
+
+    def progress(done: int, total: int, what: str) -> None:
+        if not refusals:
+            with pytest.raises(BuildError, match="Another build of this collection is running") as caught:
+                make(pictures, home)
+            refusals.append(caught.value)
+
+    assert len(ids(make(pictures, home, progress=progress))) == 12
+    assert len(refusals) == 1
+
+
+def test_two_collections_can_be_built_at_once(pictures: Path, home: Path) -> None:
+    others: list[BuildReport] = []
+
+    def progress(done: int, total: int, what: str) -> None:
+        if not others:
+            others.append(build_collection("other", pictures, home=home, embedders=[HISTOGRAM]))
+
+    make(pictures, home, progress=progress)
+    assert list_collections(home) == ["discs", "other"]
+
+
+def test_a_space_that_another_build_has_just_added_is_kept(
+    pictures: Path, home: Path, mean_color: EmbedderSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(pictures, home)
+
+    def late(folder: Path) -> Ledger:
+        monkeypatch.undo()
+        monkeypatch.setattr(embedding, "DESCRIPTORS", known)
+        make(pictures, home, embedders=[mean_color])  # done just before this one gets its turn
+        return Ledger(folder)
+
+    known = embedding.DESCRIPTORS
+    monkeypatch.setattr(build.ledger, "Ledger", late)
+    report = make(pictures, home, title="late")
+    assert list(report.collection.spaces) == ["color_histogram", "mean_color"]
+
+
+# --- stopped builds
+
+
+def test_what_was_embedded_before_an_error_is_not_embedded_again(
+    pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "BATCH_SIZE", 4)
+    embed = DescriptorEmbedder.embed_prepared
+    batches: list[int] = []
+
+    def embed_two_batches(self: DescriptorEmbedder, batch: Any) -> np.ndarray:
+        batches.append(len(batch))
+        if len(batches) == 3:
+            raise BackboneError("Enough.")
+        return embed(self, batch)
+
+    monkeypatch.setattr(DescriptorEmbedder, "embed_prepared", embed_two_batches)
+    with pytest.raises(BackboneError, match=r"Enough\."):
+        make(pictures, home)
+    assert list_collections(home) == []
+    calls: list[int] = []
+    assert make(pictures, home, progress=lambda done, total, what: calls.append(done)).n_embedded == 4
+    assert batches == [4, 4, 4, 4]
+    assert calls[0] == 8
+
+
+DRIVER = """
+import os, shutil, signal, sys
+from pathlib import Path
+from imgsearch import build, draft, embedding, images, index, items, ledger
+
+pictures, template, homes = map(Path, sys.argv[1:])
+build.BATCH_SIZE = 2
+index.annoy_works()
+left = 0
+
+def tick():
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def killing(owner, name):
+    function = getattr(owner, name)
+    def replacement(*args, **options):
+        tick()
+        return function(*args, **options)
+    setattr(owner, name, staticmethod(replacement) if owner is index.AnnoyIndex else replacement)
+
+add = ledger.Ledger.add
+def noting(self, items, embeddings):
+    tick()
+    items = list(items)
+    add(self, items, embeddings)
+    noted = sum(len(vectors) for vectors in embeddings.values())
+    with open(f"{home}.noted", "a") as stream:
+        stream.write("x" * noted)
+    tick()
+
+ledger.Ledger.add = noting
+for owner, name in ((os, "replace"), (os, "unlink"), (items.Items, "write"), (index.AnnoyIndex, "build"),
+                    (ledger.Ledger, "close"), (build, "retire"), (build, "sweep")):
+    killing(owner, name)
+
+for n in range(1, 500):
+    home = homes / f"{n:03}"
+    if template.exists():
+        shutil.copytree(template, home)
+    child = os.fork()
+    if child == 0:
+        left = n
+        build.build_collection("discs", pictures, home=home, embedders=[embedding.embedder_spec("color_histogram")])
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if status == 0:
+        sys.exit(0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, status
+sys.exit("never finished")
+"""
+
+
+def kill_at_every_step(pictures: Path, template: Path, homes: Path) -> list[tuple[Path, int]]:
+    """Homes after a build was killed at its first, second, ... step, the last one not; and pictures noted by then."""
+    homes.mkdir()
+    arguments = [sys.executable, "-c", DRIVER, str(pictures), str(template), str(homes)]
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    killed = []
+    for home in sorted(path for path in homes.iterdir() if path.is_dir()):
+        noted = homes / f"{home.name}.noted"
+        killed.append((home, len(noted.read_text()) if noted.exists() else 0))
+    return killed
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_first_build_killed_at_any_step_goes_on_where_it_was(
+    pictures: Path, home: Path, tmp_path: Path, counts: Counts
+) -> None:
+    shutil.rmtree(pictures / "green")
+    for label in ("red", "blue"):
+        (pictures / label / "0.png").unlink()  # six are left
+    reference = make(pictures, home).collection
+    killed = kill_at_every_step(pictures, tmp_path / "none", tmp_path / "homes")
+    assert len(killed) > 15
+    assert {noted for _, noted in killed} == {0, 2, 4, 6}
+    states = set()
+    for left, noted in killed:
+        names = list_collections(left)
+        states.add(bool(names))
+        if names:
+            assert answers(Collection.open("discs", left)) == answers(reference)
+        counts.n_pictures = 0
+        report = make(pictures, left)
+        assert counts.n_pictures == 6 - noted, left.name
+        assert report.replaced_damaged is None
+        assert report.collection.manifest.files == reference.manifest.files
+        assert report.collection.verify() == []
+    assert states == {True, False}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_later_build_killed_at_any_step_leaves_the_old_or_the_new(
+    pictures: Path, home: Path, tmp_path: Path, counts: Counts
+) -> None:
+    old = make(pictures, home).collection
+    shutil.copytree(home, tmp_path / "template")
+    for number in range(3):
+        draw_picture((10, 200, 40 * number), 3).save(pictures / f"new-{number}.png")
+    draw_picture((200, 200, 10), 3).save(pictures / "red" / "1.png")
+    (pictures / "blue" / "3.png").unlink()
+    (pictures / "bad.png").touch()
+    new = build_collection("new", pictures, home=home, embedders=[HISTOGRAM]).collection
+    killed = kill_at_every_step(pictures, tmp_path / "template", tmp_path / "homes")
+    assert len(killed) > 15
+    assert {noted for _, noted in killed} == {0, 2, 4}
+    contents = []
+    for left, noted in killed:
+        found = Collection.open("discs", left)
+        assert found.verify() == []
+        contents.append(found.manifest.files)
+        counts.n_pictures = 0
+        report = make(pictures, left)
+        assert counts.n_pictures == 4 - noted, left.name
+        assert report.collection.manifest.files == new.manifest.files
+        assert report.collection.verify() == []
+    n_old = contents.count(old.manifest.files)
+    assert 0 < n_old < len(contents)
+    assert contents == [old.manifest.files] * n_old + [new.manifest.files] * (len(contents) - n_old)
+
+
+# --- full disks
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+WRITES: list[tuple[Any, str, BaseException]] = [
+    (os, "fsync", FULL),
+    (os, "replace", FULL),
+    (Items, "write", FULL),
+    (AnnoyIndex, "build", OSError("Unable to write: No space left on device (28)")),
+    (np.lib.format, "write_array_header_1_0", FULL),
+    (Ledger, "add", sqlite3.OperationalError("database or disk is full")),
+]
+
+
+@pytest.mark.parametrize(("owner", "name", "error"), WRITES, ids=[name for _, name, _ in WRITES])
+def test_a_full_disk_leaves_the_old_collection_and_can_be_made_good(
+    pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: BaseException
+) -> None:
+    old = make(pictures, home).collection
+    draw_picture((200, 200, 10), 3).save(pictures / "new.png")
+    function = getattr(owner, name)
+    for n_good in range(20):
+        calls = 0
+
+        def fail(*args: Any, n_good: int = n_good, **options: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls > n_good:
+                raise error
+            return function(*args, **options)
+
+        monkeypatch.setattr(owner, name, staticmethod(fail) if owner is AnnoyIndex else fail)
+        error_message = ""
+        try:
+            report = make(pictures, home)
+        except BuildError as caught:
+            error_message = caught.message
+        monkeypatch.setattr(owner, name, staticmethod(function) if owner is AnnoyIndex else function)
+        if not error_message:
+            break
+        assert error_message == "The disk is full."
+        kept = Collection.open("discs", home)
+        assert kept.manifest == old.manifest
+        assert kept.verify() == []
+        assert [path.name for path in kept.path.rglob("*.tmp")] == []  # a full disk is not kept full
+    assert n_good > 0
+    assert len(ids(report)) == 13
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Mounts an empty file system of so many KiB, or makes the last one larger where `anew` is false."""
+    mounted: list[Path] = []
+
+    def mount(kib: int, *, anew: bool = True) -> Path:
+        point = tmp_path / f"disk-{len(mounted)}" if anew else mounted[-1]
+        point.mkdir(exist_ok=True)
+        arguments = ["mount", "-t", "tmpfs", "-o", f"{'' if anew else 'remount,'}size={kib}k", "tmpfs", str(point)]
+        done = subprocess.run(arguments, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"cannot mount here: {done.stderr.strip()}")
+        if anew:
+            mounted.append(point)
+        return point
+
+    yield mount
+    for point in mounted:  # lazily, since Annoy keeps a file open that it could not write
+        subprocess.run(["umount", "--lazy", str(point)], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root on Linux to mount a small disk")
+def test_a_disk_that_is_really_full_is_named_and_room_helps(pictures: Path, small_disk: Callable[..., Path]) -> None:
+    sizes = range(4, 320, 24)
+    failures = []
+    for kib in sizes:
+        home = small_disk(kib) / "home"
+        try:
+            collection = make(pictures, home).collection
+        except BuildError as caught:
+            failures.append(caught.message)
+            assert list_collections(home) == []
+            small_disk(2000, anew=False)
+            collection = make(pictures, home).collection
+        assert collection.verify() == []
+    assert failures == ["The disk is full."] * len(failures)
+    assert 5 < len(failures) < len(sizes)
+
+
+@pytest.mark.parametrize("kind", ["file", "read-only"])
+def test_a_home_that_cannot_be_written_is_an_error_without_its_path(
+    pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    if kind == "file":
+        home.touch()
+    else:
+
+        def refuse(path: Path, *args: Any, **options: Any) -> None:
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+        monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(
+        BuildError, match=r"The collection cannot be written: (Not a directory|Read-only file system)"
+    ) as caught:
+        make(pictures, home)
+    assert str(home) not in caught.value.message
+
+
+def test_a_bad_name_is_refused_before_anything_is_done(pictures: Path, home: Path) -> None:
+    with pytest.raises(CollectionError, match="must be 1 to 63 lower-case letters"):
+        build_collection("../discs", pictures, home=home, embedders=[HISTOGRAM])
+    assert not home.exists()

@@ -1,0 +1,379 @@
+"""The command line: arguments, exit codes, what goes to stdout and what to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from conftest import draw_picture
+
+from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch import cli as cli_module
+from imgsearch.backbones import BUNDLED_BACKBONE, DEFAULT_BACKBONE
+from imgsearch.cli import cli, printable
+from imgsearch.errors import BackboneUnavailableError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*args: object) -> Result:
+    return CliRunner().invoke(cli, [str(arg) for arg in args], prog_name="imgsearch")
+
+
+def build(pictures: Path, *args: object) -> Result:
+    return run("build", "discs", "--images", pictures, "--embedder", "color_histogram", *args)
+
+
+def replace_pictures(folder: Path, *names: str) -> None:
+    for path in sorted(folder.rglob("*.png")):
+        path.unlink()
+    for number, name in enumerate(names):
+        draw_picture((200, 40 * number, 0), 1).save(folder / name, "PNG")
+
+
+# --- build
+
+
+def test_build_says_what_it_made(pictures: Path, home: Path) -> None:
+    result = build(pictures, "--title", "Discs")
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "discs is ready, 12 embedded now: 12 pictures, 3 labels, 0 left out; spaces: color_histogram.\n"
+    )
+    assert Collection.open("discs", home).manifest.title == "Discs"
+
+
+def test_a_second_build_says_that_nothing_was_to_do(pictures: Path) -> None:
+    build(pictures)
+    result = run("build", "discs", "--images", pictures)
+    assert result.exit_code == 0
+    assert result.stdout == "discs is up to date: 12 pictures, 3 labels, 0 left out; spaces: color_histogram.\n"
+
+
+def test_build_lists_what_it_left_out_on_stderr(pictures: Path) -> None:
+    (pictures / "bad.jpg").touch()
+    result = build(pictures)
+    assert result.exit_code == 0
+    assert "1 left out" in result.stdout
+    assert "Left out bad.jpg: The file is empty.\n" in result.stderr
+
+
+def test_build_takes_labels_from_a_pattern(pictures: Path, home: Path) -> None:
+    assert "4 labels" in build(pictures, "--label-pattern", r"(?P<label>\d)\.png$").stdout
+    assert Collection.open("discs", home).items.label_counts == {"0": 3, "1": 3, "2": 3, "3": 3}
+
+
+def test_build_says_that_it_replaced_a_damaged_collection(pictures: Path, home: Path) -> None:
+    build(pictures)
+    (home / "discs" / "manifest.json").write_bytes(b"{}")
+    result = build(pictures)
+    assert result.exit_code == 0
+    assert "could not be used and was replaced: The collection's manifest is damaged" in result.stderr
+
+
+def test_ctrl_c_ends_a_build_with_130(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object, progress: Any, **options: object) -> None:
+        progress(1, 12, "embedding")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_module, "build_collection", interrupted)
+    result = build(pictures)
+    assert result.exit_code == 130
+    assert "Stopped. The same command goes on from here." in result.stderr
+
+
+@pytest.mark.parametrize(("arguments", "falls_back"), [((), True), (("--embedder", DEFAULT_BACKBONE), False)])
+def test_a_first_build_without_an_embedder_falls_back_to_the_bundled_one(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], falls_back: bool
+) -> None:
+    asked: list[str] = []
+
+    def fake_build(name: str, directory: Path, *, home: Path, embedders: Any, **options: Any) -> Any:
+        asked.extend(spec.name for spec in embedders)
+        if embedders[0].name == DEFAULT_BACKBONE:
+            raise BackboneUnavailableError("No weights.")
+        return build_collection(name, directory, home=home, embedders=[embedder_spec("color_histogram")])
+
+    monkeypatch.setattr(cli_module, "build_collection", fake_build)
+    result = run("build", "discs", "--images", pictures, *arguments)
+    assert result.exit_code == (0 if falls_back else 1)
+    assert asked == ([DEFAULT_BACKBONE, BUNDLED_BACKBONE] if falls_back else [DEFAULT_BACKBONE])
+    assert "No weights." in result.stderr
+
+
+# --- query
+
+
+@pytest.mark.parametrize("kind", ["item", "row", "file"])
+def test_a_query_finds_the_same_by_item_row_and_file(collection: Collection, pictures: Path, kind: str) -> None:
+    row = collection.items.row_of("red/1.png")
+    what = {"item": "red/1.png", "row": row, "file": pictures / "red" / "1.png"}[kind]
+    result = run("query", "discs", what, "-k", 3, "--json")
+    assert result.exit_code == 0
+    page = json.loads(result.stdout)
+    assert page["query_item_id"] == (None if kind == "file" else "red/1.png")
+    found = [each["item_id"] for each in page["results"]]
+    others = [each.item.item_id for each in collection.search(row=row, k=3).results]
+    assert found == (["red/1.png", *others[:2]] if kind == "file" else others)
+
+
+def test_json_is_alone_on_stdout(collection: Collection) -> None:
+    result = run("query", "discs", "0", "--json")
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == ""
+    expected = collection.search(row=0).to_json()
+    found = json.loads(result.stdout)
+    assert found["timings_ms"].keys() == {"search"}
+    assert {**found, "timings_ms": 0} == {**expected, "timings_ms": 0}
+
+
+def test_a_query_prints_a_table(collection: Collection) -> None:
+    result = run("query", "discs", "red/0.png", "-k", 2)
+    header, *lines = result.stdout.splitlines()
+    assert header.split() == ["rank", "distance", "label", "item"]
+    found = collection.search(item_id="red/0.png", k=2).results
+    assert [line.split() for line in lines] == [
+        [str(each.rank), f"{each.distance:.4f}", each.item.label, each.item.item_id] for each in found
+    ]
+    assert result.stderr.startswith("Like red/0.png (red):\n")
+    assert "Space color_histogram; search" in result.stderr
+
+
+def test_a_query_takes_a_label_and_a_space(collection: Collection) -> None:
+    result = run("query", "discs", "red/0.png", "--label", "blue", "--space", "color_histogram", "--json")
+    assert {each["label"] for each in json.loads(result.stdout)["results"]} == {"blue"}
+
+
+def test_an_item_goes_before_a_file_and_a_file_before_a_row(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_pictures(pictures, "a.png", "1", "b.png")  # rows: "1" is 0, a.png is 1
+    build(pictures)
+    monkeypatch.chdir(tmp_path)
+    assert json.loads(run("query", "discs", "1", "--json").stdout)["query_item_id"] == "1"
+    (tmp_path / "2").write_text("a file, but no picture")
+    assert run("query", "discs", "2").exit_code == 1
+    (tmp_path / "2").unlink()
+    (tmp_path / "2").mkdir()
+    assert json.loads(run("query", "discs", "2", "--json").stdout)["query_item_id"] == "b.png"
+
+
+def test_a_gallery_of_one_prints_no_table(pictures: Path) -> None:
+    replace_pictures(pictures, "only.png")
+    build(pictures)
+    result = run("query", "discs", "only.png")
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+# --- list, info, verify
+
+
+def test_an_empty_home_is_said_on_stderr(home: Path) -> None:
+    result = run("list")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "No collections yet" in result.stderr
+
+
+def test_list_shows_sound_and_damaged_collections(collection: Collection, pictures: Path, home: Path) -> None:
+    build_collection("broken", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    (home / "broken" / "manifest.json").write_bytes(b"{}")
+    (home / "half" / "thumbnails").mkdir(parents=True)
+    plain, as_json = run("list"), run("list", "--json")
+    assert plain.exit_code == as_json.exit_code == 0
+    assert plain.stdout.splitlines() == [
+        "broken  cannot be used: The collection's manifest is damaged: it does not match its own digest.",
+        "discs  12 pictures, 3 labels; color_histogram",
+    ]
+    broken, sound = (json.loads(line) for line in as_json.stdout.splitlines())
+    assert broken.keys() == {"name", "error"}
+    assert (sound["name"], sound["n_items"], list(sound["spaces"])) == ("discs", 12, ["color_histogram"])
+
+
+def test_info_names_what_was_left_out(pictures: Path) -> None:
+    (pictures / "bad.jpg").touch()
+    build(pictures, "--title", "My discs")
+    result = run("info", "discs")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("My discs (discs), built 20")
+    assert lines[1] == "12 pictures, 3 labels, 1 left out"
+    assert lines[2].startswith("space color_histogram: 256 dimensions, pooled, float32, 50 trees, 0.1 MiB")
+    assert lines[3] == "left out bad.jpg: The file is empty."
+    facts = json.loads(run("info", "discs", "--json").stdout)
+    assert facts["skipped"] == [{"item_id": "bad.jpg", "reason": "The file is empty."}]
+    assert facts["spaces"]["color_histogram"]["dim"] == 256
+
+
+def test_verify_says_whether_every_byte_is_as_it_was(collection: Collection) -> None:
+    result = run("verify", "discs")
+    assert (result.exit_code, result.stdout) == (0, "discs is sound.\n")
+    path = collection.thumbnail_path(collection.items[0])
+    path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+    result = run("verify", "discs")
+    assert (result.exit_code, result.stdout) == (1, "The thumbnail of 'blue/0.png' has changed.\n")
+    path.unlink()
+    result = run("verify", "discs")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: The thumbnail of 'blue/0.png' is missing.\n")
+
+
+# --- errors
+
+NEITHER = "is neither an item of discs, nor a file, nor a row number."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message"),
+    [
+        (["query", "disks", "0"], 1, "There is no collection called 'disks'. There are: discs."),
+        (["info", "disks"], 1, "There is no collection called 'disks'."),
+        (["verify", "disks"], 1, "There is no collection called 'disks'."),
+        (["info", "../discs"], 1, "A collection's name must be 1 to 63 lower-case letters"),
+        (["build", "../discs", "--images", "."], 1, "A collection's name must be 1 to 63 lower-case letters"),
+        (["build", "weights", "--images", ".", "--embedder", "color_histogram"], 1, "cannot be called 'weights'"),
+        (["build", "discs", "--images", "nowhere"], 1, "must be in a folder. Received: 'nowhere'"),
+        (["build", "discs", "--images", "empty"], 1, "There are no pictures in 'empty'."),
+        (["query", "discs", "12"], 1, "A row must be between 0 and 11. Received: 12."),
+        (["query", "discs", "999"], 1, "A row must be between 0 and 11. Received: 999."),
+        (["query", "discs", "--", "-1"], 1, "A row must be between 0 and 11. Received: -1."),
+        (["query", "discs", "--", "--5"], 1, NEITHER),
+        (["query", "discs", "--", "-"], 1, NEITHER),
+        (["query", "discs", ""], 1, NEITHER),
+        (["query", "discs", "٣"], 1, NEITHER),
+        (["query", "discs", "9" * 5000], 1, NEITHER),
+        (["query", "discs", "empty"], 1, NEITHER),
+        (["query", "discs", "red/9.png"], 1, "Hint: Rows go from 0 to 11; the first item is 'blue/0.png'."),
+        (["query", "discs", "text.jpg"], 1, "The file is not a picture in a format that is read."),
+        (["query", "discs", "0", "-k", "0"], 1, "k must be between 1 and 200. Received: k=0."),
+        (["query", "discs", "0", "-k", "201"], 1, "k must be between 1 and 200. Received: k=201."),
+        (["query", "discs", "0", "--label", "pink"], 1, "Hint: Labels are: blue, green, red."),
+        (["query", "discs", "0", "--space", "vgg16"], 1, "A space must be one of color_histogram. Received: 'vgg16'."),
+        (["query", "discs", "0", "-k", "ten"], 2, "'ten' is not a valid integer"),
+        (["query", "discs"], 2, "Missing argument 'WHAT'"),
+        (["query"], 2, "Missing argument 'NAME'"),
+        (["query", "discs", "0", "--what"], 2, "No such option"),
+        (["query", "discs", "-1"], 2, "No such option"),
+        (["build", "discs"], 2, "Missing option '--images'"),
+        (["build", "discs", "--images", ".", "--embedder", "inception_v9"], 2, "'inception_v9' is not one of"),
+        (["build", "discs", "--images", ".", "--embedder", "color_histogram", "--weights", "x"], 2, "exactly one backbone"),
+        (["build", "discs", "--images", ".", "--weights", "text.jpg"], 1, "must be HDF5"),
+        (["build", "discs", "--images", ".", "--weights", "gone.h5"], 1, "'gone.h5' cannot be used: No such file"),
+        (["serve"], 2, "No such command 'serve'"),
+    ],
+)
+def test_errors_are_one_line_and_an_exit_code(
+    collection: Collection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    exit_code: int,
+    message: str,
+) -> None:
+    work = tmp_path / "work"
+    (work / "empty").mkdir(parents=True)
+    (work / "text.jpg").write_text("no picture at all")
+    monkeypatch.chdir(work)
+    result = run(*arguments)
+    assert isinstance(result.exception, SystemExit)  # and nothing unforeseen
+    assert result.exit_code == exit_code
+    assert message in " ".join(result.stderr.split())
+    assert result.stdout == ""
+    assert str(tmp_path) not in result.stderr
+    assert "Traceback" not in result.stderr
+    if exit_code == 1:
+        assert all(line.startswith(("Error: ", "Hint: ")) for line in result.stderr.splitlines())
+
+
+def test_a_bad_setting_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGSEARCH_MAX_UPLOAD_MB", "lots")
+    result = run("list")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: IMGSEARCH_MAX_UPLOAD_MB must be a whole number from 1 to 999999999. Received: 'lots'.\n"
+
+
+def test_a_home_that_is_a_file_is_an_error_without_its_path(pictures: Path, home: Path) -> None:
+    home.touch()
+    for result in (build(pictures), run("query", "discs", "0")):
+        assert result.exit_code == 1
+        assert result.stderr.splitlines()[-2].startswith("Error: ")
+        assert str(home) not in result.stderr
+
+
+# --- what is printed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are any bytes on Linux only")
+def test_control_characters_in_names_are_printed_escaped(pictures: Path, home: Path) -> None:
+    bad = "bad\x1b[2J\r\n\u202e.jpg"
+    good = "good\x1b[31m\n\u009b.png"
+    replace_pictures(pictures, good, "other.png")
+    draw_picture((0, 0, 200), 1).save(pictures / os.fsdecode(b"latin-\xe9.png"), "PNG")
+    (pictures / bad).touch()
+    folder = pictures / "lab\x1bel"
+    folder.mkdir()
+    draw_picture((0, 200, 0), 1).save(folder / "\U0001f408.png")
+    results = [
+        build(pictures, "--title", "ti\x1b[31mtle\n"),
+        run("query", "discs", "other.png"),
+        run("query", "discs", good),
+        run("query", "discs", "gone\x1b[31m"),
+        run("query", "discs", "0", "--label", "\x1b"),
+        run("info", "discs"),
+        run("list"),
+        run("info", "dis\x1bcs"),
+    ]
+    for result in results:
+        text = result.stdout + result.stderr
+        assert [char for char in text if not (char.isprintable() or char in "\n\r")] == []
+    assert "\r" not in results[5].output
+    assert "good\\x1b[31m\\n\\x9b.png" in results[1].stdout
+    assert "lab\\x1bel" in results[1].stdout
+    assert "\U0001f408.png" in results[1].stdout
+    assert "latin-\\xe9.png" in results[1].stdout
+    assert "left out bad\\x1b[2J\\r\\n\\u202e.jpg: The file is empty." in results[5].stdout
+    assert "ti\\x1b[31mtle\\n (discs)" in results[5].stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [("plain é \U0001f408", "plain é \U0001f408"), ("a\tb\0", "a\\tb\\x00"), ("\udcff\u2028", "\\udcff\\u2028"), ("", "")],
+)
+def test_printable_text_holds_nothing_that_moves_the_cursor(text: str, printed: str) -> None:
+    assert printable(text) == printed
+
+
+def test_every_command_has_a_help_text() -> None:
+    commands = {name: command.help for name, command in cli.commands.items()}
+    assert {"build", "info", "list", "query", "verify"} <= commands.keys()
+    assert [name for name, text in commands.items() if not text] == []
+    for command in cli.commands.values():
+        without_help = [each.name for each in command.params if isinstance(each, click.Option) and not each.help]
+        assert without_help == []
+
+
+# --- as a program
+
+
+def test_the_program_builds_and_answers(pictures: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMGSEARCH_HOME": "here"}
+
+    def program(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "imgsearch", *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+
+    built = program("build", "discs", "--images", "pictures", "--embedder", "color_histogram")
+    assert (built.returncode, built.stdout.split(":")[0]) == (0, "discs is ready, 12 embedded now")
+    assert (tmp_path / "here" / "discs" / "manifest.json").is_file()
+    asked = program("query", "discs", "pictures/red/0.png", "-k", "3", "--json")
+    assert asked.returncode == 0
+    assert {each["label"] for each in json.loads(asked.stdout)["results"]} == {"red"}
+    refused = program("query", "discs", "999")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "Error: A row must be between 0 and 11. Received: 999.\n"

@@ -1,0 +1,78 @@
+"""The README and the program say the same."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from imgsearch.backbones import BACKBONES
+from imgsearch.cli import cli
+from imgsearch.descriptors import DESCRIPTORS
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.split("#")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("python -m imgsearch")
+]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_of_the_readme_are_commands_of_the_program(line: str) -> None:
+    name, *arguments = shlex.split(line)[3:]
+    cli.commands[name].make_context(name, arguments)  # raises UsageError for what it does not know
+
+
+def test_the_readme_shows_every_command() -> None:
+    shown = {shlex.split(line)[3] for line in COMMANDS}
+    assert set(cli.commands) - shown == {"sample"}  # which `make run` calls
+    assert "-m imgsearch sample" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_every_command_and_option_has_a_help_text(name: str) -> None:
+    command = cli.commands[name]
+    assert command.help
+    assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+def test_the_readme_names_every_embedder() -> None:
+    assert all(f"`{name}`" in README for name in (*BACKBONES, *DESCRIPTORS))
+
+
+def test_the_readme_links_to_files_that_exist() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    assert links
+    assert all((ROOT / link).is_file() for link in links)
+
+
+def test_files_that_the_readme_explains_exist() -> None:
+    named = re.findall(r"`(imgsearch/[\w/]+(?:\.py)?)/?`", README)
+    assert named
+    assert all((ROOT / path).exists() for path in named)
+
+
+def test_modules_that_the_readme_runs_exist() -> None:
+    named = set(re.findall(r"python -m (benchmarks\.\w+)", README))
+    assert named
+    assert all((ROOT / (module.replace(".", "/") + ".py")).is_file() for module in named)
+
+
+def test_the_system_check_names_the_package_to_install() -> None:
+    outcome = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "check_system.py"], env={"PATH": ""}, capture_output=True, text=True
+    )
+    assert outcome.returncode == 1
+    assert "apt install build-essential" in outcome.stderr
+
+
+def test_the_system_check_passes_here() -> None:
+    assert subprocess.run([sys.executable, ROOT / "scripts" / "check_system.py"]).returncode == 0

@@ -1,0 +1,412 @@
+"""The worker's client against a program that misbehaves on demand, then against the real one."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import draw_picture
+from PIL import Image
+
+from imgsearch import worker
+from imgsearch.embedding import EmbedderSpec, load_embedder
+from imgsearch.errors import (
+    BackboneUnavailableError,
+    ImageDecodeError,
+    ImgSearchError,
+    WorkerBusyError,
+    WorkerError,
+    WorkerTimeoutError,
+)
+from imgsearch.images import decode_image
+from imgsearch.worker import EmbeddedPicture, WorkerEmbedder
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = EmbedderSpec("color_histogram")
+
+# Does what the picture says. A good answer has the process id as width and the number of answers so far as height.
+FAKE = r"""
+import json, os, struct, sys, time
+folder, answers = sys.argv[1], 0
+def say(header, body=b""):
+    data = json.dumps(header).encode()
+    os.write(1, struct.pack(">I", len(data)) + data + body)
+while prefix := sys.stdin.buffer.read(4):
+    header = json.loads(sys.stdin.buffer.read(struct.unpack(">I", prefix)[0]))
+    body = sys.stdin.buffer.read(sum(header["sizes"]))
+    if body == b"die":
+        os._exit(3)
+    elif body == b"half":
+        say({"sizes": [8, 1000]}, b"12345678and no more")
+        os._exit(0)
+    elif body == b"hang":
+        time.sleep(3600)
+    elif body == b"flood stdout":
+        while True:
+            os.write(1, b"x" * 65536)
+    elif body.startswith(b"raw"):
+        os.write(1, body[3:])
+        continue
+    elif body == b"wait":
+        with open(folder + "/started", "w") as pipe:  # waits until somebody reads, then tells them
+            pipe.write("x")
+        with open(folder + "/go") as pipe:
+            pipe.read()
+    elif body == b"flood stderr":
+        for _ in range(1000):
+            os.write(2, b"x" * 10_000)
+        os.write(2, b"\n" * 10_000)
+    answers += 1
+    say({"sizes": [8, len(body)], "width": os.getpid(), "height": answers, "timings_ms": {}},
+        b"\x9a\x99\x19\x3f\xcd\xcc\x4c\x3f" + body)
+    if body == b"go deaf":
+        time.sleep(3600)
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., WorkerEmbedder]]:
+    """Makes clients of the program above."""
+    script = tmp_path / "fake.py"
+    script.write_text(FAKE)
+    for name in ("started", "go"):
+        os.mkfifo(tmp_path / name)
+    clients = []
+
+    def make(*, timeout_s: float = 30, queue: int = 8) -> WorkerEmbedder:
+        command = (sys.executable, "-I", "-S", str(script), str(tmp_path))
+        clients.append(WorkerEmbedder(tmp_path, timeout_s=timeout_s, queue=queue, command=command))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+def message(header: str, body: bytes = b"") -> bytes:
+    return struct.pack(">I", len(header.encode())) + header.encode() + body
+
+
+# --- the client
+
+
+def test_a_request_is_answered(start: Callable[..., WorkerEmbedder]) -> None:
+    client = start()
+    first, second = client.embed_picture(b"one", SPEC), client.embed_picture(b"", SPEC)
+    assert first.embedding == pytest.approx([0.6, 0.8])
+    assert first.embedding.dtype == np.float32
+    assert (first.preview, second.preview) == (b"one", b"")
+    assert (first.height, second.height) == (1, 2)
+    assert first.width == second.width != os.getpid()
+
+
+@pytest.mark.parametrize("body", [b"die", b"half", b"flood stdout"])
+def test_a_worker_that_stops_at_a_picture_is_replaced(start: Callable[..., WorkerEmbedder], body: bytes) -> None:
+    client = start()
+    before = client.embed_picture(b"good", SPEC)
+    with pytest.raises(WorkerError, match="stopped at this one") as caught:
+        client.embed_picture(body, SPEC)
+    assert type(caught.value) is WorkerError
+    after = client.embed_picture(b"good", SPEC)
+    assert (after.preview, after.height) == (b"good", 1)
+    assert after.width != before.width
+
+
+def test_a_worker_that_died_between_two_requests_is_replaced(start: Callable[..., WorkerEmbedder]) -> None:
+    client = start()
+    pid = client.embed_picture(b"good", SPEC).width
+    os.kill(pid, 9)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert client.embed_picture(b"good", SPEC).width != pid
+
+
+def test_a_worker_that_hangs_is_ended_and_replaced(start: Callable[..., WorkerEmbedder]) -> None:
+    client = start(timeout_s=2)
+    pid = client.embed_picture(b"good", SPEC).width
+    with pytest.raises(WorkerTimeoutError, match="took longer than 2 s"):
+        client.embed_picture(b"hang", SPEC)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert client.embed_picture(b"good", SPEC).width != pid
+
+
+def test_a_worker_that_does_not_take_its_input_is_ended(start: Callable[..., WorkerEmbedder]) -> None:
+    client = start(timeout_s=2)
+    client.embed_picture(b"go deaf", SPEC)
+    with pytest.raises(WorkerTimeoutError):
+        client.embed_picture(bytes(1 << 20), SPEC)  # more than fits into a pipe
+    assert client.embed_picture(b"good", SPEC).preview == b"good"
+
+
+def test_a_worker_may_print_as_much_as_it_likes(start: Callable[..., WorkerEmbedder]) -> None:
+    client = start()
+    assert client.embed_picture(b"flood stderr", SPEC).height == 1
+    assert client.embed_picture(b"good", SPEC).height == 2
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"x" * 4,
+        b"\0\0\0\x02[]",
+        message("{}"),
+        message("null"),
+        message('{"sizes": null}'),
+        message('{"sizes": 5}'),
+        message('{"sizes": "ab"}'),
+        message('{"sizes": [-1]}', b"x"),
+        message('{"sizes": [1.5]}', b"xx"),
+        message('{"sizes": ["1"]}', b"x"),
+        message('{"sizes": [1099511627776]}'),
+        message("[" * 60_000),
+        message("not json"),
+        b"\0\0\0\x02\xff\xff",
+    ],
+)
+def test_an_answer_that_is_not_the_protocol_costs_one_request(start: Callable[..., WorkerEmbedder], garbage: bytes) -> None:
+    client = start()
+    pid = client.embed_picture(b"good", SPEC).width
+    with pytest.raises(WorkerError, match="stopped at this one"):
+        client.embed_picture(b"raw" + garbage, SPEC)
+    assert client.embed_picture(b"good", SPEC).width != pid
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        message('{"sizes": []}'),
+        message('{"sizes": [8]}', bytes(8)),
+        message('{"sizes": [8, 0]}', bytes(8)),
+        message('{"sizes": [7, 0], "width": 1, "height": 1, "timings_ms": {}}', bytes(7)),
+    ],
+)
+def test_an_answer_without_its_parts_is_an_error(start: Callable[..., WorkerEmbedder], answer: bytes) -> None:
+    with pytest.raises(WorkerError, match="gave no answer that can be used"):
+        start().embed_picture(b"raw" + answer, SPEC)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("ImageDecodeError", ImageDecodeError),
+        ("WorkerBusyError", WorkerBusyError),
+        ("ImgSearchError", ImgSearchError),
+        ("NoSuchError", WorkerError),
+        ("annotations", WorkerError),
+        ("ValueError", WorkerError),
+    ],
+)
+def test_an_error_of_the_worker_is_raised_here(start: Callable[..., WorkerEmbedder], error: str, kind: type) -> None:
+    answer = message(f'{{"error": "{error}", "message": "Not so.", "hint": "But so.", "sizes": []}}')
+    with pytest.raises(ImgSearchError) as caught:
+        start().embed_picture(b"raw" + answer, SPEC)
+    assert type(caught.value) is kind
+    assert (caught.value.message, caught.value.hint) == ("Not so.", "But so.")
+
+
+def test_a_program_that_cannot_be_started_is_an_error(tmp_path: Path) -> None:
+    client = WorkerEmbedder(tmp_path, timeout_s=5, queue=1, command=(str(tmp_path / "missing"),))
+    for _ in range(2):
+        with pytest.raises(WorkerError, match="cannot be started") as caught:
+            client.embed_picture(b"x", SPEC)
+        assert str(tmp_path) not in caught.value.message
+
+
+def wait_until_started(folder: Path) -> None:
+    assert (folder / "started").read_text() == "x"
+
+
+def test_while_one_is_served_no_more_than_the_queue_may_wait(start: Callable[..., WorkerEmbedder], tmp_path: Path) -> None:
+    client = start(queue=1)
+    with ThreadPoolExecutor(2) as pool:
+        served = pool.submit(client.embed_picture, b"wait", SPEC)
+        wait_until_started(tmp_path)
+        waiting = pool.submit(client.embed_picture, b"second", SPEC)
+        deadline = time.monotonic() + 20
+        while client._n_waiting < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        with pytest.raises(WorkerBusyError, match="Too many pictures"):
+            client.embed_picture(b"third", SPEC)
+        (tmp_path / "go").write_text("")
+        assert (served.result().preview, waiting.result().preview) == (b"wait", b"second")
+    assert client.embed_picture(b"fourth", SPEC).preview == b"fourth"
+
+
+def test_without_a_queue_the_second_is_refused(start: Callable[..., WorkerEmbedder], tmp_path: Path) -> None:
+    client = start(queue=0)
+    with ThreadPoolExecutor(1) as pool:
+        served = pool.submit(client.embed_picture, b"wait", SPEC)
+        wait_until_started(tmp_path)
+        with pytest.raises(WorkerBusyError):
+            client.embed_picture(b"second", SPEC)
+        (tmp_path / "go").write_text("")
+        assert served.result().preview == b"wait"
+
+
+def test_a_refused_request_leaves_its_place_to_others(start: Callable[..., WorkerEmbedder]) -> None:
+    client = start(queue=0)
+    for _ in range(5):
+        with pytest.raises(WorkerError):
+            client.embed_picture(b"die", SPEC)
+        assert client.embed_picture(b"good", SPEC).preview == b"good"
+
+
+def test_a_closed_client_ends_its_process_and_starts_no_other(start: Callable[..., WorkerEmbedder], tmp_path: Path) -> None:
+    client = start()
+    with ThreadPoolExecutor(1) as pool:
+        served = pool.submit(client.embed_picture, b"wait", SPEC)
+        wait_until_started(tmp_path)
+        client.close()  # while a request is under way
+        with pytest.raises(WorkerError):
+            served.result()
+    with pytest.raises(WorkerError):
+        client.embed_picture(b"good", SPEC)
+    client.close()
+
+
+# --- the real worker
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerEmbedder]:
+    client = WorkerEmbedder(tmp_path_factory.mktemp("home"), timeout_s=60, queue=8)
+    yield client
+    client.close()
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def embedded_here(data: bytes) -> np.ndarray:
+    return load_embedder(SPEC, Path("unused")).embed([decode_image(data).pixels])[0]
+
+
+def test_the_worker_embeds_as_this_process_does(real: WorkerEmbedder) -> None:
+    data = encoded(draw_picture((220, 40, 40), 2))
+    answer = real.embed_picture(data, SPEC)
+    assert np.array_equal(answer.embedding, embedded_here(data))
+    assert (answer.width, answer.height) == (80, 60)
+    assert answer.timings_ms.keys() == {"decode", "embed"}
+    with Image.open(io.BytesIO(answer.preview)) as preview:
+        assert (preview.format, preview.size) == ("JPEG", (80, 60))
+
+
+def test_the_preview_is_upright_and_new(real: WorkerEmbedder) -> None:
+    stored = Image.new("RGB", (80, 40), (255, 0, 0))
+    stored.paste((0, 0, 255), (0, 0, 40, 40))  # blue on the left
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise: blue comes to the top
+    exif[0x010E] = "where I live"
+    data = encoded(stored, "JPEG", exif=exif, quality=95)
+    answer = real.embed_picture(data, SPEC)
+    assert (answer.width, answer.height) == (40, 80)
+    with Image.open(io.BytesIO(answer.preview)) as preview:
+        assert preview.size == (40, 80)
+        top, bottom = preview.getpixel((20, 10)), preview.getpixel((20, 70))
+        assert not preview.getexif()
+    assert top[2] > 200 > 60 > top[0]
+    assert bottom[0] > 200 > 60 > bottom[2]
+    assert b"where I live" in data
+    assert b"where I live" not in answer.preview
+
+
+def test_a_large_picture_gets_a_small_preview(real: WorkerEmbedder) -> None:
+    answer = real.embed_picture(encoded(Image.new("RGB", (3000, 1500), (9, 99, 9)), "JPEG"), SPEC)
+    assert (answer.width, answer.height) == (3000, 1500)
+    with Image.open(io.BytesIO(answer.preview)) as preview:
+        assert preview.size == (1024, 512)
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", encoded(draw_picture((1, 2, 3), 1))[:99]])
+def test_a_bad_picture_is_the_error_that_it_is_here(real: WorkerEmbedder, data: bytes) -> None:
+    with pytest.raises(ImageDecodeError) as expected:
+        decode_image(data)
+    with pytest.raises(ImageDecodeError) as caught:
+        real.embed_picture(data, SPEC)
+    assert (caught.value.message, caught.value.hint) == (expected.value.message, expected.value.hint)
+
+
+def test_missing_weights_are_the_error_that_they_are_here(real: WorkerEmbedder) -> None:
+    with pytest.raises(BackboneUnavailableError, match="are not kept here"):
+        real.load(EmbedderSpec("inception_v3", weights="0" * 64))
+    real.load(SPEC)
+
+
+def test_many_threads_get_their_own_answers(real: WorkerEmbedder) -> None:
+    pictures = [encoded(draw_picture((20 * n, 200, 10), n)) for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers: list[EmbeddedPicture] = list(pool.map(lambda data: real.embed_picture(data, SPEC), pictures))
+    for data, answer in zip(pictures, answers, strict=True):
+        assert np.array_equal(answer.embedding, embedded_here(data))
+
+
+def test_the_worker_ends_when_its_input_ends(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "imgsearch.worker", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_cut_off_request_ends_the_worker_with_an_error(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "imgsearch.worker", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, input=b"\0\0\0\x50{", capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, b"")
+
+
+CHATTY = """
+import os, sys
+from pathlib import Path
+from imgsearch import worker
+decode = worker.decode_image
+def chatty(data):
+    print("on Python's stdout", flush=True)
+    os.write(1, b"on the descriptor")
+    os.system("echo from a child")
+    if data == b"defect":
+        1 / 0
+    return decode(data)
+worker.decode_image = chatty
+worker.main(Path(sys.argv[1]))
+"""
+
+
+def test_what_is_printed_on_stdout_does_not_disturb(tmp_path: Path) -> None:
+    client = WorkerEmbedder(tmp_path, timeout_s=60, queue=1, command=(sys.executable, "-c", CHATTY, str(tmp_path)))
+    data = encoded(draw_picture((220, 40, 40), 2))
+    try:
+        assert np.array_equal(client.embed_picture(data, SPEC).embedding, embedded_here(data))
+        process = client._process
+        with pytest.raises(WorkerError, match="could not be looked at"):
+            client.embed_picture(b"defect", SPEC)  # a defect of ours costs one request, not the worker
+        assert np.array_equal(client.embed_picture(data, SPEC).embedding, embedded_here(data))
+        assert client._process is process
+    finally:
+        client.close()
+
+
+def test_the_worker_keeps_the_two_models_used_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    def load(spec: EmbedderSpec, home: Path) -> object:
+        loaded.append(spec.name)
+        return object()
+
+    monkeypatch.setattr(worker, "load_embedder", load)
+    server = worker._Worker(tmp_path)
+    for name in ("vgg16", "resnet50", "vgg16", "mobilenet_v2", "vgg16", "resnet50"):
+        spec = EmbedderSpec(name, weights="imagenet")
+        assert server.answer({"task": "load", "spec": spec.to_json()}, b"") == ({}, [])
+    assert loaded == ["vgg16", "resnet50", "mobilenet_v2", "resnet50"]
