@@ -8,14 +8,19 @@ Every round measures, one after the other, in an order that turns:
            collection at the end. The network is loaded and compiled before (a first query pays that once);
   bfloat16 the same build with --precision bfloat16;
   loop     load_img and model.predict, one picture at a time, on a few of the pictures.
-A ratio is of two numbers of one round. The embedder freezes the network, which alone makes it faster than the peer; so
+A ratio is of two numbers of one round. CPU ms a picture is the time of all cores together, which others on the machine
+disturb less than the rate. The embedder freezes the network, which alone makes it faster than the peer; so
 build / bare can be above 1.
 """
 
 from __future__ import annotations
 
 import os
+import statistics
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +31,6 @@ import numpy as np
 from benchmarks.common import (
     Subject,
     arguments,
-    clock,
     compiled,
     gather,
     machine,
@@ -43,11 +47,12 @@ NEIGHBOURS = 10
 
 
 class Rounds:
-    """The measurements, each with a list of seconds per picture."""
+    """The measurements, each with a list of seconds per picture; and the same in seconds of all cores together."""
 
     def __init__(self, subject: Subject, folder: Path, paths: list[Path], home: Path) -> None:
         self.subject = subject
         self.seconds: dict[str, list[float]] = {}
+        self.cpu_seconds: dict[str, list[float]] = {}
         self.galleries: dict[str, np.ndarray] = {}
         self._folder, self._paths, self._home = folder, paths, home
         half = replace(subject.spec, precision="bfloat16")
@@ -78,15 +83,14 @@ class Rounds:
 
     def build(self, precision: str) -> None:
         self._n_builds += 1
-        before_writing: list[float] = []
+        until_writing = ExitStack()
 
         def progress(done: int, total: int, what: str) -> None:
             if what == "writing the index":
-                running.__exit__(None, None, None)
+                until_writing.close()
 
-        running = clock(before_writing)
         with patch.object(build, "load_embedder", lambda spec, home: self._ready[spec]):
-            running.__enter__()
+            until_writing.enter_context(self._measured(precision, len(self._paths)))
             with self._measured(f"{precision}, written", len(self._paths)):
                 report = build.build_collection(
                     f"run-{self._n_builds}",
@@ -96,7 +100,6 @@ class Rounds:
                     progress=progress,
                 )
         assert report.n_embedded == len(self._paths)
-        self.seconds.setdefault(precision, []).append(before_writing[0] / len(self._paths))
         self.galleries[precision] = np.array(report.collection.space().embeddings)
 
     def loop(self) -> None:
@@ -112,22 +115,12 @@ class Rounds:
         picture = keras.utils.img_to_array(keras.utils.load_img(path, target_size=(size, size)))
         return self.subject.model.predict(self.subject.preprocess(picture[None]), verbose=0)
 
-    def _measured(self, name: str, n_pictures: int) -> Any:
-        return _PerPicture(self.seconds.setdefault(name, []), n_pictures)
-
-
-class _PerPicture:
-    def __init__(self, into: list[float], n: int) -> None:
-        self._into, self._n, self._taken = into, n, list[float]()
-        self._clock = clock(self._taken)
-
-    def __enter__(self) -> None:
-        self._clock.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        if error[0] is None:
-            self._clock.__exit__(None, None, None)
-            self._into.append(self._taken[0] / self._n)
+    @contextmanager
+    def _measured(self, name: str, n_pictures: int) -> Iterator[None]:
+        started, cpu_started = time.perf_counter(), time.process_time()
+        yield
+        self.cpu_seconds.setdefault(name, []).append((time.process_time() - cpu_started) / n_pictures)
+        self.seconds.setdefault(name, []).append((time.perf_counter() - started) / n_pictures)
 
 
 def agreement(queries: np.ndarray, gallery: np.ndarray, other: np.ndarray, k: int) -> float:
@@ -178,8 +171,9 @@ def main() -> None:
         rates = [1 / value for value in seconds[name]]
         to_bare = spread(ratios(seconds["bare"], seconds[name])) if name != "bare" else "1"
         to_loop = spread(ratios(seconds["loop"], seconds[name]), ".1f") if name != "loop" else "1"
-        rows.append((title, spread(rates, ".1f"), to_bare, to_loop))
-    print_table(("", "pictures/s", "/ bare", "/ loop"), rows)
+        cpu = statistics.median(rounds.cpu_seconds[name])
+        rows.append((title, spread(rates, ".1f"), to_bare, to_loop, f"{1000 * cpu:.0f}"))
+    print_table(("", "pictures/s", "/ bare", "/ loop", "CPU ms a picture"), rows)
     gain = ratios(seconds["float32"], seconds["bfloat16"])
     share = agreement(rounds.galleries["float32"], rounds.galleries["float32"], rounds.galleries["bfloat16"], NEIGHBOURS)
     cosine = (rounds.galleries["float32"] * rounds.galleries["bfloat16"]).sum(axis=1)

@@ -83,7 +83,7 @@ def traffic(chromium: Browser, url: str) -> Counter[str]:
     received: Counter[str] = Counter()
     finished: list[Request] = []
     page = chromium.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    page.on("requestfinished", finished.append)
+    page.on("requestfinished", lambda request: finished.append(request))
     page.on(
         "websocket",
         lambda socket: socket.on("framereceived", lambda data: received.update({"messages": len(data)})),
