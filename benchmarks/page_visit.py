@@ -33,6 +33,11 @@ const changed = before => new Promise(done => {{
   const look = () => shown() && shown() !== before ? done() : requestAnimationFrame(look);
   look();
 }});
+const state = () => document.querySelector('[data-testid="stApp"]').getAttribute('data-test-script-state');
+const atRest = () => new Promise(done => {{
+  const look = () => state() === 'notRunning' ? done() : requestAnimationFrame(look);
+  look();
+}});
 """
 
 _FIRST = f"""async () => {{ {_ON_SCREEN} await changed(''); await decoded(); await painted(); }}"""
@@ -43,7 +48,9 @@ _PICK = f"""async ([name, index]) => {{ {_ON_SCREEN}
   const started = performance.now();
   links[index % links.length].click();
   await changed(before); await decoded(); await painted();
-  return performance.now() - started;
+  const shownAfter = performance.now() - started;
+  await atRest();
+  return [shownAfter, performance.now() - started];
 }}"""
 
 _DROP = f"""async bytes => {{ {_ON_SCREEN}
@@ -96,12 +103,16 @@ def open_page(chromium: Browser, url: str) -> Page:
     return page
 
 
-def pick(page: Page, number: int) -> float:
-    """Clicks a card (of the results and of the gallery by turns) on a page at rest; ms until the answer is on screen."""
+def pick(page: Page, number: int) -> tuple[float, float]:
+    """Clicks a card, of the results and of the gallery by turns, on a page at rest.
+
+    Returns:
+        ms until the answer is on screen, and until the server has done all that it does after a run.
+    """
     wait_until_idle(page)
     name = GALLERY if number % 2 else RESULTS
-    taken: float = page.evaluate(_PICK, [name, number * 7 + 3])
-    return taken
+    shown, at_rest = page.evaluate(_PICK, [name, number * 7 + 3])
+    return shown, at_rest
 
 
 def drop(page: Page, data: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from pathlib import Path
 
@@ -80,6 +81,9 @@ def warm_up(spec: EmbedderSpec) -> threading.Event:
             pass  # the upload that needs it gets the message
         finally:
             is_over.set()
+            # Streamlit collects garbage after every run, which takes 50 ms over all that is loaded; this stays anyway.
+            gc.collect()
+            gc.freeze()
 
     threading.Thread(target=load, name="warm-up", daemon=True).start()
     return is_over

@@ -1,0 +1,214 @@
+"""A real server and a real browser: start them, and read what a visitor sees. For the tests here and the benchmarks."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Locator, Page
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = "Most similar pictures"
+GALLERY = "Pictures of the collection"
+EXAMPLES = "Examples to try"
+START_S = 60.0
+BROWSER_ARGS = ("--no-sandbox", "--disable-dev-shm-usage")
+
+# Cards lie in the shadow root of a component: an open one, so a script may look inside.
+_CARD_LINKS = """name => {
+  for (const host of document.querySelectorAll('[data-testid="stBidiComponentIsolated"]')) {
+    const list = host.shadowRoot?.querySelector('ul');
+    if (list?.getAttribute('aria-label') === name)
+      return [...list.querySelectorAll('a')].map(link => link.getAttribute('href'));
+  }
+  return [];
+}"""
+
+
+def chromium_path() -> str | None:
+    """The browser: $CHROMIUM, or Debian's, or what is called chromium on the path. None where there is none."""
+    named = os.environ.get("CHROMIUM")
+    if named:
+        return shutil.which(named)
+    return shutil.which("/usr/bin/chromium") or shutil.which("chromium")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server says to one request."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server of the page.
+
+    Attributes:
+        url: Where it listens, without a slash at the end.
+        process: The server's process; the embedding worker is its child.
+        log: What it printed.
+    """
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def get(self, path: str) -> Answer:
+        """One request, the path as it stands: neither normalised nor escaped."""
+        address = urlsplit(self.url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
+        try:
+            connection.putrequest("GET", path)
+            connection.endheaders()
+            response = connection.getresponse()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, headers, response.read())
+        finally:
+            connection.close()
+
+    def health(self) -> tuple[int, Any]:
+        """Status and content of /api/health; (0, None) while nobody listens."""
+        try:
+            answer = self.get("/api/health")
+        except OSError:
+            return 0, None
+        return answer.status, json.loads(answer.body)
+
+    def worker_pids(self) -> list[int]:
+        """The embedding workers that this server has started and that live."""
+        return [pid for pid in _children(self.process.pid) if "imgsearch.worker" in _command_line(pid)]
+
+
+@contextmanager
+def run_server(
+    home: Path, log: Path, *, script: Path = ROOT / "app.py", options: Sequence[str] = (), is_ready: str = "/api/health"
+) -> Iterator[Server]:
+    """Runs `streamlit run app.py` on a free port of this machine, and ends it.
+
+    Args:
+        home: The folder of collections.
+        log: File for what the server prints.
+        script: What to run instead of the page.
+        options: Further options of `streamlit run`.
+        is_ready: A path that answers anything as soon as the server listens.
+    """
+    port = _free_port()
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
+    command += ["--server.address", "127.0.0.1", "--server.port", str(port), *options]
+    environment = {**os.environ, "IMGSEARCH_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    server = Server(f"http://127.0.0.1:{port}", process, log)
+    try:
+        _wait_until_it_listens(server, is_ready)
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for_health(server: Server, status: int) -> Any:
+    """Waits until /api/health answers with that status, and returns what it says."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        answered, content = server.health()
+        if answered == status:
+            return content
+        time.sleep(0.05)
+    raise TimeoutError(f"/api/health never answered {status}:\n{server.log.read_text(errors='replace')}")
+
+
+def wait_until_idle(page: Page) -> None:
+    """Waits until the page is connected, its script has run to its end, and its grids are filled."""
+    page.wait_for_function(
+        """() => {
+          const app = document.querySelector('[data-testid="stApp"]');
+          return app?.getAttribute('data-test-connection-state') === 'CONNECTED'
+            && app.getAttribute('data-test-script-state') === 'notRunning'
+            && [...document.querySelectorAll('[class*="_grid "][class*="st-key-"]')]
+              .every(grid => grid.querySelector('[data-filled]'));
+        }"""
+    )
+
+
+def cards(page: Page, name: str = RESULTS) -> Locator:
+    """The cards of a grid, which are links."""
+    return page.get_by_role("list", name=name).get_by_role("link")
+
+
+def card_items(page: Page, name: str = RESULTS) -> list[str]:
+    """Item ids of a grid's cards, as their links have them."""
+    return [parse_qs(urlsplit(href).query)["item"][0] for href in page.evaluate(_CARD_LINKS, name)]
+
+
+def wait_for_items(page: Page, items: Sequence[str], name: str = RESULTS) -> None:
+    """Waits until a grid shows exactly these items, in this order."""
+    page.wait_for_function(
+        f"""([name, items]) => {{
+          const links = ({_CARD_LINKS})(name);
+          const shown = links.map(href => new URLSearchParams(href).get('item'));
+          return JSON.stringify(shown) === JSON.stringify(items);
+        }}""",
+        arg=[name, list(items)],
+    )
+
+
+def query_picture(page: Page) -> Locator:
+    """The picture that is searched with."""
+    return page.locator(".st-key-query_picture img")
+
+
+def upload(page: Page, data: bytes, name: str = "picture.jpg", kind: str = "image/jpeg") -> None:
+    """Chooses a file in the uploader, once it is the only one; does not wait for the answer."""
+    wait_until_idle(page)
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files({"name": name, "mimeType": kind, "buffer": data})
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait_until_it_listens(server: Server, path: str) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            server.get(path)
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise TimeoutError(f"The server does not listen:\n{server.log.read_text(errors='replace')}")
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""

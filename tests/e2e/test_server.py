@@ -1,0 +1,82 @@
+"""What the server answers beside the page: thumbnails, headers, health; and a home without a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from imgsearch import Collection
+
+pytest.importorskip("playwright")
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.browser import Server, run_server, wait_for_health, wait_until_idle
+
+if TYPE_CHECKING:
+    Visit = Callable[..., Page]
+
+THUMBNAILS = "/app/static/thumbs"
+
+
+def test_thumbnails_may_be_kept_for_ever(server: Server, discs: Collection) -> None:
+    answer = server.get(f"{THUMBNAILS}/discs/{discs.items[0].thumbnail}.webp")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "image/webp"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.body == discs.thumbnail_path(discs.items[0]).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{THUMBNAILS}/discs/{'0' * 64}.webp",
+        f"{THUMBNAILS}/discs/nonsense.webp",
+        f"{THUMBNAILS}/nope/{'0' * 64}.webp",
+        f"{THUMBNAILS}/discs/%00.webp",
+        f"{THUMBNAILS}/../../manifest.json",
+        f"{THUMBNAILS}/%2e%2e/%2e%2e/etc/passwd",
+        f"{THUMBNAILS}/..%2f..%2f/manifest.webp",
+        f"{THUMBNAILS}/discs/..%5c..%5cmanifest.webp",
+        "/app/static/examples/..%2fsample%2fmanifest.json",
+        "/app/static/examples/nope.jpg",
+        "//etc/passwd",
+    ],
+)
+def test_nonsense_and_traversal_get_nothing(server: Server, path: str) -> None:
+    answer = server.get(path)
+    assert answer.status in (400, 404)
+    assert answer.body in (b"Not found", b"Bad Request")
+
+
+@pytest.mark.parametrize("path", ["/", "/api/health", "/_stcore/health", f"{THUMBNAILS}/discs/nonsense.webp"])
+def test_every_answer_has_the_security_headers(server: Server, path: str) -> None:
+    headers = server.get(path).headers
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert "object-src 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert "permissions-policy" in headers
+
+
+def test_nothing_is_fetched_from_elsewhere(visit: Visit, server: Server) -> None:
+    page = visit()
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
+    page.reload()
+    wait_until_idle(page)
+    assert len(urls) > 36  # the thumbnails alone
+    assert [url for url in urls if not url.startswith((server.url, f"blob:{server.url}", "data:"))] == []
+
+
+def test_an_empty_home_says_what_to_do(chromium: Browser, tmp_path: Path) -> None:
+    with run_server(tmp_path / "nothing", tmp_path / "log.txt") as server:
+        assert wait_for_health(server, 503) == {"status": "no collection"}
+        page = chromium.new_page()
+        page.goto(server.url)
+        expect(page.get_by_text("There is no collection here yet.")).to_be_visible()
+        expect(page.get_by_text("python -m imgsearch build NAME --images DIR")).to_be_visible()
+        page.close()

@@ -1,0 +1,179 @@
+"""A visitor's own picture: by button, paste and drop; from a phone; broken, too large; and seen by nobody else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from imgsearch import Collection
+from tests.conftest import draw_picture
+
+pytest.importorskip("playwright")
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.browser import GALLERY, Server, card_items, cards, query_picture, upload, wait_for_items, wait_until_idle
+
+if TYPE_CHECKING:
+    Visit = Callable[..., Page]
+
+RED, BLUE = (220, 40, 40), (50, 70, 210)
+ORIENTATION = 0x0112
+TURN_RIGHT_TO_SEE = 6
+
+CORNERS = """image => {
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const pen = canvas.getContext('2d', {willReadFrequently: true});
+  pen.drawImage(image, 0, 0);
+  const at = (x, y) => [...pen.getImageData(x * (canvas.width - 1), y * (canvas.height - 1), 1, 1).data.slice(0, 3)];
+  return {width: canvas.width, height: canvas.height, left_top: at(.1, .1), right_top: at(.9, .1), left_bottom: at(.1, .9)};
+}"""
+
+DROP = """(zone, data) => {
+  const bytes = Uint8Array.from(atob(data), char => char.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], 'dropped.png', {type: 'image/png'}));
+  for (const type of ['dragenter', 'dragover', 'drop'])
+    zone.dispatchEvent(new DragEvent(type, {bubbles: true, cancelable: true, dataTransfer: transfer}));
+}"""
+
+COPY = """data => {
+  const blob = new Blob([Uint8Array.from(atob(data), char => char.charCodeAt(0))], {type: 'image/png'});
+  return navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
+}"""
+
+
+def png(picture: Image.Image) -> bytes:
+    """A picture as a PNG file."""
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def phone_photo() -> bytes:
+    """A tall picture, red on top and blue below with a white left edge, stored lying on its side as phones do."""
+    upright = Image.new("RGB", (300, 400), RED)
+    upright.paste(BLUE, (0, 200, 300, 400))
+    upright.paste((255, 255, 255), (0, 0, 60, 200))
+    exif = Image.Exif()
+    exif[ORIENTATION] = TURN_RIGHT_TO_SEE
+    stream = io.BytesIO()
+    upright.transpose(Image.Transpose.ROTATE_90).save(stream, "JPEG", quality=95, exif=exif)
+    return stream.getvalue()
+
+
+def nearest(discs: Collection, data: bytes) -> list[str]:
+    """What a search with a picture file must answer."""
+    return [result.item.item_id for result in discs.search(picture=data, k=12).results]
+
+
+def expect_own_picture(page: Page) -> None:
+    """The page shows the upload as its query."""
+    expect(query_picture(page)).to_have_attribute("alt", "The query: Your picture")
+
+
+def is_close(color: list[int], expected: tuple[int, int, int]) -> bool:
+    return all(abs(part - wanted) < 30 for part, wanted in zip(color, expected, strict=True))
+
+
+def test_a_photo_of_a_phone_is_shown_and_searched_upright(visit: Visit, discs: Collection) -> None:
+    page = visit()
+    data = phone_photo()
+    upload(page, data, "IMG_0001.JPG")
+    wait_for_items(page, nearest(discs, data))
+    expect_own_picture(page)
+    shown = query_picture(page).evaluate(CORNERS)
+    assert (shown["width"], shown["height"]) == (300, 400)
+    assert is_close(shown["left_top"], (255, 255, 255))
+    assert is_close(shown["right_top"], RED)
+    assert is_close(shown["left_bottom"], BLUE)
+
+
+def test_the_same_picture_is_found_and_its_link_can_be_shared(visit: Visit) -> None:
+    page = visit()
+    upload(page, png(draw_picture(RED, 2)), "x.png", "image/png")
+    page.wait_for_url(re.compile(r"/\?upload=[0-9a-f]{16}$"))
+    expect(cards(page).first).to_contain_text("0.000")
+    assert card_items(page)[0] == "red/2.png"
+    link = page.get_by_role("link", name="the link of the nearest one")
+    expect(link).to_have_attribute("href", "?item=red%2F2.png")
+    page.go_back()
+    expect(query_picture(page)).not_to_have_attribute("alt", "The query: Your picture")
+    page.go_forward()
+    expect_own_picture(page)
+    assert card_items(page)[0] == "red/2.png"
+
+
+def test_a_picture_can_be_pasted(visit: Visit, discs: Collection) -> None:
+    page = visit()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    data = png(draw_picture(BLUE, 3))
+    page.evaluate(COPY, base64.b64encode(data).decode())
+    page.get_by_role("button", name="Upload", exact=True).focus()
+    page.keyboard.press("Control+V")
+    expect_own_picture(page)
+    wait_for_items(page, nearest(discs, data))
+
+
+def test_a_picture_can_be_dropped(visit: Visit, discs: Collection) -> None:
+    page = visit()
+    data = png(draw_picture(BLUE, 4))
+    page.get_by_test_id("stFileUploaderDropzone").evaluate(DROP, base64.b64encode(data).decode())
+    expect_own_picture(page)
+    wait_for_items(page, nearest(discs, data))
+
+
+def test_what_is_no_picture_gets_words_and_the_page_goes_on(visit: Visit) -> None:
+    page = visit()
+    upload(page, b"hello", "holiday.jpg")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("not a picture")
+    wait_until_idle(page)
+    assert len(card_items(page, GALLERY)) == 24
+    upload(page, png(draw_picture(RED, 2)), "x.png", "image/png")
+    expect_own_picture(page)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+
+
+def test_what_is_too_large_is_refused_in_words(visit: Visit) -> None:
+    page = visit()
+    start = card_items(page)
+    upload(page, b"\xff\xd8" + bytes(11 * 2**20))
+    expect(page.get_by_test_id("stFileUploader")).to_contain_text("must be 10.0MB or smaller")
+    assert card_items(page) == start
+
+
+def test_two_visitors_see_their_own_pictures_only(visit: Visit, discs: Collection) -> None:
+    one, two = visit(), visit()
+    pictures = png(draw_picture(RED, 1)), png(draw_picture(BLUE, 5))
+    upload(one, pictures[0])
+    upload(two, pictures[1])
+    for page, data in zip((one, two), pictures, strict=True):
+        expect_own_picture(page)
+        wait_for_items(page, nearest(discs, data))
+    sources = [query_picture(page).get_attribute("src") for page in (one, two)]
+    assert sources[0] != sources[1]
+    stranger = visit(one.url)
+    expect(stranger.get_by_test_id("stAlert")).to_contain_text("which a link cannot hold")
+    assert query_picture(stranger).get_attribute("src") not in sources
+
+
+def test_a_worker_that_dies_is_replaced(visit: Visit, server: Server, discs: Collection) -> None:
+    page = visit()
+    upload(page, png(draw_picture(RED, 3)), "x.png", "image/png")
+    expect_own_picture(page)
+    (before,) = server.worker_pids()
+    os.kill(before, signal.SIGKILL)
+    data = png(draw_picture(BLUE, 1))
+    upload(page, data, "y.png", "image/png")
+    wait_for_items(page, nearest(discs, data))
+    (after,) = server.worker_pids()
+    assert after != before
