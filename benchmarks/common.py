@@ -19,7 +19,8 @@ import numpy as np
 from PIL import Image
 
 from imgsearch.backbones import Backbone, get_backbone
-from imgsearch.embedding import EmbedderSpec, build_model, import_keras
+from imgsearch.embedding import EmbedderSpec
+from imgsearch.network import build_model, import_keras
 from imgsearch.weights import keep_weights
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import re
 import tempfile
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def main() -> None:
     ):
         wait_for_health(server, 200)
         page = open_page(chromium, server.url)
-        page.get_by_text("Ready for your own pictures").wait_for()
+        page.get_by_text(re.compile("Ready for your own pictures")).wait_for()
         files = photos(WARM_UP_UPLOADS + options.uploads, *PHOTO_SIZE)
         n_bytes = 0
         rows: list[tuple[str, float, float]] = []

@@ -22,7 +22,8 @@ import numpy as np
 from PIL import Image
 
 from imgsearch.backbones import get_backbone
-from imgsearch.embedding import EmbedderSpec, build_model, embedder_spec
+from imgsearch.embedding import EmbedderSpec, embedder_spec
+from imgsearch.network import build_model
 from imgsearch.weights import keep_weights
 from imgsearch.worker import WorkerEmbedder
 

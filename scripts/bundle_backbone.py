@@ -16,7 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from imgsearch.backbones import BUNDLED_BACKBONE, N_CLASSES, get_backbone
-from imgsearch.embedding import build_model, import_keras
+from imgsearch.network import build_model, import_keras
 from imgsearch.weights import BUNDLED
 
 

@@ -15,7 +15,7 @@ from imgsearch.datasets import example_queries_folder
 
 pytest.importorskip("playwright")
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from tests.e2e.browser import EXAMPLES, GALLERY, card_items, cards, query_picture, wait_for_items, wait_until_idle
 
@@ -29,10 +29,16 @@ def nearest(discs: Collection, item: str, k: int = 12, label: str | None = None)
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """Chooses in a select box, on a page at rest: what moves under the pointer closes it."""
+    """Chooses in a select box; opens it again where something that moved meanwhile has closed it."""
     wait_until_idle(page)
-    page.get_by_role("combobox", name=label).click()
-    page.get_by_role("option", name=option, exact=True).click()
+    box, wanted = page.get_by_role("combobox", name=label), page.get_by_role("option", name=option, exact=True)
+    for _ in range(3):
+        box.click()
+        try:
+            return wanted.click(timeout=3_000)
+        except TimeoutError:
+            box.press("Escape")
+    raise AssertionError(f"{label!r} does not offer {option!r}")
 
 
 def refine(page: Page) -> None:
@@ -58,7 +64,7 @@ def test_the_first_page_holds_an_answer(visit: Visit, discs: Collection) -> None
     assert first.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
 
 
-def test_a_pick_moves_nothing(visit: Visit) -> None:
+def test_a_pick_moves_nothing(visit: Visit, discs: Collection) -> None:
     page = visit("?item=red%2F0.png")
     places = [
         cards(page).first,
@@ -67,11 +73,9 @@ def test_a_pick_moves_nothing(visit: Visit) -> None:
         cards(page, GALLERY).last,
     ]
     before = [place.bounding_box() for place in places]
-    start = card_items(page)
     cards(page).nth(1).click()
-    page.wait_for_url("**/?item=*")
+    wait_for_items(page, nearest(discs, nearest(discs, "red/0.png")[1]))
     wait_until_idle(page)
-    assert card_items(page) != start
     assert [place.bounding_box() for place in places] == before
 
 

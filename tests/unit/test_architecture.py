@@ -18,7 +18,19 @@ PACKAGE = Path(imgsearch.__file__).parent
 ROOT = PACKAGE.parent
 # A module imports only modules to the left of it.
 ORDER = (
-    *("errors", "settings", "distance", "containers", "rgb", "images", "backbones", "descriptors", "weights", "embedding"),
+    *(
+        "errors",
+        "settings",
+        "distance",
+        "containers",
+        "rgb",
+        "images",
+        "backbones",
+        "descriptors",
+        "weights",
+        "network",
+        "embedding",
+    ),
     *(
         "index",
         "items",
@@ -104,8 +116,8 @@ def test_only_the_index_imports_annoy() -> None:
     assert importers_of("annoy") == {"index.py"}
 
 
-def test_only_embedding_imports_tensorflow_and_only_inside_functions() -> None:
-    assert importers_of("tensorflow", "keras") == {"embedding.py"}
+def test_only_network_imports_tensorflow_and_only_inside_functions() -> None:
+    assert importers_of("tensorflow", "keras") == {"network.py"}
     assert {dotted.split(".")[0] for dotted in imports(PACKAGE / "embedding.py", top_level=True)}.isdisjoint(HEAVY)
 
 

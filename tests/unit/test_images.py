@@ -749,9 +749,7 @@ def test_fill_bytes_in_a_jpeg_cost_nothing() -> None:
 def test_no_exotic_plugin_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     opened = Image.open
-    monkeypatch.setattr(
-        Image, "open", lambda file, **options: asked.append(options["formats"]) or opened(file, **options)
-    )
+    monkeypatch.setattr(Image, "open", lambda file, **options: asked.append(options["formats"]) or opened(file, **options))
     for format in FORMATS:
         decode_image(encode(Image.new("RGB", (9, 9)), format))
     assert asked == [(format,) for format in FORMATS]
@@ -764,9 +762,7 @@ def test_no_exotic_plugin_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         ZeroDivisionError, AttributeError, RuntimeError, AssertionError, UserWarning, RecursionError, zlib.error,
     ],
 )  # fmt: skip
-def test_whatever_pillow_raises_becomes_a_decode_error(
-    exception: type[Exception], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whatever_pillow_raises_becomes_a_decode_error(exception: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object, **options: object) -> None:
         raise exception("in /srv/secret")
 
@@ -890,9 +886,7 @@ def test_the_short_side_of_a_thumbnail_can_be_chosen() -> None:
     assert decode_image(make_thumbnail(np.zeros((300, 400, 3), np.uint8), short_side=30)).width == 40
 
 
-@pytest.mark.parametrize(
-    ("shape", "size"), [((2048, 1024), (512, 1024)), ((50, 40), (40, 50)), ((1, 20_000), (1024, 1))]
-)
+@pytest.mark.parametrize(("shape", "size"), [((2048, 1024), (512, 1024)), ((50, 40), (40, 50)), ((1, 20_000), (1024, 1))])
 def test_previews_have_a_long_side_of_at_most_1024_px(shape: tuple[int, int], size: tuple[int, int]) -> None:
     picture = decode_image(make_preview(np.full((*shape, 3), 99, dtype=np.uint8)))
     assert (picture.format, (picture.width, picture.height)) == ("JPEG", size)

@@ -12,8 +12,9 @@ from keras.src.utils import file_utils
 from keras_files import random_model, random_pictures
 
 from imgsearch.backbones import BACKBONES, N_CLASSES
-from imgsearch.embedding import EmbedderSpec, KerasEmbedder, build_model, load_embedder
+from imgsearch.embedding import EmbedderSpec, KerasEmbedder, load_embedder
 from imgsearch.errors import BackboneUnavailableError
+from imgsearch.network import build_model
 
 pytestmark = pytest.mark.weights
 

@@ -16,10 +16,11 @@ from keras.src.applications import inception_v3
 from keras.src.utils import file_utils
 from keras_files import random_model, random_pictures, same_weights, write_official
 
-from imgsearch import embedding
+from imgsearch import embedding, network
 from imgsearch.backbones import BACKBONES
-from imgsearch.embedding import IMAGENET, EmbedderSpec, load_embedder
+from imgsearch.embedding import EmbedderSpec, load_embedder
 from imgsearch.errors import BackboneUnavailableError
+from imgsearch.network import IMAGENET
 
 pytestmark = pytest.mark.weights
 
@@ -111,7 +112,7 @@ def server(file: Path, md5: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The Keras models that embedders are made of; compiling, which takes seconds, is left out."""
     models: list[Any] = []
-    monkeypatch.setattr(embedding, "_compile", lambda backbone, model, precision: models.append(model))
+    monkeypatch.setattr(embedding, "compile_network", lambda backbone, model, precision: models.append(model))
     return models
 
 
@@ -142,7 +143,7 @@ def test_second_load_needs_no_server(server: Server, model: Any, home: Path, loa
 def test_failed_download_says_where_the_weights_are_and_how_to_give_them(
     manner: str, server: Server, cache: Path, home: Path, loaded: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedding, "DOWNLOAD_TIMEOUT_S", 1)
+    monkeypatch.setattr(network, "DOWNLOAD_TIMEOUT_S", 1)
     server.manner = manner
     if manner == "refused":
         server.close()

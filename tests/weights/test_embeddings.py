@@ -10,7 +10,8 @@ import pytest
 from keras_files import random_model, random_pictures
 
 from imgsearch.backbones import BACKBONES
-from imgsearch.embedding import BATCH_SIZE, Embedder, EmbedderSpec, KerasEmbedder, build_model, load_embedder
+from imgsearch.embedding import BATCH_SIZE, Embedder, EmbedderSpec, KerasEmbedder, load_embedder
+from imgsearch.network import build_model
 from imgsearch.weights import keep_weights
 
 pytestmark = pytest.mark.weights

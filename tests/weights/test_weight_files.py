@@ -15,8 +15,9 @@ from keras_files import random_model, random_pictures, same_weights, write_offic
 
 from imgsearch import embedding
 from imgsearch.backbones import BACKBONES
-from imgsearch.embedding import EmbedderSpec, build_model, load_embedder
+from imgsearch.embedding import EmbedderSpec, load_embedder
 from imgsearch.errors import BackboneError, BackboneUnavailableError, WeightsError
+from imgsearch.network import build_model
 from imgsearch.weights import file_digest, keep_weights
 
 pytestmark = pytest.mark.weights
@@ -83,7 +84,7 @@ def new(folder: Path, pooled: Any) -> Path:
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The Keras models that embedders are made of; compiling, which takes seconds, is left out."""
     models: list[Any] = []
-    monkeypatch.setattr(embedding, "_compile", lambda backbone, model, precision: models.append(model))
+    monkeypatch.setattr(embedding, "compile_network", lambda backbone, model, precision: models.append(model))
     return models
 
 

@@ -132,15 +132,17 @@ def _render_query(view: View, defaults: View, answer: _Answer | None, examples: 
 def _render_warm_up(collection: Collection, view: View) -> None:
     """Loads the network for uploads in the background, and says so while it does, on a line that stays."""
     is_over = resources.warm_up(collection.space(view.space).spec.for_queries())
+    if is_over.is_set():
+        st.caption(":material/check_circle: Ready for your own pictures.")
+        return
 
-    @st.fragment(run_every=None if is_over.is_set() else 1.0)
-    def say() -> None:
+    @st.fragment(run_every=1.0)
+    def wait() -> None:
         if is_over.is_set():
-            st.caption(":material/check_circle: Ready for your own pictures.")
-        else:
-            st.caption(":material/hourglass_top: Getting ready for your own pictures…")
+            st.rerun()  # the whole page, once, without this fragment: it would go on asking every second
+        st.caption(":material/hourglass_top: Getting ready for your own pictures…")
 
-    say()
+    wait()
 
 
 def _render_refine(collection: Collection, view: View) -> None:
@@ -266,3 +268,4 @@ def _take_upload() -> None:
         state.leave_note(f"The picture has {upload.size / 2**20:.1f} MB; at most {max_mb} are taken.")
         return
     state.go(item="", upload=state.keep_upload(upload.getvalue()), example="")
+    state.release_file(upload.file_id)
