@@ -136,10 +136,11 @@ def measure_uploads(chromium: Browser, url: str, n: int) -> list[float]:
     return times
 
 
-def keras_app(folder: Path) -> Path:
-    """The same page in a process that has Keras loaded."""
-    script, app = folder / "keras_page.py", folder / "keras_app.py"
-    script.write_text("import keras  # noqa: F401\n" + page_server.SCRIPT.read_text(encoding="utf-8"))
+def keras_app(folder: Path, *, is_frozen: bool) -> Path:
+    """The same page in a process that has Keras loaded; frozen, its objects are left out of the collection of garbage."""
+    script, app = folder / f"keras_page_{is_frozen}.py", folder / f"keras_app_{is_frozen}.py"
+    thaw = "" if is_frozen else "import gc\ngc.unfreeze()\n"
+    script.write_text("import keras  # noqa: F401\n" + thaw + page_server.SCRIPT.read_text(encoding="utf-8"))
     app.write_text(APP.format(script=str(script)))
     return app
 
@@ -177,16 +178,15 @@ def main() -> None:
             distribution("click on a card to page at rest", rests),
             distribution(f"upload ({size} JPEG) to results", uploads),
         ]
-        if options.keras_picks:
-            print("Starting the page with Keras in its process...", file=sys.stderr, flush=True)
-            with run_server(home, folder / "keras.txt", script=keras_app(folder)) as server:
+        for is_frozen in (True, False) if options.keras_picks else ():
+            name = f"with Keras in the page's process{'' if is_frozen else ', nothing frozen'}"
+            print(f"Starting the page {name}...", file=sys.stderr, flush=True)
+            with run_server(home, folder / "keras.txt", script=keras_app(folder, is_frozen=is_frozen)) as server:
                 wait_for_health(server, 200)
-                with_keras, rests_with_keras = measure_picks(chromium, server.url, options.keras_picks)
-            rows.append(distribution("were Keras in the page's process: click to new results", with_keras))
-            rows.append(distribution("were Keras in the page's process: click to page at rest", rests_with_keras))
-            for what, there, here in (("results", with_keras, picks), ("page at rest", rests_with_keras, rests)):
-                more, ratio = median(there) - median(here), median(there) / median(here)
-                rows.append((f"difference to {what}", "", f"{more:+,.0f} ms", "", f"{ratio:.1f} x"))
+                there, _ = measure_picks(chromium, server.url, options.keras_picks)
+            rows.append(distribution(f"{name}: click to new results", there))
+            more, ratio = median(there) - median(picks), median(there) / median(picks)
+            rows.append(("  which costs a click", "", f"{more:+,.0f} ms", f"{ratio:.1f} x", ""))
         print("Waiting")
     print_table(("", "n", "p50", "p95", "max"), rows)
 
