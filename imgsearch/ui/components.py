@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,6 @@ _GRID = st.components.v2.component(
 )
 
 
-def style_page() -> None:
-    """What the theme cannot say: legible captions, and room for what is still loading."""
-    st.html(_ASSETS / "page.css")
-
-
 def thumbnail_url(collection: str, item: Item) -> str:
     """Where the browser gets an item's thumbnail."""
     return f"{_base_path()}{server.THUMBNAIL_ROUTE}/{collection}/{item.thumbnail}.webp"
@@ -55,6 +51,15 @@ def _base_path() -> str:
 def label_words(label: str) -> str:
     """A label as people write it: `Egyptian_Mau` -> `Egyptian Mau`."""
     return label.replace("_", " ").strip()
+
+
+def unique_words(words: Mapping[str, str]) -> Callable[[str], str]:
+    """Option -> what a select box shows for it: its words, or itself where another option has the same words.
+
+    Streamlit sends the words back, so equal ones would choose the wrong option.
+    """
+    times = Counter(words.values())
+    return lambda option: words[option] if times[words[option]] == 1 else option
 
 
 def space_words(spec: EmbedderSpec) -> str:

@@ -6,6 +6,5 @@ from imgsearch.ui import components
 from imgsearch.ui.views import search
 
 st.set_page_config(page_title="imgsearch", page_icon=str(components.ICON), layout="wide")
-components.style_page()
 with components.error_boundary():
     search.render()

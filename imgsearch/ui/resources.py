@@ -11,7 +11,7 @@ import streamlit as st
 from imgsearch.collection import Collection, collection_path, list_collections
 from imgsearch.datasets import example_queries_folder
 from imgsearch.embedding import EmbedderSpec
-from imgsearch.errors import CollectionNotFoundError, ImgSearchError
+from imgsearch.errors import CollectionNotFoundError, ImgSearchError, WorkerError
 from imgsearch.manifest import FILE_NAME
 from imgsearch.settings import SAMPLE_COLLECTION, get_settings
 from imgsearch.worker import EmbeddedPicture, WorkerEmbedder
@@ -69,21 +69,42 @@ def embed_upload(data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
     return worker().embed_picture(data, spec)
 
 
-@st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
-def warm_up(spec: EmbedderSpec) -> threading.Event:
-    """Makes the worker load an embedder in the background, once; the event is set when that is over."""
-    is_over = threading.Event()
+class WarmUp:
+    """The loading of one embedder by the worker, in the background, once.
 
-    def load() -> None:
+    Attributes:
+        is_over: Whether it is done, well or not.
+        error: Why the embedder cannot be loaded, or None.
+    """
+
+    def __init__(self, spec: EmbedderSpec) -> None:
+        self.is_over = False
+        self.error: ImgSearchError | None = None
+        self._spec = spec
+        self._thread = threading.Thread(target=self._load, name="warm-up", daemon=True)
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begins, unless it has begun before."""
+        with self._lock:
+            if self._thread.ident is None:
+                self._thread.start()
+
+    def _load(self) -> None:
         try:
-            worker().load(spec)
-        except ImgSearchError:
-            pass  # the upload that needs it gets the message
+            worker().load(self._spec)
+        except WorkerError:
+            pass  # that passes; the next upload starts the worker anew
+        except ImgSearchError as exc:
+            self.error = exc
         finally:
-            is_over.set()
+            self.is_over = True
             # Streamlit collects garbage after every run, which takes 50 ms over all that is loaded; this stays anyway.
             gc.collect()
             gc.freeze()
 
-    threading.Thread(target=load, name="warm-up", daemon=True).start()
-    return is_over
+
+@st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
+def warm_up(spec: EmbedderSpec) -> WarmUp:
+    """The warm-up of an embedder, shared by all visitors."""
+    return WarmUp(spec)

@@ -23,6 +23,7 @@ from imgsearch.settings import SAMPLE_COLLECTION, get_settings
 from imgsearch.ui import resources
 
 SCRIPT = Path(__file__).with_name("page.py")
+_STYLE = Path(__file__).with_name("assets") / "page.css"
 THUMBNAIL_ROUTE = "/app/static/thumbs"
 EXAMPLE_ROUTE = "/app/static/examples"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -56,6 +57,48 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+class PageStyle:
+    """ASGI middleware that puts our style into the head of Streamlit's index.html.
+
+    Sent with the script's elements it would come after them, and what it keeps room for would jump.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._style = b"<style>" + _STYLE.read_bytes() + b"</style></head>"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start: Message = {}
+        body = b""
+
+        async def send_styled(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+                if not _is_html(message):
+                    await send(message)
+            elif not _is_html(start):
+                await send(message)
+            else:
+                body += message.get("body", b"")
+                if message.get("more_body"):
+                    return
+                styled = body.replace(b"</head>", self._style, 1)
+                # The validators are those of Streamlit's file: they do not change with our style.
+                dropped = (b"content-length", b"etag", b"last-modified")
+                headers = [header for header in start["headers"] if header[0].lower() not in dropped]
+                await send({**start, "headers": [*headers, (b"content-length", str(len(styled)).encode())]})
+                await send({"type": "http.response.body", "body": styled})
+
+        await self._app(scope, receive, send_styled if scope["type"] == "http" and scope["method"] == "GET" else send)
+
+
+def _is_html(start: Message) -> bool:
+    return any(
+        name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in start.get("headers", [])
+    )
 
 
 async def thumbnail(request: Request) -> Response:
@@ -101,7 +144,7 @@ def routes() -> list[BaseRoute]:
 
 def middleware() -> list[Middleware]:
     """What wraps every request."""
-    return [Middleware(SecurityHeaders)]
+    return [Middleware(SecurityHeaders), Middleware(PageStyle)]
 
 
 @asynccontextmanager

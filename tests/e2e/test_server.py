@@ -80,3 +80,11 @@ def test_an_empty_home_says_what_to_do(chromium: Browser, tmp_path: Path) -> Non
         expect(page.get_by_text("There is no collection here yet.")).to_be_visible()
         expect(page.get_by_text("python -m imgsearch build NAME --images DIR")).to_be_visible()
         page.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads /proc")
+def test_the_process_of_the_page_loads_no_heavy_package(visit: Visit, server: Server) -> None:
+    wait_until_idle(visit())
+    loaded = Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert "/streamlit/" in loaded or "/pyarrow/" in loaded
+    assert not [name for name in ("tensorflow", "keras", "pandas", "sklearn", "scipy") if f"/{name}/" in loaded]

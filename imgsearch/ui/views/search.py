@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,18 +39,17 @@ def render() -> None:
     _render_head(collection, names, view)
     for note in filter(None, (name_note, state.take_note(), *view.notes)):
         st.info(note, icon=":material/info:")
-    query_place = st.container(horizontal=True, gap="medium", vertical_alignment="top", key="query")
-    warm_up_place = st.container(key="warm_up")
-    _render_refine(collection, view)
+    # Drawn from top to bottom, so that nothing that is on the screen is pushed down by what comes later.
     answer = _answer(collection, view, examples)
-    with query_place:
+    with st.container(horizontal=True, gap="medium", vertical_alignment="top", key="query"):
         _render_query(view, defaults, answer, examples)
+    warm_up = resources.warm_up(collection.space(view.space).spec.for_queries())
+    _render_warm_up(warm_up)
+    _render_refine(collection, view)
     if answer:
         _render_results(collection, view, defaults, answer)
     _render_gallery(collection, view, defaults)
-    # Last, so that the first answer is on the screen before the worker takes the processor.
-    with warm_up_place:
-        _render_warm_up(collection, view)
+    warm_up.start()  # last, so that the first answer is on the screen before the worker takes the processor
 
 
 def _answer(collection: Collection, view: View, examples: Mapping[str, Path]) -> _Answer | None:
@@ -129,16 +128,18 @@ def _render_query(view: View, defaults: View, answer: _Answer | None, examples: 
             components.grid(cards, name="Examples to try", key=state.EXAMPLES_GRID, on_pick=_pick_example, is_compact=True)
 
 
-def _render_warm_up(collection: Collection, view: View) -> None:
-    """Loads the network for uploads in the background, and says so while it does, on a line that stays."""
-    is_over = resources.warm_up(collection.space(view.space).spec.for_queries())
-    if is_over.is_set():
+def _render_warm_up(warm_up: resources.WarmUp) -> None:
+    """Says whether uploads will be answered at once, on a line that stays."""
+    if warm_up.error:
+        st.caption(f":material/error: Your own pictures cannot be searched with here. {_escape(warm_up.error.message)}")
+        return
+    if warm_up.is_over:
         st.caption(":material/check_circle: Ready for your own pictures.")
         return
 
     @st.fragment(run_every=1.0)
     def wait() -> None:
-        if is_over.is_set():
+        if warm_up.is_over:
             st.rerun()  # the whole page, once, without this fragment: it would go on asking every second
         st.caption(":material/hourglass_top: Getting ready for your own pictures…")
 
@@ -155,7 +156,9 @@ def _render_refine(collection: Collection, view: View) -> None:
             list(collection.spaces),
             key=state.SPACE_SELECT,
             on_change=_follow(state.SPACE_SELECT, "space"),
-            format_func=lambda name: components.space_words(collection.space(name).spec),
+            format_func=components.unique_words(
+                {name: components.space_words(space.spec) for name, space in collection.spaces.items()}
+            ),
             width=260,
             help="A CNN compares what is in the picture; a descriptor compares colours or edges.",
         )
@@ -167,7 +170,7 @@ def _render_refine(collection: Collection, view: View) -> None:
                 labels,
                 key=state.LABEL_SELECT,
                 on_change=_follow(state.LABEL_SELECT, "label"),
-                format_func=_label_option,
+                format_func=_label_options(labels),
                 width=260,
             )
 
@@ -197,12 +200,13 @@ def _render_gallery(collection: Collection, view: View, defaults: View) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="gallery_controls"):
         if counts:
             state.set_widget(state.BROWSE_SELECT, view.browse)
+            labels = [state.ALL_LABELS, *counts]
             st.selectbox(
                 "Show",
-                [state.ALL_LABELS, *counts],
+                labels,
                 key=state.BROWSE_SELECT,
                 on_change=_browse,
-                format_func=_label_option,
+                format_func=_label_options(labels),
                 width=220,
             )
         st.button(
@@ -224,8 +228,8 @@ def _item_link(view: View, defaults: View) -> Callable[[str], str]:
     return lambda item_id: state.address(view, defaults, item=item_id, upload=None, example=None)
 
 
-def _label_option(label: str) -> str:
-    return components.label_words(label) if label else "all labels"
+def _label_options(labels: Sequence[str]) -> Callable[[str], str]:
+    return components.unique_words({label: components.label_words(label) or "all labels" for label in labels})
 
 
 def _escape(text: str) -> str:
