@@ -43,9 +43,7 @@ def seeds() -> list[bytes]:
     exif = Image.Exif()
     exif[0x0112] = 6
     many = {"save_all": True, "append_images": [colour.rotate(180)]}
-    files = [
-        encode(colour, "JPEG", exif=exif, comment=b"text", progressive=p, subsampling=s) for p, s in ((0, 0), (1, 2))
-    ]
+    files = [encode(colour, "JPEG", exif=exif, comment=b"text", progressive=p, subsampling=s) for p, s in ((0, 0), (1, 2))]
     files += [encode(modes[mode], "JPEG") for mode in ("L", "CMYK")]
     files += [encode(colour.copy(), "MPO", **many)]
     files += [encode(modes[mode], "PNG", exif=exif) for mode in ("1", "L", "P", "LA", "RGBA", "I;16")]
