@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import LABELS, draw_picture
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from imgsearch.cli import cli
 from imgsearch.errors import CollectionError
 from imgsearch.items import Items
 from imgsearch.manifest import Manifest
+from tests.conftest import LABELS, draw_picture
 
 pytestmark = pytest.mark.fuzz
 

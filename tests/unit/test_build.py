@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import draw_picture
 from PIL import Image
 
 from imgsearch import BuildReport, Collection, build, build_collection, embedding, list_collections
@@ -30,6 +29,7 @@ from imgsearch.errors import BackboneError, BuildError, CollectionError, Incompa
 from imgsearch.index import AnnoyIndex
 from imgsearch.items import Items
 from imgsearch.ledger import Ledger
+from tests.conftest import draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 HISTOGRAM = EmbedderSpec("color_histogram")

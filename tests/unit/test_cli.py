@@ -12,13 +12,13 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
-from conftest import draw_picture
 
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch import cli as cli_module
 from imgsearch.backbones import BUNDLED_BACKBONE, DEFAULT_BACKBONE
 from imgsearch.cli import cli, printable
 from imgsearch.errors import BackboneUnavailableError
+from tests.conftest import draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 

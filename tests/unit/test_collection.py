@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import draw_picture
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
@@ -34,6 +33,7 @@ from imgsearch.errors import (
 from imgsearch.index import AnnoyIndex, ExactIndex
 from imgsearch.manifest import FileEntry, Manifest
 from imgsearch.weights import file_digest
+from tests.conftest import draw_picture
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import draw_picture
 from PIL import Image
 
 from imgsearch import worker
@@ -30,6 +29,7 @@ from imgsearch.errors import (
 )
 from imgsearch.images import decode_image
 from imgsearch.worker import EmbeddedPicture, WorkerEmbedder
+from tests.conftest import draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = EmbedderSpec("color_histogram")

@@ -9,12 +9,12 @@ import keras
 import numpy as np
 import pytest
 from keras.src.utils import file_utils
-from keras_files import random_model, random_pictures
 
 from imgsearch.backbones import BACKBONES, N_CLASSES
 from imgsearch.embedding import EmbedderSpec, KerasEmbedder, load_embedder
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.network import build_model
+from tests.weights.keras_files import random_model, random_pictures
 
 pytestmark = pytest.mark.weights
 

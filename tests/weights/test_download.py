@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from keras.src.applications import inception_v3
 from keras.src.utils import file_utils
-from keras_files import random_model, random_pictures, same_weights, write_official
 
 from imgsearch import embedding, network
 from imgsearch.backbones import BACKBONES
 from imgsearch.embedding import EmbedderSpec, load_embedder
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.network import IMAGENET
+from tests.weights.keras_files import random_model, random_pictures, same_weights, write_official
 
 pytestmark = pytest.mark.weights
 

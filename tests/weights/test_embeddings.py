@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from keras_files import random_model, random_pictures
 
 from imgsearch.backbones import BACKBONES
 from imgsearch.embedding import BATCH_SIZE, Embedder, EmbedderSpec, KerasEmbedder, load_embedder
 from imgsearch.network import build_model
 from imgsearch.weights import keep_weights
+from tests.weights.keras_files import random_model, random_pictures
 
 pytestmark = pytest.mark.weights
 

@@ -11,7 +11,6 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from keras_files import random_model, random_pictures, same_weights, write_official
 
 from imgsearch import embedding
 from imgsearch.backbones import BACKBONES
@@ -19,6 +18,7 @@ from imgsearch.embedding import EmbedderSpec, load_embedder
 from imgsearch.errors import BackboneError, BackboneUnavailableError, WeightsError
 from imgsearch.network import build_model
 from imgsearch.weights import file_digest, keep_weights
+from tests.weights.keras_files import random_model, random_pictures, same_weights, write_official
 
 pytestmark = pytest.mark.weights
 

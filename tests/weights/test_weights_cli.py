@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from keras_files import random_model
+
+from tests.weights.keras_files import random_model
 
 pytestmark = pytest.mark.weights
 
