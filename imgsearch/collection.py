@@ -163,7 +163,7 @@ class Collection:
         return self.spaces[name]
 
     def thumbnail_path(self, item: Item) -> Path:
-        """WebP file, short side 256 px."""
+        """WebP file, short side 320 px."""
         return self.path / "thumbnails" / f"{item.thumbnail}.webp"
 
     def search(

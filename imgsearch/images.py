@@ -350,13 +350,14 @@ def resize_and_crop(pixels: np.ndarray, input_size: int) -> np.ndarray:
     return np.array(resized)
 
 
-def make_thumbnail(pixels: np.ndarray, short_side: int = 256) -> bytes:
+def make_thumbnail(pixels: np.ndarray, short_side: int = 320) -> bytes:
     """A small WebP for the results grid.
 
     Args:
         pixels: uint8 array of shape (height, width, 3).
         short_side: Short side of the thumbnail, in px; smaller pictures are not enlarged. A panorama's long side is at
-            most 4 times this, and its short side then smaller. Defaults to 256.
+            most 4 times this, and its short side then smaller. Defaults to 320: a card of the page is about 170 CSS px
+            wide, and a dense screen has two pixels for each.
 
     Returns:
         A WebP file, quality 90, without metadata.

@@ -866,16 +866,16 @@ def test_wrong_arrays_are_the_callers_mistake(pixels: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("shape", "size"),
     [
-        ((512, 1024), (512, 256)),
-        ((1024, 512), (256, 512)),
+        ((512, 1024), (640, 320)),
+        ((1024, 512), (320, 640)),
         ((100, 80), (80, 100)),  # never enlarged
-        ((600, 6000), (1024, 102)),  # a panorama: the long side is at most 4 x 256
-        ((1, 20_000), (1024, 1)),
-        ((20_000, 1), (1, 1024)),
+        ((600, 6000), (1280, 128)),  # a panorama: the long side is at most 4 x 320
+        ((1, 20_000), (1280, 1)),
+        ((20_000, 1), (1, 1280)),
         ((1, 1), (1, 1)),
     ],
 )
-def test_thumbnails_have_a_short_side_of_256_px(shape: tuple[int, int], size: tuple[int, int]) -> None:
+def test_thumbnails_have_a_short_side_of_320_px(shape: tuple[int, int], size: tuple[int, int]) -> None:
     data = make_thumbnail(np.full((*shape, 3), (200, 100, 50), dtype=np.uint8))
     picture = decode_image(data)
     assert (picture.format, (picture.width, picture.height)) == ("WEBP", size)
