@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch import folder, images, ledger
+from imgsearch.backbones import DEFAULT_BACKBONE
 from imgsearch.collection import Collection, Skipped, collection_path, read_manifest
 from imgsearch.draft import Draft, retire, sweep, write_atomically
 from imgsearch.embedding import BATCH_SIZE, Embedder, EmbedderSpec, embedder_spec, load_embedder
@@ -164,7 +165,7 @@ def build_collection(
             previous = before.collection
             specs = {space: entry.embedder for space, entry in before.manifest.spaces.items()} if before.manifest else {}
             specs |= {spec.space: spec for spec in embedders}
-            specs = specs or {spec.space: spec for spec in [embedder_spec("inception_v3")]}
+            specs = specs or {spec.space: spec for spec in [embedder_spec(DEFAULT_BACKBONE)]}
             if label_pattern is None and before.manifest:
                 label_pattern = before.manifest.label_pattern
             label = _labeller(directory, label_pattern, files)
