@@ -114,6 +114,14 @@ def compiled(model: Any) -> Callable[[Any], np.ndarray]:
     return lambda batch: np.asarray(function(batch))
 
 
+def resident_mib(pid: int) -> float:
+    """Resident memory of a process, MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise ValueError(f"no VmRSS of process {pid}")
+
+
 @contextmanager
 def clock(into: list[float]) -> Iterator[None]:
     """Appends the seconds that the block takes."""

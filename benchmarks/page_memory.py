@@ -11,8 +11,8 @@ import re
 import tempfile
 from pathlib import Path
 
-from benchmarks.common import machine, print_table
-from benchmarks.page_visit import browser, drop, open_page, photos, pick, prepared_home, resident_mib
+from benchmarks.common import machine, print_table, resident_mib
+from benchmarks.page_visit import browser, drop, open_page, photos, pick, prepared_home
 from tests.e2e.browser import run_server, wait_for_health
 
 WARM_UP_PICKS = 50

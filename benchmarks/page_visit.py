@@ -135,14 +135,6 @@ def photos(n: int, width: int, height: int) -> Iterator[bytes]:
         yield stream.getvalue()
 
 
-def resident_mib(pid: int) -> float:
-    """Resident memory of a process, MiB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise ValueError(f"no VmRSS of process {pid}")
-
-
 def percentile(values: Sequence[float], percent: int) -> float:
     """The nearest-rank percentile."""
     return sorted(values)[max(0, -(-len(values) * percent // 100) - 1)]

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -21,10 +19,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.common import machine, resident_mib, subject
 from imgsearch.backbones import get_backbone
 from imgsearch.embedding import EmbedderSpec, embedder_spec
-from imgsearch.network import build_model
-from imgsearch.weights import keep_weights
 from imgsearch.worker import WorkerEmbedder
 
 BACKBONES = ("mini", "mobilenet_v2", "inception_v3")
@@ -43,19 +40,9 @@ def photo(width: int, height: int) -> bytes:
     return stream.getvalue()
 
 
-def random_spec(name: str, home: Path) -> EmbedderSpec:
+def spec_for(name: str, home: Path) -> EmbedderSpec:
     """The backbone with its bundled weights, or with random ones kept in the home."""
-    if get_backbone(name).bundled:
-        return embedder_spec(name)
-    file = home / f"{name}.weights.h5"
-    build_model(get_backbone(name), "pooled", None).save_weights(file)
-    return embedder_spec(name, weights=keep_weights(file, home))
-
-
-def resident_mib(pid: int) -> float:
-    """Resident memory of a process, MiB (Linux)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+    return embedder_spec(name) if get_backbone(name).bundled else subject(name, None, home).spec
 
 
 def median_ms(worker: WorkerEmbedder, data: bytes, spec: EmbedderSpec) -> float:
@@ -70,7 +57,7 @@ def median_ms(worker: WorkerEmbedder, data: bytes, spec: EmbedderSpec) -> float:
 
 def measure(name: str, home: Path) -> tuple[float, float, float, float]:
     """Start-up in s, memory in MiB, and ms an upload of a small and of a 12-megapixel picture."""
-    spec = random_spec(name, home)
+    spec = spec_for(name, home)
     worker = WorkerEmbedder(home, timeout_s=300, queue=1)
     try:
         started = time.perf_counter()
@@ -85,7 +72,7 @@ def measure(name: str, home: Path) -> tuple[float, float, float, float]:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(machine() + "\n")
     print("| backbone | start of the worker | memory | upload of 0.2 MP | upload of 12 MP |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         rows = {name: measure(name, Path(folder)) for name in BACKBONES}

@@ -194,8 +194,10 @@ def build_collection(
             is_done = True
         finally:
             notes.close(remove=is_done)
-        collection = Collection.open(name, home)
-        if not is_unchanged:
+        if previous and is_unchanged:
+            collection = previous  # opened and checked above
+        else:
+            collection = Collection.open(name, home)
             sweep(collection)
     return BuildReport(collection, run.n_embedded, skipped, is_unchanged, before.damage)
 

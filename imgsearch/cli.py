@@ -314,21 +314,19 @@ def evaluate_command(name: str, as_json: bool) -> None:
     if max(collection.items.label_counts.values(), default=0) < 2:
         raise QueryError(f"No two pictures of {name} share a label, so there is nothing to measure.")
     labels = [item.label for item in collection.items]
-    if not as_json:
-        click.echo("| space | precision@1 | precision@5 | mAP |\n|---|---|---|---|")
-    results = {}
-    for space_name, space in collection.spaces.items():
-        result = results[space_name] = evaluate(space.embeddings, labels)
-        if as_json:
+    results = {space_name: evaluate(space.embeddings, labels) for space_name, space in collection.spaces.items()}
+    if as_json:
+        for space_name, result in results.items():
             click.echo(json.dumps({"space": space_name, **asdict(result)}, ensure_ascii=False))
-            continue
+        return
+    click.echo("| space | precision@1 | precision@5 | mAP |\n|---|---|---|---|")
+    for space_name, result in results.items():
         estimates = (result.precision_at_k[1], result.precision_at_k[5], result.mean_average_precision)
         cells = (f"{each.mean:.3f} ({each.low:.3f} to {each.high:.3f})" for each in estimates)
         click.echo(f"| {space_name} | {' | '.join(cells)} |")
-    if not as_json:
-        for space_name, result in results.items():
-            worst = ", ".join(f"{printable(label)} {value:.2f}" for label, value in list(result.per_label.items())[:3])
-            click.echo(f"{space_name}: {result.n_queries:,} queries; worst labels: {worst}", err=True)
+    for space_name, result in results.items():
+        worst = ", ".join(f"{printable(label)} {value:.2f}" for label, value in list(result.per_label.items())[:3])
+        click.echo(f"{space_name}: {result.n_queries:,} queries; worst labels: {worst}", err=True)
 
 
 @cli.command()

@@ -45,6 +45,12 @@ def _open(name: str, mtime_ns: int, inode: int) -> Collection:
     return Collection.open(name, get_settings().home)
 
 
+def open_first_collection() -> Collection | None:
+    """What a visitor with an empty address sees, or None where there is no collection. Raises like `open_collection`."""
+    names = collection_names()
+    return open_collection(names[0]) if names else None
+
+
 def example_queries(name: str) -> dict[str, Path]:
     """Pictures to try that are not in the gallery, by file name; only the sample has some."""
     if name != SAMPLE_COLLECTION:

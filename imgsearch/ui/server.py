@@ -124,10 +124,8 @@ async def example(request: Request) -> Response:
 async def health(_: Request) -> Response:
     """200 once the page can answer: there is a collection and it opens. 503 before."""
     try:
-        names = await run_in_threadpool(resources.collection_names)
-        if not names:
+        if await run_in_threadpool(resources.open_first_collection) is None:
             return JSONResponse({"status": "no collection"}, 503)
-        await run_in_threadpool(resources.open_collection, names[0])
     except ImgSearchError:
         return JSONResponse({"status": "the collection cannot be used"}, 503)
     return JSONResponse({"status": "ok"})
@@ -159,8 +157,6 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
 
 def _open_first() -> None:
     try:
-        names = resources.collection_names()
-        if names:
-            resources.open_collection(names[0])
+        resources.open_first_collection()
     except ImgSearchError as exc:
         _log.warning("The first collection cannot be opened: %s", exc.message)
