@@ -27,16 +27,16 @@ class Backbone:
 
     Attributes:
         name: Keras' snake_case name; the name of the embedder and, by default, of its space.
-        constructor: Name of the function in keras.applications that builds it.
+        constructor: Name of the function in keras.applications that builds it; in `network` for a backbone of our own.
         module: Module of keras.applications whose `preprocess_input` goes with it.
         input_size: Side of the square input, px.
-        dim: Length of the pooled output (average over the positions of the last feature maps), or of the head's.
+        dim: Length of the pooled output (average over the positions of the last feature maps), or of a dense layer on it.
         weights_url: The file (without classifier) that Keras downloads for `imagenet`.
         weights_license: Whose weights they are and on what terms.
         reference: The paper.
         options: Further arguments of the constructor.
-        head_dim: Length of a dense layer on the pooled output, which then is the embedding; 0 for none. A backbone with a
-            head has no logits.
+        has_logits: Whether it comes with a classifier too.
+        has_pooled_logits: Whether that classifier is a layer on the pooled output, and so each position has logits.
         bundled: File in `imgsearch/bundled/` with its weights, for a backbone of our own; "" for one of Keras.
     """
 
@@ -49,7 +49,8 @@ class Backbone:
     reference: str
     weights_license: str = _KERAS_LICENSE
     options: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    head_dim: int = 0
+    has_logits: bool = True
+    has_pooled_logits: bool = True
     bundled: str = ""
 
     def url_for(self, layer: str) -> str:
@@ -60,6 +61,9 @@ class Backbone:
 DEFAULT_BACKBONE = "inception_v3"
 BUNDLED_BACKBONE = "mini"
 """What needs no download: the sample is built with it, and whatever else is when Keras' weights cannot be reached."""
+
+_MINI_WIDTHS = (32, 96, 144, 144, 192, 192, 192, 348, 333, 317, 382, 507, 491, 571, 640, 460, 712)
+"""Channels inside the blocks of `mini`, chosen by `scripts/narrow_backbone.py`; MobileNetV2's own go up to 960."""
 
 _ROWS = (
     Backbone(
@@ -100,6 +104,7 @@ _ROWS = (
         weights_license="weights by the Visual Geometry Group, Oxford, CC BY 4.0; trained on ImageNet (ILSVRC 2012)",
         reference="Simonyan and Zisserman 2015, Very Deep Convolutional Networks for Large-Scale Image Recognition, "
         "arXiv:1409.1556",
+        has_pooled_logits=False,  # three dense layers on all positions at once
     ),
     Backbone(
         name="efficientnet_v2_b0",
@@ -121,16 +126,18 @@ _ROWS = (
     ),
     Backbone(
         name="mini",
-        constructor="MobileNetV2",
+        constructor="narrow_mobilenet_v2",
         module="mobilenet_v2",
-        input_size=160,
+        input_size=192,
         dim=256,
         weights_url="imgsearch/bundled/mini.weights.h5",
-        weights_license="trained by this project; see imgsearch/bundled/MODEL_CARD.md",
-        reference="Sandler et al. 2018 (the architecture, width 0.5); Beyer et al. 2022, Knowledge distillation: A good "
-        "teacher is patient and consistent, arXiv:2106.05237 (the training)",
-        options=MappingProxyType({"alpha": 0.5}),
-        head_dim=256,
+        weights_license="derived by this project from MobileNetV2's by Google, Apache License 2.0; see "
+        "imgsearch/bundled/MODEL_CARD.md",
+        reference="Sandler et al. 2018 (the architecture); He et al. 2017, Channel Pruning for Accelerating Very Deep "
+        "Neural Networks, arXiv:1707.06168; Beyer et al. 2022, Knowledge distillation: A good teacher is patient and "
+        "consistent, arXiv:2106.05237",
+        options=MappingProxyType({"widths": _MINI_WIDTHS, "last_width": 244, "head_dim": 256}),
+        has_logits=False,
         bundled="mini.weights.h5",
     ),
 )

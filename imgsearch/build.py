@@ -6,11 +6,8 @@ pictures is only read.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import os
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +20,7 @@ import numpy as np
 from imgsearch import folder, images, ledger
 from imgsearch.backbones import DEFAULT_BACKBONE
 from imgsearch.collection import Collection, Skipped, collection_path, read_manifest
-from imgsearch.draft import Draft, retire, sweep, write_atomically
+from imgsearch.draft import Draft, add_thumbnail, disk_errors, retire, sweep
 from imgsearch.embedding import BATCH_SIZE, Embedder, EmbedderSpec, embedder_spec, load_embedder
 from imgsearch.errors import (
     BuildError,
@@ -33,15 +30,16 @@ from imgsearch.errors import (
     IncompatibleCollectionError,
 )
 from imgsearch.folder import PictureFile
-from imgsearch.index import N_TREES, annoy_works
+from imgsearch.index import annoy_works
 from imgsearch.items import Item
 from imgsearch.manifest import Manifest
+from imgsearch.space import SpaceSpec
 
 N_THREADS = max(2, os.cpu_count() or 1)
 AHEAD = 3 * BATCH_SIZE
 """Pictures that may wait, decoded, for the network; bounds the memory."""
 MAX_TEXT_BYTES = 4096
-"""Longest title and label pattern."""
+"""Longest title, source, license and label pattern."""
 
 Progress = Callable[[int, int, str], None]
 """Called with pictures done, pictures in all, and what is being done."""
@@ -90,7 +88,9 @@ class _Known:
         if self.previous:
             self.items = {item.item_id: item for item in self.previous.items}
             self._rows = {item.sha256: row for row, item in enumerate(self.previous.items)}
-            self._spaces = {space.spec: space.embeddings for space in self.previous.spaces.values()}
+            self._spaces = {
+                space.spec: space.embeddings for space in self.previous.spaces.values() if space.transform is None
+            }
         self.items |= self.notes.items()
 
     def load(self, specs: Iterable[EmbedderSpec]) -> None:
@@ -122,9 +122,14 @@ def build_collection(
     *,
     home: Path,
     embedders: Sequence[EmbedderSpec] = (),
+    pca: int | None = None,
+    whiten: bool = False,
     title: str | None = None,
+    source: str | None = None,
+    license: str | None = None,
     label_pattern: str | None = None,
-    n_trees: int = N_TREES,
+    left_out: Sequence[Skipped] = (),
+    n_trees: int | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Makes or renews a collection.
@@ -136,9 +141,14 @@ def build_collection(
         embedders: Spaces to add to those that the collection has (also where only its manifest can be read); one of a
             name that is there replaces it. Defaults to none for a collection that is there, else to inception_v3 with
             ImageNet weights.
+        pca: Adds a space of so many principal components for each backbone among the embedders, or, where none are given,
+            among those that the collection has.
+        whiten: With `pca`: divides each component by its standard deviation.
         title: For people. Defaults to the one it has, or its name.
+        source, license: Where the pictures come from and under which terms, for people. Default to what it says.
         label_pattern: See `folder.labeller`. Defaults to the one it was built with.
-        n_trees: Annoy's: more trees, better recall, larger file.
+        left_out: Pictures that somebody else left out, for the list of those skipped.
+        n_trees: Annoy's: more trees, better recall, larger file. Defaults to what the collection has, or 50.
         progress: Told how far the build is.
 
     Raises:
@@ -147,6 +157,8 @@ def build_collection(
     """
     path = collection_path(name, home)
     _check_text("title", title)
+    _check_text("source", source)
+    _check_text("license", license)
     _check_text("label pattern", label_pattern)
     files = folder.scan(directory, exclude=home)
     if directory.resolve() == home.resolve() or directory.resolve().is_relative_to(path.resolve()):
@@ -163,34 +175,37 @@ def build_collection(
         try:
             before = _before(name, home)
             previous = before.collection
-            specs = {space: entry.embedder for space, entry in before.manifest.spaces.items()} if before.manifest else {}
-            specs |= {spec.space: spec for spec in embedders}
-            specs = specs or {spec.space: spec for spec in [embedder_spec(DEFAULT_BACKBONE)]}
-            if label_pattern is None and before.manifest:
-                label_pattern = before.manifest.label_pattern
+            specs = _specs(before.manifest, embedders, pca, whiten)
+            if n_trees is not None:
+                specs = {space: replace(spec, n_trees=n_trees) for space, spec in specs.items()}
+            if before.manifest:
+                source = before.manifest.source if source is None else source
+                license = before.manifest.license if license is None else license
+                label_pattern = before.manifest.label_pattern if label_pattern is None else label_pattern
             label = _labeller(directory, label_pattern, files)
             known = _Known(previous, notes)
-            known.load(specs.values())
+            known.load(dict.fromkeys(spec.embedder for spec in specs.values()))
             run = _Run(path, home, known, progress or (lambda done, total, what: None))
-            items, skipped = run.look_at(files)
+            items, unusable = run.look_at(files)
             if not items:
-                reasons = "; ".join(sorted({each.reason for each in skipped})[:3])
+                reasons = "; ".join(sorted({each.reason for each in unusable})[:3])
                 raise BuildError(f"None of the {len(files)} pictures can be used: {reasons}")
             items = [replace(item, label=label(item.item_id)) for item in items]
+            skipped = sorted([*unusable, *left_out], key=lambda each: each.item_id)
             draft = Draft(
                 title=title or (before.manifest.title if before.manifest else name),
+                source=source or "",
+                license=license or "",
                 label_pattern=label_pattern,
                 items=items,
                 skipped=skipped,
                 specs=specs,
-                n_trees=n_trees,
             )
             is_unchanged = previous is not None and draft.equals(previous)
             if not is_unchanged:
-                run.progress(len(files), len(files), "writing the index")
                 if previous:
                     retire(previous, items)
-                draft.commit(path, known.embedding)
+                draft.commit(path, known.embedding, previous, lambda what: run.progress(len(files), len(files), what))
             is_done = True
         finally:
             notes.close(remove=is_done)
@@ -213,6 +228,20 @@ def _before(name: str, home: Path) -> _Before:
         raise  # sound, and perhaps of a newer version: not ours to replace
     except CollectionError as exc:
         return _Before(manifest, None, exc.message)
+
+
+def _specs(
+    manifest: Manifest | None, embedders: Sequence[EmbedderSpec], pca: int | None, whiten: bool
+) -> dict[str, SpaceSpec]:
+    """The spaces to be, by name: those that are there, then the new ones; a reduced space goes with its embedder's."""
+    specs = {space: entry.spec for space, entry in manifest.spaces.items()} if manifest else {}
+    specs |= {spec.space: replace(specs.get(spec.space, SpaceSpec(spec)), embedder=spec) for spec in embedders}
+    specs = specs or {DEFAULT_BACKBONE: SpaceSpec(embedder_spec(DEFAULT_BACKBONE))}
+    if pca:
+        chosen = embedders or [spec.embedder for spec in specs.values() if not spec.pca]
+        reduced = [SpaceSpec(embedder, pca, whiten) for embedder in chosen if not embedder.is_descriptor]
+        specs |= {spec.name: spec for spec in reduced}
+    return {name: replace(spec, embedder=specs[spec.embedder.space].embedder) for name, spec in specs.items()}
 
 
 def _check_text(what: str, text: str | None) -> None:
@@ -328,9 +357,7 @@ class _Run:
             picture = images.decode_image(data)
         except ImageError as exc:
             return Skipped(file.item_id, exc.message)
-        thumbnail = images.make_thumbnail(picture.pixels)
-        digest = hashlib.sha256(thumbnail).hexdigest()
-        write_atomically(self._thumbnail_path(digest), thumbnail)
+        thumbnail, thumbnail_bytes = add_thumbnail(self._path, picture.pixels)
         item = Item(
             item_id=file.item_id,
             label="",
@@ -339,8 +366,8 @@ class _Run:
             bytes=file.bytes,
             mtime_ns=file.mtime_ns,
             sha256=sha256,
-            thumbnail=digest,
-            thumbnail_bytes=len(thumbnail),
+            thumbnail=thumbnail,
+            thumbnail_bytes=thumbnail_bytes,
         )
         return _Looked(item, {spec: self._embedder(spec).prepare(picture.pixels) for spec in missing})
 
@@ -363,24 +390,3 @@ class _Run:
         self._known.notes.add([looked.item for looked in batch], embeddings)
         self.n_embedded += sum(bool(looked.inputs) for looked in batch)
         return len(batch)
-
-
-@contextlib.contextmanager
-def disk_errors() -> Iterator[None]:
-    """What the disk does to a build, in words."""
-    try:
-        yield
-    except OSError as exc:
-        if isinstance(exc, CollectionError):  # CollectionNotFoundError is a FileNotFoundError too
-            raise
-        is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(exc)
-        raise _disk_error(is_full, exc.strerror or str(exc)) from exc
-    except sqlite3.OperationalError as exc:
-        raise _disk_error("full" in str(exc), str(exc)) from exc
-
-
-def _disk_error(is_full: bool, reason: str) -> BuildError:
-    return BuildError(
-        "The disk is full." if is_full else f"The collection cannot be written: {reason}.",
-        hint="What was there before is unharmed, and what was done is kept: make room, and run the same command again.",
-    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from imgsearch.calibration import Calibration
 from imgsearch.distance import angular_distance
 from imgsearch.embedding import Embedder, EmbedderSpec, load_embedder
 from imgsearch.errors import (
@@ -27,16 +28,22 @@ from imgsearch.errors import (
     InvalidQueryError,
     ItemNotFoundError,
 )
+from imgsearch.feature_maps import FeatureMaps
 from imgsearch.images import decode_image
 from imgsearch.index import AnnoyIndex, ExactIndex, VectorIndex, annoy_works
 from imgsearch.items import Item, Items
 from imgsearch.manifest import COLLECTION_NAME, FILE_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest
-from imgsearch.search import Query, SearchPage, Space, search
+from imgsearch.metrics import Evaluation
+from imgsearch.neighbors import N_NEIGHBORS
+from imgsearch.regions import Region
+from imgsearch.search import Query, SearchPage, checked_embeddings, search
 from imgsearch.settings import DEFAULT_K, get_settings
+from imgsearch.space import Space
+from imgsearch.transform import Transform
 from imgsearch.weights import file_digest
 
 _SELF_TEST_ROWS = 3
-_RESERVED_NAMES = frozenset(("weights", "backbones", "sample-pictures", "sample-queries"))
+_RESERVED_NAMES = frozenset(("weights", "backbones", "downloads", "pictures", "sample-pictures", "sample-queries"))
 """Folders of a home that are no collections."""
 _COPY_AGAIN = "Copy the collection again, or build it again."
 
@@ -151,6 +158,22 @@ class Collection:
         lines = (self.path / self.manifest.skipped.file).read_text(encoding="utf-8").splitlines()
         return [Skipped(**json.loads(line)) for line in lines]
 
+    @cached_property
+    def evaluation(self) -> tuple[Evaluation, ...]:
+        """What `evaluation.save_evaluation` kept: one for each space and re-ranking; empty where nothing was kept.
+
+        Raises:
+            CollectionCorruptError: the file does not hold an evaluation.
+        """
+        entry = self.manifest.evaluation
+        if entry is None:
+            return ()
+        try:
+            data = json.loads((self.path / entry.file).read_bytes())
+            return tuple(Evaluation.from_json(each) for each in data)
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise CollectionCorruptError(f"{entry.file} holds no evaluation.", hint=_COPY_AGAIN) from exc
+
     def space(self, name: str | None = None) -> Space:
         """A space by name, or the default one.
 
@@ -169,48 +192,89 @@ class Collection:
     def search(
         self,
         *,
-        item_id: str | None = None,
-        row: int | None = None,
-        picture: bytes | Path | None = None,
+        item_id: str | Sequence[str] = (),
+        row: int | Sequence[int] = (),
+        picture: bytes | Path | Sequence[bytes | Path] = (),
         embedding: np.ndarray | None = None,
+        region: Region | None = None,
+        excluded: Sequence[str] = (),
         k: int = DEFAULT_K,
         label: str | None = None,
+        max_distance: float | None = None,
+        liked: Sequence[str] = (),
+        disliked: Sequence[str] = (),
+        rerank: str = "",
+        exact: bool = False,
+        search_k: int = -1,
         space: str | None = None,
     ) -> SearchPage:
-        """Nearest items to exactly one of an item, a row, a picture and an embedding; nearest first.
+        """Nearest items to what is asked with; nearest first, unless another order is asked for.
 
-        An item or row of the gallery is answered from its stored embedding and runs no network. The first picture loads
-        the space's backbone into this process, which is then kept.
+        Items, rows, pictures and embeddings may be mixed, at least one in all; several are one joint query. An item or row
+        of the gallery is answered from its stored embedding and runs no network. The first picture loads the space's
+        backbone into this process, which is then kept.
 
         Args:
-            item_id, row: An item of the gallery; it is left out of its own results.
-            picture: Bytes of a picture file, or its path.
-            embedding: float32 (dim,) of length 1, from the space's embedder.
-            k: Results wanted, 1 to 200. Fewer come back from a smaller gallery.
-            label: Only items with this label. Defaults to all.
+            item_id, row: One or more items of the gallery; they are left out of their own results.
+            picture: Bytes of a picture file, or its path, or several.
+            embedding: float32 (dim,) or (m, dim), each of length 1, from the space's embedder.
+            region: The part of the one item, row or picture that is asked with. Of an item it is cut from the thumbnail
+                and embedded; the item is left out all the same. Defaults to the whole.
+            excluded: Items that are left out besides.
+            k, label, max_distance, rerank, exact, search_k: See `search.Query`.
+            liked, disliked: Items to be more like, and less like.
             space: Name of the space to search. Defaults to the first one.
 
         Raises:
             ItemNotFoundError: no such item, row, label or space.
-            InvalidQueryError: not exactly one thing to search with, k out of range, or an embedding that does not fit.
-            ImageError: the picture cannot be read.
-            BackboneError: the picture cannot be embedded here.
+            InvalidQueryError: nothing to search with, an option out of range, an embedding that does not fit, or a region
+                of several things.
+            ImageError: a picture cannot be read.
+            BackboneError: a picture cannot be embedded here.
         """
-        if sum(given is not None for given in (item_id, row, picture, embedding)) != 1:
-            raise InvalidQueryError("A search needs exactly one of item_id, row, picture and embedding.")
         chosen = self.space(space)
+        item_ids = [item_id] if isinstance(item_id, str) else item_id
+        pictures = [picture] if isinstance(picture, bytes | Path) else picture
+        rows = [self.items.row_of(each) for each in item_ids] + (list(row) if isinstance(row, Sequence) else [row])
+        vectors = np.empty((0, chosen.spec.dim), dtype=np.float32)
+        if embedding is not None:
+            vectors = checked_embeddings(np.atleast_2d(embedding), chosen.spec.dim)
+        left_out = [self.items.row_of(each) for each in excluded]
+        if region:
+            if len(vectors) or len(rows) + len(pictures) != 1:
+                raise InvalidQueryError("A region belongs to exactly one item, row or picture.")
+            pictures = [*pictures, *(self.thumbnail_path(self.items[row]) for row in rows)]
+            left_out, rows = left_out + rows, []
         timings: dict[str, float] = {}
-        if item_id is not None:
-            row = self.items.row_of(item_id)
-        if picture is not None:
-            embedder = self._embedder(chosen.spec.for_queries())
-            started = time.perf_counter()
-            pixels = decode_image(picture).pixels
-            decoded = time.perf_counter()
-            embedding = embedder.embed([pixels])[0]
-            timings = {"decode": (decoded - started) * 1000, "embed": (time.perf_counter() - decoded) * 1000}
-        page = search(self.items, chosen, Query(row=row, embedding=embedding, k=k, label=label))
-        return replace(page, timings_ms={**timings, **page.timings_ms})
+        if pictures:
+            embedded, timings = self._embed(chosen, pictures, region)
+            vectors = np.concatenate([vectors, embedded])
+        if not rows and not len(vectors):
+            raise InvalidQueryError("A search needs an item_id, a row, a picture or an embedding.")
+        query = Query(
+            rows=tuple(rows),
+            embeddings=chosen.points(vectors) if len(vectors) else None,
+            excluded=tuple(left_out),
+            k=k,
+            label=label,
+            max_distance=max_distance,
+            liked=tuple(self.items.row_of(each) for each in liked),
+            disliked=tuple(self.items.row_of(each) for each in disliked),
+            rerank=rerank,
+            exact=exact,
+            search_k=search_k,
+        )
+        page = search(self.items, chosen, query)
+        return replace(page, timings_ms={**timings, **page.timings_ms}, thumbnails=self.path / "thumbnails")
+
+    def feature_maps(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+        """The feature maps of a picture file's content, made in this process, as `WorkerEmbedder` makes them in its own.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            BackboneError: the embedder cannot be made, or has none.
+        """
+        return self._embedder(spec).feature_maps(decode_image(data).pixels, region)
 
     def verify(self) -> list[str]:
         """Hashes every thumbnail, which opening does not.
@@ -228,6 +292,18 @@ class Collection:
             except OSError as exc:
                 problems.append(f"The thumbnail of {item.item_id!r} cannot be read ({exc.strerror}).")
         return problems
+
+    def _embed(
+        self, space: Space, pictures: Sequence[bytes | Path], region: Region | None
+    ) -> tuple[np.ndarray, dict[str, float]]:
+        """float32 (n_pictures, dim of the embedder), and what decoding and embedding took, ms."""
+        embedder = self._embedder(space.spec.for_queries())
+        started = time.perf_counter()
+        decoded = [decode_image(picture).pixels for picture in pictures]
+        embedding = time.perf_counter()
+        vectors = embedder.embed_prepared([embedder.prepare(pixels, region) for pixels in decoded])
+        done = time.perf_counter()
+        return vectors, {"decode": (embedding - started) * 1000, "embed": (done - embedding) * 1000}
 
     def _embedder(self, spec: EmbedderSpec) -> Embedder:
         if spec not in self._embedders:
@@ -285,17 +361,43 @@ def _check_thumbnail_sizes(path: Path, items: Items) -> None:
 
 def _open_space(path: Path, manifest: Manifest, name: str) -> Space:
     entry = manifest.spaces[name]
-    embeddings = np.load(path / entry.embeddings.file, mmap_mode="r", allow_pickle=False)
-    shape = (manifest.n_items, entry.embedder.dim)
-    if embeddings.dtype != np.float32 or embeddings.shape != shape:
-        raise CollectionCorruptError(
-            f"The embeddings of {name} should be float32 {shape} and are {embeddings.dtype} {embeddings.shape}."
-        )
+    n_items, dim = manifest.n_items, entry.spec.dim
+    embeddings = _load(path, entry.embeddings, np.float32, (n_items, dim))
     index: VectorIndex = ExactIndex(embeddings)
     if annoy_works():
-        index = AnnoyIndex(path / entry.index.file, dim=entry.embedder.dim, n_items=manifest.n_items)
+        index = AnnoyIndex(path / entry.index.file, dim=dim, n_items=n_items)
     _self_test(name, embeddings, index)
-    return Space(name=name, spec=entry.embedder, embeddings=embeddings, index=index)
+    neighbors = _load(path, entry.neighbors, np.int32, (n_items, min(N_NEIGHBORS, n_items - 1)))
+    if neighbors.size and not (neighbors.min() >= 0 and neighbors.max() < n_items):
+        raise CollectionCorruptError(f"{entry.neighbors.file} names pictures that are not there.", hint=_COPY_AGAIN)
+    transform = None
+    if entry.transform:
+        transform = Transform.from_array(_load(path, entry.transform, np.float32, (1 + dim, entry.embedder.dim)))
+    try:
+        calibration = Calibration.from_json(json.loads((path / entry.calibration.file).read_bytes()))
+    except (KeyError, TypeError, RecursionError) as exc:
+        raise ValueError("calibration") from exc
+    return Space(
+        name=name,
+        spec=entry.embedder,
+        embeddings=embeddings,
+        index=index,
+        neighbors=neighbors,
+        projection=_load(path, entry.projection, np.float32, (n_items, 2)),
+        calibration=calibration,
+        search_k=entry.search_k,
+        transform=transform,
+    )
+
+
+def _load(path: Path, entry: FileEntry, dtype: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
+    """An array of a collection, memory-mapped."""
+    array: np.ndarray = np.load(path / entry.file, mmap_mode="r" if np.prod(shape) else None, allow_pickle=False)
+    if array.dtype != dtype or array.shape != shape:
+        raise CollectionCorruptError(
+            f"{entry.file} should be {np.dtype(dtype)} {shape} and is {array.dtype} {array.shape}.", hint=_COPY_AGAIN
+        )
+    return array
 
 
 def _self_test(name: str, embeddings: np.ndarray, index: VectorIndex) -> None:
@@ -315,6 +417,8 @@ def describe(collection: Collection) -> dict[str, Any]:
     return {
         "name": collection.name,
         "title": manifest.title,
+        "source": manifest.source,
+        "license": manifest.license,
         "created": manifest.created,
         "n_items": manifest.n_items,
         "n_labels": len(collection.items.label_counts),
@@ -323,8 +427,11 @@ def describe(collection: Collection) -> dict[str, Any]:
         "spaces": {
             name: {
                 **space.embedder.to_json(),
-                "dim": space.embedder.dim,
+                "dim": space.spec.dim,
+                "pca": space.pca,
+                "whiten": space.whiten,
                 "n_trees": space.n_trees,
+                "search_k": space.search_k,
                 "embeddings_bytes": space.embeddings.size,
                 "index_bytes": space.index.size,
             }

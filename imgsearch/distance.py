@@ -15,6 +15,8 @@ METRIC: Final = "angular"
 
 MIN_DISTANCE = 0.0
 MAX_DISTANCE = 2.0
+UNRELATED = 2**0.5
+"""Distance of two vectors at a right angle: nothing in common."""
 
 
 def angular_distance(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
@@ -39,6 +41,11 @@ def angular_distance(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
 def similarity_from_distance(distance: float) -> float:
     """Cosine in [-1, 1] of two unit vectors at that angular distance: 1 - distance^2 / 2."""
     return 1.0 - distance * distance / 2.0
+
+
+def closeness(distance: float) -> float:
+    """What a bar shows of a distance: 1, all of it, at 0; 0, nothing, from `UNRELATED` on."""
+    return max(0.0, 1.0 - distance / UNRELATED)
 
 
 def normalize(vectors: np.ndarray) -> np.ndarray:

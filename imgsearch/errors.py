@@ -1,12 +1,14 @@
 """What can go wrong that a user, a file or the network can cause.
 
     ImgSearchError
-      ImageError             ImageDecodeError, ImageTooLargeError
-      BackboneError          UnknownBackboneError, BackboneUnavailableError, WeightsError
-      CollectionError        CollectionNotFoundError, CollectionCorruptError, IncompatibleCollectionError
-      BuildError
-      QueryError             InvalidQueryError, ItemNotFoundError
-      WorkerError            WorkerBusyError, WorkerTimeoutError
+      ImageError      ImageDecodeError, ImageTooLargeError
+      BackboneError   UnknownBackboneError, BackboneUnavailableError, WeightsError
+      CollectionError CollectionNotFoundError, CollectionCorruptError, IncompatibleCollectionError, OutdatedCollectionError
+      BuildError      BuildBusyError
+      DownloadError
+      JudgementError
+      QueryError      InvalidQueryError, ItemNotFoundError
+      WorkerError     WorkerBusyError, WorkerTimeoutError
 
 A message is one plain sentence that says what was expected and what was received; it is safe to show to a visitor (no
 server path, no class name). `hint` says what to do next. A caller's own mistake stays a TypeError or ValueError.
@@ -71,8 +73,24 @@ class IncompatibleCollectionError(CollectionError):
     """The collection is sound, but this version cannot serve it."""
 
 
+class OutdatedCollectionError(CollectionError):
+    """The collection is of an older version: building it again renews it."""
+
+
 class BuildError(ImgSearchError):
     """A collection cannot be built from what was given."""
+
+
+class BuildBusyError(BuildError):
+    """Others are building; trying again helps."""
+
+
+class DownloadError(ImgSearchError):
+    """A file cannot be fetched, or is not the one that was asked for."""
+
+
+class JudgementError(ImgSearchError):
+    """What people said of results cannot be kept or read."""
 
 
 class QueryError(ImgSearchError):

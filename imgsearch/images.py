@@ -7,6 +7,7 @@ and 400 MB on a machine of 2 cores; the numbers in `Limits` were lowered, format
 
 from __future__ import annotations
 
+import base64
 import importlib
 import io
 import math
@@ -319,6 +320,12 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image if method is None else image.transpose(method)
 
 
+def centre_square(width: int, height: int, input_size: int) -> tuple[float, float, float]:
+    """Left, top and side, px, of the part of a picture that `resize_and_crop` keeps."""
+    side = min(width, height) * input_size / round(input_size / CROP_SHARE)
+    return (width - side) / 2, (height - side) / 2, side
+
+
 def resize_and_crop(pixels: np.ndarray, input_size: int) -> np.ndarray:
     """The centre square of a picture at the size that a backbone takes.
 
@@ -338,8 +345,7 @@ def resize_and_crop(pixels: np.ndarray, input_size: int) -> np.ndarray:
     height, width = _check_pixels(pixels)
     if input_size < 1:
         raise ValueError(f"input_size must be at least 1. Received: {input_size}.")
-    side = min(height, width) * input_size / round(input_size / CROP_SHARE)
-    left, top = (width - side) / 2, (height - side) / 2
+    left, top, side = centre_square(width, height, input_size)
     # Bicubic looks at two pixels of the result to either side. More than that of a panorama need not be converted.
     margin = math.ceil(2 * max(1.0, side / input_size)) + 1
     x0, y0 = max(0, int(left) - margin), max(0, int(top) - margin)
@@ -379,6 +385,14 @@ def make_preview(pixels: np.ndarray, long_side: int = 1_024) -> bytes:
     """
     height, width = _check_pixels(pixels)
     return _encode(_scaled(pixels, min(1.0, long_side / max(height, width))), "JPEG", quality=88)
+
+
+def data_url(picture: bytes) -> str:
+    """A picture file as a URL that holds it. ValueError for what is no picture."""
+    kind = containers.sniff(picture[:64])
+    if kind is None:
+        raise ValueError("picture must be the bytes of a picture file.")
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(picture).decode()}"
 
 
 def _check_pixels(pixels: np.ndarray) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +56,16 @@ class Item:
     thumbnail_bytes: int
 
 
+def label_words(label: str) -> str:
+    """A label as people write it: `Egyptian_Mau` -> `Egyptian Mau`."""
+    return label.replace("_", " ").strip()
+
+
+def short_name(item: Item) -> str:
+    """What to call an item in a line of text: its label, or the name of its file."""
+    return label_words(item.label) or item.item_id.rsplit("/", 1)[-1]
+
+
 class Items:
     """The items by row."""
 
@@ -66,7 +76,15 @@ class Items:
         return len(self._items)
 
     def __getitem__(self, row: int) -> Item:
+        """The item of a row. Raises like `check`."""
+        self.check((row,))
         return self._items[row]
+
+    def check(self, rows: Iterable[int]) -> None:
+        """Raises ItemNotFoundError where there is no such row."""
+        for row in rows:
+            if not 0 <= row < len(self):
+                raise ItemNotFoundError(f"A row must be between 0 and {len(self) - 1}. Received: {row}.")
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)

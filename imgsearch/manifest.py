@@ -14,10 +14,21 @@ from typing import Any
 
 from imgsearch.distance import METRIC
 from imgsearch.embedding import EmbedderSpec
-from imgsearch.errors import BackboneError, CollectionCorruptError, IncompatibleCollectionError
+from imgsearch.errors import (
+    BackboneError,
+    BuildError,
+    CollectionCorruptError,
+    IncompatibleCollectionError,
+    OutdatedCollectionError,
+)
+from imgsearch.space import SpaceSpec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+OLDER_VERSIONS = (1,)
+"""A build replaces collections of these."""
 FILE_NAME = "manifest.json"
+SOURCE_FILE_NAME = "source.json"
+"""See `sources`: private, so not part of what the manifest names."""
 MAX_MANIFEST_BYTES = 1 << 20
 COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 SPACE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -37,13 +48,34 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class SpaceEntry:
-    """A space: what embedded it, the parameters of its index, and its two files."""
+    """A space: what made it, the parameters of its index, and its files (see `space.Space`).
+
+    `transform` is there where the space is derived by PCA.
+    """
 
     embedder: EmbedderSpec
+    pca: int
+    whiten: bool
     n_trees: int
+    search_k: int
     seed: int
     embeddings: FileEntry
     index: FileEntry
+    neighbors: FileEntry
+    projection: FileEntry
+    calibration: FileEntry
+    transform: FileEntry | None
+
+    @property
+    def spec(self) -> SpaceSpec:
+        """What the space is made by."""
+        return SpaceSpec(self.embedder, self.pca, self.whiten, self.n_trees, self.search_k)
+
+    @property
+    def files(self) -> list[FileEntry]:
+        """All of its files."""
+        files = (self.embeddings, self.index, self.neighbors, self.projection, self.calibration, self.transform)
+        return [file for file in files if file]
 
 
 @dataclass(frozen=True)
@@ -52,15 +84,19 @@ class Manifest:
 
     Attributes:
         title: For people.
+        source, license: Where the pictures come from, and under which terms, for people; "" where nobody said.
         created: UTC time of the build, ISO 8601.
         label_pattern: The regular expression that labels came from, or None; a rebuild uses it again.
         n_items, n_skipped: Pictures in the gallery, and pictures left out.
         thumbnails_bytes: Sum of the sizes of all thumbnail files.
         items, skipped: The table of items; the list of pictures left out, one JSON object a line.
+        evaluation: What `evaluate` saved, or None; a build that changes items, labels or embeddings leaves it out.
         spaces: By name, in the order in which they were added; the first is the default.
     """
 
     title: str
+    source: str
+    license: str
     created: str
     label_pattern: str | None
     n_items: int
@@ -68,18 +104,19 @@ class Manifest:
     thumbnails_bytes: int
     items: FileEntry
     skipped: FileEntry
+    evaluation: FileEntry | None
     spaces: Mapping[str, SpaceEntry]
 
     @property
     def files(self) -> list[FileEntry]:
         """Every file that is checked by hash when the collection is opened."""
-        of_spaces = [file for space in self.spaces.values() for file in (space.embeddings, space.index)]
-        return [self.items, self.skipped, *of_spaces]
+        of_spaces = [file for space in self.spaces.values() for file in space.files]
+        return [self.items, self.skipped, *([self.evaluation] if self.evaluation else []), *of_spaces]
 
     def to_bytes(self) -> bytes:
         """The canonical form: UTF-8 JSON, indented, keys in this order, the digest of all before it at the end."""
         body: dict[str, Any] = {"format_version": FORMAT_VERSION, "metric": METRIC, **asdict(self)}
-        body["spaces"] = {name: {**asdict(space), "dim": space.embedder.dim} for name, space in self.spaces.items()}
+        body["spaces"] = {name: {**asdict(space), "dim": space.spec.dim} for name, space in self.spaces.items()}
         return _dump({**body, "digest": hashlib.sha256(_dump(body)).hexdigest()})
 
     @classmethod
@@ -96,6 +133,11 @@ class Manifest:
             )
         body = _parse(data)
         version = body.get("format_version")
+        if version in OLDER_VERSIONS:
+            raise OutdatedCollectionError(
+                f"The collection has format version {version}, of an older imgsearch; this one reads {FORMAT_VERSION}.",
+                hint="Build it again with the same command.",
+            )
         if version != FORMAT_VERSION:
             raise IncompatibleCollectionError(
                 f"The collection has format version {version!r}; this program reads version {FORMAT_VERSION}.",
@@ -105,6 +147,8 @@ class Manifest:
             spaces = {name: _space(name, entry, body["n_items"]) for name, entry in body["spaces"].items()}
             manifest = cls(
                 title=str(body["title"]),
+                source=str(body["source"]),
+                license=str(body["license"]),
                 created=str(body["created"]),
                 label_pattern=body["label_pattern"],
                 n_items=int(body["n_items"]),
@@ -112,6 +156,7 @@ class Manifest:
                 thumbnails_bytes=int(body["thumbnails_bytes"]),
                 items=_file(body["items"]),
                 skipped=_file(body["skipped"]),
+                evaluation=_file(body["evaluation"]) if body["evaluation"] else None,
                 spaces=spaces,
             )
             if body["metric"] != METRIC or not spaces or manifest.n_items < 1:
@@ -120,7 +165,7 @@ class Manifest:
             raise IncompatibleCollectionError(
                 "The collection's manifest is whole, but its contents are not what this program expects."
             ) from exc
-        except BackboneError as exc:
+        except (BackboneError, BuildError) as exc:
             raise IncompatibleCollectionError(f"The collection cannot be served here. {exc.message}") from exc
         return manifest
 
@@ -158,7 +203,21 @@ def _file(entry: Any) -> FileEntry:
 
 
 def _space(name: str, entry: dict[str, Any], n_items: int) -> SpaceEntry:
-    spec = EmbedderSpec.from_json(entry["embedder"])
-    if not SPACE_NAME.fullmatch(name) or entry["dim"] != spec.dim or n_items < 1:
+    numbers = [entry[part] for part in ("pca", "n_trees", "search_k", "seed")]
+    if any(type(number) is not int for number in numbers) or type(entry["whiten"]) is not bool:
+        raise ValueError(f"not numbers: {numbers}")
+    embedder = EmbedderSpec.from_json(entry["embedder"])
+    spec = SpaceSpec(embedder, entry["pca"], entry["whiten"], entry["n_trees"], entry["search_k"])
+    has_transform = entry["transform"] is not None
+    if not SPACE_NAME.fullmatch(name) or entry["dim"] != spec.dim or n_items < 1 or has_transform != bool(spec.pca):
         raise ValueError(f"not a space: {name!r}")
-    return SpaceEntry(spec, int(entry["n_trees"]), int(entry["seed"]), _file(entry["embeddings"]), _file(entry["index"]))
+    return SpaceEntry(
+        embedder=spec.embedder,
+        pca=spec.pca,
+        whiten=spec.whiten,
+        n_trees=spec.n_trees,
+        search_k=spec.search_k,
+        seed=entry["seed"],
+        transform=_file(entry["transform"]) if has_transform else None,
+        **{part: _file(entry[part]) for part in ("embeddings", "index", "neighbors", "projection", "calibration")},
+    )

@@ -1,4 +1,4 @@
-"""The networks behind the embedders: built by keras.applications, filled with weights, compiled.
+"""The networks behind the embedders: built by keras.applications (or here, for our own), filled with weights, compiled.
 
 The only user of TensorFlow, which is imported inside functions, so that importing this module costs nothing.
 """
@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,18 @@ import numpy as np
 
 from imgsearch.backbones import Backbone
 from imgsearch.errors import BackboneUnavailableError, WeightsError
+from imgsearch.feature_maps import Dense, LayerNorm, LinearLayer, behind
 
 IMAGENET = "imagenet"
 """What stands for the weights that Keras downloads."""
 
 DOWNLOAD_TIMEOUT_S = 30
+
+_MOBILENET_V2_BLOCKS = (
+    *((16, 1), (24, 2), (24, 1), (32, 2), (32, 1), (32, 1), (64, 2), (64, 1), (64, 1), (64, 1)),
+    *((96, 1), (96, 1), (96, 1), (160, 2), (160, 1), (160, 1), (320, 1)),
+)
+"""Channels that come out of each block, and its stride: table 2 of the paper."""
 
 
 def import_keras() -> Any:
@@ -74,14 +81,42 @@ def build_model(backbone: Backbone, layer: str, weights: str | None) -> Any:
         weights: "imagenet" or None for random ones, as Keras takes it.
     """
     keras = import_keras()
+    if backbone.bundled:
+        return narrow_mobilenet_v2(backbone.input_size, **backbone.options)
     constructor = getattr(keras.applications, backbone.constructor)
     if layer == "logits":
         return constructor(weights=weights, include_top=True, classifier_activation=None, **backbone.options)
     shape = (backbone.input_size, backbone.input_size, 3)
-    model = constructor(weights=weights, include_top=False, pooling="avg", input_shape=shape, **backbone.options)
-    if backbone.head_dim:
-        model = keras.Model(model.input, keras.layers.Dense(backbone.head_dim, name="emb")(model.output))
-    return model
+    return constructor(weights=weights, include_top=False, pooling="avg", input_shape=shape, **backbone.options)
+
+
+def narrow_mobilenet_v2(input_size: int, *, widths: Sequence[int], last_width: int, head_dim: int) -> Any:
+    """keras.Model, (n, input_size, input_size, 3) -> (n, head_dim): MobileNetV2 with blocks as wide as one likes.
+
+    Sandler et al. 2018, arXiv:1801.04381, at width 1.0, without BatchNorm, which is taken to be folded into the
+    convolutions, and with a dense layer on the pooled output.
+
+    Args:
+        input_size: Side of the square input in px, a multiple of 32.
+        widths: Channels inside each of the 17 inverted residual blocks; those between them are the paper's.
+        last_width: Channels of the last convolution, the paper's 1,280.
+        head_dim: Length of the output.
+    """
+    keras = import_keras()
+    layers = keras.layers
+    inputs = keras.Input((input_size, input_size, 3))
+    maps = layers.ReLU(6.0)(layers.Conv2D(widths[0], 3, 2, "same", name="stem")(inputs))
+    for number, (width, (channels, stride)) in enumerate(zip(widths, _MOBILENET_V2_BLOCKS, strict=True)):
+        inner = maps
+        if number:  # the first block takes the stem as it is
+            inner = layers.ReLU(6.0)(layers.Conv2D(width, 1, name=f"expand_{number}")(inner))
+        inner = layers.ReLU(6.0)(layers.DepthwiseConv2D(3, stride, "same", name=f"depthwise_{number}")(inner))
+        inner = layers.Conv2D(channels, 1, name=f"project_{number}")(inner)
+        is_residual = stride == 1 and maps.shape[-1] == channels
+        maps = layers.Add(name=f"add_{number}")([maps, inner]) if is_residual else inner
+    maps = layers.ReLU(6.0)(layers.Conv2D(last_width, 1, name="last")(maps))
+    pooled = layers.GlobalAveragePooling2D(name="pooled")(maps)
+    return keras.Model(inputs, layers.Dense(head_dim, name="head")(pooled))
 
 
 @contextlib.contextmanager
@@ -117,7 +152,7 @@ def model_with_weights_of(backbone: Backbone, layer: str, path: Path) -> Any:
             _load_all(model, path)
             return model
         except ValueError:
-            if layer != "pooled" or backbone.head_dim:
+            if layer != "pooled" or not backbone.has_logits:
                 raise
         whole = build_model(backbone, "logits", None)
         _load_all(whole, path)
@@ -170,8 +205,53 @@ def _make_depthwise(model: Any) -> None:
             layer.convolution_op = convolution(layer)
 
 
-def compile_network(backbone: Backbone, model: Any, precision: str) -> Any:
-    """One function uint8 (n, size, size, 3) -> float32 (n, dim), the weights frozen into it as constants.
+def _layers_behind_pooling(model: Any) -> tuple[Any, list[LinearLayer]] | None:
+    """The tensor that is averaged over positions at the model's end, and the layers from there to its output.
+
+    None where they are not linear, or where there is no such average.
+    """
+    import keras
+
+    behind: list[LinearLayer] = []
+    for layer in reversed(model.layers):
+        if isinstance(layer, keras.layers.GlobalAveragePooling2D):
+            return layer.input, behind[::-1]
+        if isinstance(layer, keras.layers.Dense) and layer.activation is keras.activations.linear:
+            behind.append(Dense(np.array(layer.kernel), np.array(layer.bias)))
+        elif isinstance(layer, keras.layers.LayerNormalization):
+            behind.append(LayerNorm(np.array(layer.gamma), np.array(layer.beta), layer.epsilon))
+        elif not isinstance(layer, keras.layers.Dropout):  # which does nothing outside of training
+            return None
+    return None
+
+
+class Network:
+    """A backbone as one compiled function of uint8 (n, size, size, 3).
+
+    The last feature maps are a second output of it, which costs nothing that can be measured: they are computed anyway.
+    """
+
+    def __init__(self, run: Callable[[np.ndarray], Sequence[Any]], behind_pooling: Sequence[LinearLayer] | None) -> None:
+        """Args:
+        run: uint8 (n, size, size, 3) -> float32 (n, dim), and (n, rows, columns, channels) where `behind_pooling` is given.
+        behind_pooling: What turns the average of the maps into the output.
+        """
+        self._run = run
+        self._behind_pooling = behind_pooling
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        """uint8 (n, size, size, 3) -> float32 (n, dim), not normalised."""
+        return np.asarray(self._run(batch)[0])
+
+    def feature_maps(self, prepared: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Values and offset of one picture, uint8 (size, size, 3), as in FeatureMaps; None where there are none."""
+        if self._behind_pooling is None:
+            return None
+        return behind(self._behind_pooling, np.asarray(self._run(prepared[None])[1])[0])
+
+
+def compile_network(backbone: Backbone, model: Any, precision: str) -> Network:
+    """The model as one function, preprocessing included, the weights frozen into it as constants.
 
     Freezing lets TensorFlow fold every BatchNorm into its convolution (measured on two cores: 1.3 times as fast for
     mobilenet_v2, 1.06 for inception_v3) and lets the Keras model go.
@@ -182,20 +262,23 @@ def compile_network(backbone: Backbone, model: Any, precision: str) -> Any:
 
     preprocess = getattr(keras.applications, backbone.module).preprocess_input
     size = backbone.input_size
+    end = _layers_behind_pooling(model)
+    outputs = keras.Model(model.input, [model.output, end[0]] if end else [model.output])
 
     def forward(batch: Any) -> Any:
-        return model(preprocess(tf.cast(batch, tf.float32)), training=False)
+        return outputs(preprocess(tf.cast(batch, tf.float32)), training=False)
 
     _make_depthwise(model)
     signature = tf.TensorSpec([None, size, size, 3], tf.uint8)
     frozen = convert_variables_to_constants_v2(tf.function(forward).get_concrete_function(signature))
 
-    def run(batch: np.ndarray) -> np.ndarray:
+    def run(batch: np.ndarray) -> Sequence[Any]:
         with _bfloat16() if precision == "bfloat16" else contextlib.nullcontext():
-            return np.asarray(frozen(tf.constant(batch))[0])
+            outputs: Sequence[Any] = frozen(tf.constant(batch))
+            return outputs
 
     run(np.zeros((1, size, size, 3), np.uint8))
-    return run
+    return Network(run, end[1] if end else None)
 
 
 def give_back_memory() -> None:

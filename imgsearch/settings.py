@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from imgsearch.errors import ImgSearchError
 SAMPLE_COLLECTION = "sample"
 DEFAULT_K = 10
 MAX_K = 200
+_EMAIL = re.compile(r"[^\s@]*@[^\s@]+")
+_SOURCES = re.compile(r"['\w:/.*-]+( ['\w:/.*-]+)*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -22,35 +25,90 @@ class Settings:
     Attributes:
         home: IMGSEARCH_HOME, where collections and kept weights live. Defaults to ./collections.
         max_upload_mb: IMGSEARCH_MAX_UPLOAD_MB, largest upload of a visitor, in 2**20 bytes. Defaults to 10.
+        max_own_mb: IMGSEARCH_MAX_OWN_MB, largest collection that visitors can make of their own pictures, as it is uploaded
+            and unpacked, in 2**20 bytes. Defaults to 100.
         worker_timeout_s: IMGSEARCH_WORKER_TIMEOUT_S, longest time one request may keep the embedding worker once it
             runs (loading a model for the first time is counted too). Defaults to 60.
         worker_queue: IMGSEARCH_WORKER_QUEUE, uploads that may wait for the worker; more are told to try again.
             Defaults to 8.
+        frame_ancestors: IMGSEARCH_FRAME_ANCESTORS, sites that may show the page in a frame, as in the header
+            Content-Security-Policy, such as `https://huggingface.co`. Defaults to 'self', none but the page's own.
+        max_sessions: IMGSEARCH_MAX_SESSIONS, visitors at a time; more are told to come back. Defaults to 100.
+        uploads_per_minute: IMGSEARCH_UPLOADS_PER_MINUTE, pictures that one visitor may hand in in a minute. Defaults to 30.
+        worker_idle_s: IMGSEARCH_WORKER_IDLE_S, time without uploads after which the worker ends and gives its memory back,
+            s; the next upload then waits for its start. Defaults to 900.
+        collections: IMGSEARCH_COLLECTIONS, packages that the page pulls when it starts, each as `URL#sha256=...`, with
+            spaces between.
+        keep_judgements: IMGSEARCH_KEEP_JUDGEMENTS=1 keeps the likes and dislikes of visitors in `<home>/judgements.sqlite`.
+            Defaults to off.
+        allowed_emails: IMGSEARCH_ALLOWED_EMAILS, who may see the page once signed in: addresses and domains such as
+            `@example.org`, with spaces between. Where there is one, visitors must sign in. Defaults to all who can sign in.
     """
 
     home: Path = Path("collections")
     max_upload_mb: int = 10
+    max_own_mb: int = 100
     worker_timeout_s: int = 60
     worker_queue: int = 8
+    worker_idle_s: int = 900
+    max_sessions: int = 100
+    uploads_per_minute: int = 30
+    frame_ancestors: str = "'self'"
+    collections: tuple[str, ...] = ()
+    keep_judgements: bool = False
+    allowed_emails: tuple[str, ...] = ()
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> Settings:
         """Settings from environment variables or any other mapping of the same names.
 
         Raises:
-            ImgSearchError: a value is not a whole number from 1 to 999,999,999.
+            ImgSearchError: a value is not what it must be, such as a whole number from 1 to 999,999,999.
         """
         numbers = {
-            name: _positive(values, f"IMGSEARCH_{name.upper()}", default)
-            for name, default in (("max_upload_mb", 10), ("worker_timeout_s", 60), ("worker_queue", 8))
+            field.name: _positive(values, f"IMGSEARCH_{field.name.upper()}", int(field.default))
+            for field in fields(cls)
+            if field.type == "int" and isinstance(field.default, int)
         }
-        return cls(home=Path(values.get("IMGSEARCH_HOME") or "collections"), **numbers)
+        return cls(
+            home=Path(values.get("IMGSEARCH_HOME") or "collections"),
+            collections=tuple(values.get("IMGSEARCH_COLLECTIONS", "").split()),
+            frame_ancestors=_frame_ancestors(values),
+            keep_judgements=_switch(values, "IMGSEARCH_KEEP_JUDGEMENTS"),
+            allowed_emails=_allowed_emails(values),
+            **numbers,
+        )
 
 
 @cache
 def get_settings() -> Settings:
     """The settings of this process."""
     return Settings.from_mapping(os.environ)
+
+
+def _frame_ancestors(values: Mapping[str, str]) -> str:
+    text = values.get("IMGSEARCH_FRAME_ANCESTORS") or "'self'"
+    if not _SOURCES.fullmatch(text):
+        raise ImgSearchError(f"IMGSEARCH_FRAME_ANCESTORS must be sites with spaces between. Received: {text[:40]!r}.")
+    return text
+
+
+def _allowed_emails(values: Mapping[str, str]) -> tuple[str, ...]:
+    emails = tuple(values.get("IMGSEARCH_ALLOWED_EMAILS", "").lower().split())
+    for email in emails:
+        if not _EMAIL.fullmatch(email):
+            raise ImgSearchError(
+                "IMGSEARCH_ALLOWED_EMAILS must be addresses and domains such as @example.org with spaces between. "
+                f"Received: {email[:40]!r}."
+            )
+    return emails
+
+
+def _switch(values: Mapping[str, str], name: str) -> bool:
+    text = values.get(name) or "0"
+    if text not in ("0", "1"):
+        raise ImgSearchError(f"{name} must be 0 or 1. Received: {text[:40]!r}.")
+    return text == "1"
 
 
 def _positive(values: Mapping[str, str], name: str, default: int) -> int:

@@ -22,7 +22,7 @@ import time
 import traceback
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,13 +32,17 @@ import imgsearch
 from imgsearch import errors
 from imgsearch.embedding import Embedder, EmbedderSpec, load_embedder
 from imgsearch.errors import ImgSearchError, WorkerBusyError, WorkerError, WorkerTimeoutError
+from imgsearch.feature_maps import FeatureMaps
 from imgsearch.images import decode_image, make_preview
+from imgsearch.regions import Region, Window
 
 MAX_MODELS = 2
 MAX_HEADER_BYTES = 1 << 16
 MAX_BODY_BYTES = 1 << 28
 LOG_LINES = 200
 _log = logging.getLogger(__name__)
+_Answer = tuple[dict[str, Any], list[bytes]]
+"""Header and parts."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +64,29 @@ class EmbeddedPicture:
 
 
 class WorkerEmbedder:
-    """Client of one worker process: starts it, restarts it when it is dead, kills it when it hangs. Safe for threads."""
+    """Client of one worker process: starts it, restarts it when it is dead, kills it when it hangs, ends it when idle.
 
-    def __init__(self, home: Path, *, timeout_s: float, queue: int, command: Sequence[str] = ()) -> None:
+    Safe for threads.
+    """
+
+    def __init__(
+        self, home: Path, *, timeout_s: float, queue: int, idle_s: float = 900, command: Sequence[str] = ()
+    ) -> None:
         """Starts nothing yet.
 
         Args:
             home: The folder of collections, for weights.
             timeout_s: Longest time for one request once it runs, and longest wait for the turn, s.
             queue: Requests that may wait for their turn.
+            idle_s: The process ends when it was not asked for so long, which gives its memory back; the next request
+                starts another.
             command: The worker's program. Defaults to this module.
         """
         self._command = tuple(command) or (sys.executable, "-m", "imgsearch.worker", str(home.resolve()))
         self._timeout_s = timeout_s
         self._queue = queue
+        self._idle_s = idle_s
+        self._idle_timer: threading.Timer | None = None
         self._turn = threading.Lock()
         self._count = threading.Lock()
         self._n_waiting = 0
@@ -81,12 +94,13 @@ class WorkerEmbedder:
         self._is_closed = False
         self._last_lines: deque[bytes] = deque(maxlen=LOG_LINES)
 
-    def embed_picture(self, data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
+    def embed_picture(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> EmbeddedPicture:
         """Decodes and embeds a picture.
 
         Args:
             data: Content of the picture file.
             spec: What to embed it with.
+            region: The part of the picture to embed. Defaults to the whole; the preview always shows the whole.
 
         Raises:
             ImageError: the picture cannot be read.
@@ -95,7 +109,7 @@ class WorkerEmbedder:
             WorkerTimeoutError: it took too long; the worker was ended.
             WorkerError: the worker died of it.
         """
-        header, parts = self._request({"task": "embed", "spec": spec.to_json()}, data)
+        header, parts = self._request(_header("embed", spec, region), data)
         try:
             embedding, preview = parts
             return EmbeddedPicture(
@@ -106,11 +120,26 @@ class WorkerEmbedder:
                 timings_ms=header["timings_ms"],
             )
         except (KeyError, ValueError) as exc:
-            raise WorkerError("The program that looks at pictures gave no answer that can be used.") from exc
+            raise _useless_answer() from exc
+
+    def feature_maps(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+        """Decodes a picture and takes its embedding apart: see `Embedder.feature_maps`. Raises like `embed_picture`.
+
+        Args:
+            data: Content of the picture file.
+            spec: An embedder that has feature maps.
+            region: The part of the picture to look at. Defaults to the whole.
+        """
+        header, parts = self._request(_header("feature_maps", spec, region), data)
+        try:
+            values, offset = (np.frombuffer(part, dtype="<f4") for part in parts)
+            return FeatureMaps(values.reshape(*header["grid"], len(offset)), offset, Window(*header["window"]))
+        except (KeyError, TypeError, ValueError) as exc:
+            raise _useless_answer() from exc
 
     def load(self, spec: EmbedderSpec) -> None:
         """Makes the embedder ready, so that the first picture need not wait. Raises like `embed_picture`."""
-        self._request({"task": "load", "spec": spec.to_json()}, b"")
+        self._request(_header("load", spec), b"")
 
     @property
     def pid(self) -> int | None:
@@ -121,7 +150,24 @@ class WorkerEmbedder:
     def close(self) -> None:
         """Ends the process for good. May be called from any thread, also while a request is under way."""
         self._is_closed = True
+        if self._idle_timer:
+            self._idle_timer.cancel()
         self._end()
+
+    def _end_when_idle(self) -> None:
+        """Begins to count the time without requests; called by who has the turn."""
+        if self._idle_timer:
+            self._idle_timer.cancel()
+        self._idle_timer = threading.Timer(self._idle_s, self._end_idle)
+        self._idle_timer.daemon = True
+        self._idle_timer.start()
+
+    def _end_idle(self) -> None:
+        if self._turn.acquire(blocking=False):  # else there is a request, which counts anew when it is done
+            try:
+                self._end()
+            finally:
+                self._turn.release()
 
     def _end(self) -> None:
         """Ends the process, if it runs; the next request starts another."""
@@ -134,7 +180,7 @@ class WorkerEmbedder:
                     with contextlib.suppress(OSError):  # unsent bytes of a broken request
                         stream.close()
 
-    def _request(self, header: dict[str, Any], body: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    def _request(self, header: dict[str, Any], body: bytes) -> _Answer:
         with self._count:
             if self._n_waiting > self._queue:
                 raise WorkerBusyError("Too many pictures are being looked at just now.", hint="Try again in a moment.")
@@ -145,6 +191,7 @@ class WorkerEmbedder:
             try:
                 answer, parts = self._exchange(header, body)
             finally:
+                self._end_when_idle()
                 self._turn.release()
         finally:
             with self._count:
@@ -153,7 +200,7 @@ class WorkerEmbedder:
             raise _error_from(answer)
         return answer, parts
 
-    def _exchange(self, header: dict[str, Any], body: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    def _exchange(self, header: dict[str, Any], body: bytes) -> _Answer:
         process = self._running()
         is_late = threading.Event()
 
@@ -222,6 +269,14 @@ class WorkerEmbedder:
                 self._last_lines.append(line)
 
 
+def _header(task: str, spec: EmbedderSpec, region: Region | None = None) -> dict[str, Any]:
+    return {"task": task, "spec": spec.to_json(), "region": str(region) if region else None}
+
+
+def _useless_answer() -> WorkerError:
+    return WorkerError("The program that looks at pictures gave no answer that can be used.")
+
+
 def _error_from(answer: Mapping[str, Any]) -> ImgSearchError:
     """The worker's error as the exception that it was there."""
     kind = getattr(errors, str(answer["error"]), None)
@@ -238,7 +293,7 @@ def _write(stream: IO[bytes], header: Mapping[str, Any], parts: Sequence[bytes])
     stream.flush()
 
 
-def _read(stream: IO[bytes]) -> tuple[dict[str, Any], list[bytes]] | None:
+def _read(stream: IO[bytes]) -> _Answer | None:
     """Header and parts, or None at the end of the stream. ValueError for anything that is not the protocol."""
     prefix = stream.read(4)
     if not prefix:
@@ -270,19 +325,14 @@ class _Worker:
         self._home = home
         self._embedders: OrderedDict[EmbedderSpec, Embedder] = OrderedDict()
 
-    def answer(self, header: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    def answer(self, header: Mapping[str, Any], body: bytes) -> _Answer:
         try:
             embedder = self._embedder(EmbedderSpec.from_json(header["spec"]))
             if header["task"] == "load":
                 return {}, []
-            started = time.perf_counter()
-            picture = decode_image(body)
-            decoded = time.perf_counter()
-            embedding = embedder.embed([picture.pixels])[0]
-            embedded = time.perf_counter()
-            timings = {"decode": (decoded - started) * 1000, "embed": (embedded - decoded) * 1000}
-            facts = {"width": picture.width, "height": picture.height, "timings_ms": timings}
-            return facts, [embedding.astype("<f4").tobytes(), make_preview(picture.pixels)]
+            region = Region.parse(header["region"]) if header["region"] else None
+            task = {"embed": _embed, "feature_maps": _feature_maps}[header["task"]]
+            return task(embedder, body, region)
         except ImgSearchError as exc:
             return {"error": type(exc).__name__, "message": exc.message, "hint": exc.hint}, []
         except Exception:  # a defect of ours must cost one request, not the worker; the log says what it was
@@ -296,6 +346,27 @@ class _Worker:
             self._embedders[spec] = load_embedder(spec, self._home)
         self._embedders.move_to_end(spec)
         return self._embedders[spec]
+
+
+def _embed(embedder: Embedder, body: bytes, region: Region | None) -> _Answer:
+    started = time.perf_counter()
+    picture = decode_image(body)
+    decoded = time.perf_counter()
+    (embedding,) = embedder.embed_prepared([embedder.prepare(picture.pixels, region)])
+    embedded = time.perf_counter()
+    timings = {"decode": (decoded - started) * 1000, "embed": (embedded - decoded) * 1000}
+    facts = {"width": picture.width, "height": picture.height, "timings_ms": timings}
+    return facts, [_to_bytes(embedding), make_preview(picture.pixels)]
+
+
+def _feature_maps(embedder: Embedder, body: bytes, region: Region | None) -> _Answer:
+    maps = embedder.feature_maps(decode_image(body).pixels, region)
+    facts = {"grid": maps.values.shape[:2], "window": astuple(maps.window)}
+    return facts, [_to_bytes(maps.values), _to_bytes(maps.offset)]
+
+
+def _to_bytes(array: np.ndarray) -> bytes:
+    return array.astype("<f4").tobytes()
 
 
 def main(home: Path) -> None:

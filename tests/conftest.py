@@ -11,7 +11,11 @@ import pytest
 from PIL import Image
 
 from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.calibration import calibrate
+from imgsearch.index import ExactIndex, VectorIndex
+from imgsearch.neighbors import nearest_neighbors
 from imgsearch.settings import get_settings
+from imgsearch.space import Space
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 LABELS = {"red": (220, 40, 40), "green": (40, 180, 60), "blue": (50, 70, 210)}
@@ -66,3 +70,18 @@ def pictures(tmp_path: Path) -> Path:
 def collection(pictures: Path, home: Path) -> Collection:
     """The pictures as the collection `discs` in a space of colour histograms."""
     return build_collection("discs", pictures, home=home, embedders=[embedder_spec("color_histogram")]).collection
+
+
+def toy_space(embeddings: np.ndarray, index: VectorIndex | None = None) -> Space:
+    """A space of hand-made vectors, float32 (n, dim) of length 1, with an exact index unless another is given."""
+    exact = ExactIndex(embeddings)
+    neighbors = nearest_neighbors(embeddings, exact)
+    return Space(
+        name="toy",
+        spec=embedder_spec("color_histogram"),
+        embeddings=embeddings,
+        index=index or exact,
+        neighbors=neighbors,
+        projection=np.zeros((len(embeddings), 2), dtype=np.float32),
+        calibration=calibrate(embeddings, neighbors, [""] * len(embeddings)),
+    )

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgsearch.distance import angular_distance, normalize
-from imgsearch.embedding import EmbedderSpec
 from imgsearch.index import AnnoyIndex, ExactIndex
 from imgsearch.items import Item, Items
-from imgsearch.search import Query, Space, search
+from imgsearch.search import Query, search
+from tests.conftest import toy_space
 
 pytestmark = pytest.mark.fuzz
 
@@ -67,7 +67,7 @@ def test_a_search_is_a_sort_of_the_gallery_without_the_query(
     index = AnnoyIndex(path, dim=vectors.shape[1], n_items=len(vectors))
     items = Items([Item(str(row), "", 1, 1, 1, 1, "", "", 1) for row in range(len(vectors))])
     row, k = data.draw(st.integers(0, len(vectors) - 1)), data.draw(st.integers(1, 200))
-    page = search(items, Space("s", EmbedderSpec("color_histogram"), vectors, index), Query(row=row, k=k))
+    page = search(items, toy_space(vectors, index), Query(rows=(row,), k=k))
     found = [result.row for result in page.results]
     assert row not in found
     assert len(found) == len(set(found)) == min(k, len(vectors) - 1)

@@ -20,35 +20,63 @@ ROOT = PACKAGE.parent
 ORDER = (
     *(
         "errors",
+        "locks",
         "settings",
         "distance",
         "containers",
         "rgb",
         "images",
+        "regions",
         "backbones",
         "descriptors",
         "weights",
+        "download",
+        "archives",
+        "feature_maps",
         "network",
         "embedding",
     ),
     *(
         "index",
         "items",
+        "notebook",
+        "transform",
+        "neighbors",
+        "projection",
+        "calibration",
+        "space",
+        "expansion",
+        "rerank",
         "search",
+        "metrics",
+        "judgements",
         "manifest",
         "collection",
+        "explain",
         "folder",
         "ledger",
         "draft",
         "build",
+        "duplicates",
+        "tuning",
         "evaluation",
+        "training",
         "datasets",
+        "sources",
+        "publish",
+        "report",
         "worker",
+        "session_collections",
         "cli",
     ),
 )
-HEAVY = ("tensorflow", "keras", "streamlit", "pandas", "sklearn", "h5py")
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("__"))
+HEAVY = ("tensorflow", "keras", "streamlit", "pandas", "sklearn", "scipy", "skimage", "h5py")
+APART = {"ui", "sample"}
+"""Packages with rules of their own, below."""
+MODULES = sorted(
+    {path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("__")}
+    | {path.parent.name for path in PACKAGE.glob("*/__init__.py")} - APART
+)
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 
@@ -89,9 +117,10 @@ def test_every_module_has_its_place_in_the_order() -> None:
 
 @pytest.mark.parametrize("module", ORDER)
 def test_a_module_imports_only_modules_above_it(module: str) -> None:
-    extra = {"worker": {"__init__"}, "cli": {"__init__"}, "datasets": {"sample"}}.get(module, set())
-    allowed = {*ORDER[: ORDER.index(module)], *extra}
-    assert own_modules(PACKAGE / f"{module}.py") <= allowed
+    extra = {"report": {"__init__"}, "worker": {"__init__"}, "cli": {"__init__"}, "datasets": {"sample"}}.get(module, set())
+    allowed = {*ORDER[: ORDER.index(module) + 1], *extra}
+    files = sorted((PACKAGE / module).rglob("*.py")) or [PACKAGE / f"{module}.py"]
+    assert set().union(*(own_modules(path) for path in files)) <= allowed
 
 
 def test_errors_import_nothing() -> None:
@@ -121,8 +150,10 @@ def test_only_network_imports_tensorflow_and_only_inside_functions() -> None:
     assert {dotted.split(".")[0] for dotted in imports(PACKAGE / "embedding.py", top_level=True)}.isdisjoint(HEAVY)
 
 
-def test_nothing_of_the_core_imports_pandas_or_scikit_learn() -> None:
-    assert importers_of("pandas", "sklearn") == set()
+def test_pandas_is_not_imported_and_scientific_packages_only_inside_functions() -> None:
+    assert importers_of("pandas") == set()
+    heavy = {"sklearn", "scipy", "skimage"}
+    assert [path.name for path in FILES if {name.split(".")[0] for name in imports(path, top_level=True)} & heavy] == []
 
 
 def test_the_public_names_are_pinned() -> None:

@@ -65,7 +65,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
 @pytest.fixture
 def mean_color(monkeypatch: pytest.MonkeyPatch) -> EmbedderSpec:
     """A second descriptor, of 3 dimensions."""
-    row = Descriptor("mean_color", lambda pixels: pixels.mean(axis=(0, 1)).astype(np.float32), 3, 8, "none")
+    row = Descriptor("mean_color", lambda x: x.mean(axis=(0, 1)).astype(np.float32), 3, 8, "none", lambda a, b: [])
     monkeypatch.setattr(embedding, "DESCRIPTORS", {**DESCRIPTORS, "mean_color": row})
     return EmbedderSpec("mean_color")
 
@@ -208,12 +208,12 @@ def test_a_collection_of_another_version_is_not_replaced(collection: Collection,
     file = home / "discs" / "manifest.json"
     body = json.loads(file.read_bytes())
     del body["digest"]
-    body["format_version"] = 2
+    body["format_version"] = 3
     text = json.dumps(body, indent=1, ensure_ascii=False) + "\n"
     digest = hashlib.sha256(text.encode()).hexdigest()
     newer = (json.dumps({**body, "digest": digest}, indent=1, ensure_ascii=False) + "\n").encode()
     file.write_bytes(newer)
-    with pytest.raises(IncompatibleCollectionError, match="format version 2"):
+    with pytest.raises(IncompatibleCollectionError, match="format version 3"):
         build_collection("discs", pictures, home=home)
     assert file.read_bytes() == newer
 
@@ -513,7 +513,7 @@ def test_what_no_manifest_names_is_swept_after_a_time_of_grace(pictures: Path, h
     new = make(pictures, home).collection
     old_only = {entry.file for entry in old.manifest.files} - {entry.file for entry in new.manifest.files}
     old_thumbnail = old.thumbnail_path(old.items[old.items.row_of("red/1.png")])
-    assert len(old_only) == 3  # items, embeddings, index
+    assert {Path(file).name.split("-")[0] for file in old_only} >= {"items", "embeddings", "index"}
     long_ago = time.time() - 2 * SWEEP_AFTER_S
     (new.path / "thumbnails" / ".left.tmp").touch()
     for path in new.path.rglob("*"):

@@ -14,10 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from imgsearch import Collection, build_collection, embedder_spec
-from imgsearch import cli as cli_module
 from imgsearch.backbones import BUNDLED_BACKBONE, DEFAULT_BACKBONE
-from imgsearch.cli import cli, printable
+from imgsearch.cli import cli, collections, printable
 from imgsearch.errors import BackboneUnavailableError
+from imgsearch.regions import Region
+from imgsearch.rerank import RERANKINGS
 from tests.conftest import draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,7 +84,7 @@ def test_ctrl_c_ends_a_build_with_130(pictures: Path, monkeypatch: pytest.Monkey
         progress(1, 12, "embedding")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli_module, "build_collection", interrupted)
+    monkeypatch.setattr(collections, "build_collection", interrupted)
     result = build(pictures)
     assert result.exit_code == 130
     assert "Stopped. The same command goes on from here." in result.stderr
@@ -101,7 +102,7 @@ def test_a_first_build_without_an_embedder_falls_back_to_the_bundled_one(
             raise BackboneUnavailableError("No weights.")
         return build_collection(name, directory, home=home, embedders=[embedder_spec("color_histogram")])
 
-    monkeypatch.setattr(cli_module, "build_collection", fake_build)
+    monkeypatch.setattr(collections, "build_collection", fake_build)
     result = run("build", "discs", "--images", pictures, *arguments)
     assert result.exit_code == (0 if falls_back else 1)
     assert asked == ([DEFAULT_BACKBONE, BUNDLED_BACKBONE] if falls_back else [DEFAULT_BACKBONE])
@@ -118,10 +119,20 @@ def test_a_query_finds_the_same_by_item_row_and_file(collection: Collection, pic
     result = run("query", "discs", what, "-k", 3, "--json")
     assert result.exit_code == 0
     page = json.loads(result.stdout)
-    assert page["query_item_id"] == (None if kind == "file" else "red/1.png")
+    assert page["query_item_ids"] == ([] if kind == "file" else ["red/1.png"])
     found = [each["item_id"] for each in page["results"]]
     others = [each.item.item_id for each in collection.search(row=row, k=3).results]
     assert found == (["red/1.png", *others[:2]] if kind == "file" else others)
+
+
+def test_a_query_takes_a_region(collection: Collection) -> None:
+    region = Region(0.375, 0.333, 0.625, 0.667)
+    result = run("query", "discs", "red/3.png", "--region", str(region), "--json")
+    found = [each["item_id"] for each in json.loads(result.stdout)["results"]]
+    assert found == [each.item.item_id for each in collection.search(item_id="red/3.png", region=region).results]
+    refused = run("query", "discs", "red/3.png", "--region", "0,0,1")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "A region must be four numbers, left,top,right,bottom" in refused.stderr
 
 
 def test_json_is_alone_on_stdout(collection: Collection) -> None:
@@ -143,12 +154,50 @@ def test_a_query_prints_a_table(collection: Collection) -> None:
         [str(each.rank), f"{each.distance:.4f}", each.item.label, each.item.item_id] for each in found
     ]
     assert result.stderr.startswith("Like red/0.png (red):\n")
-    assert "Space color_histogram; search" in result.stderr
+    assert "Space color_histogram, by distance; search" in result.stderr
 
 
 def test_a_query_takes_a_label_and_a_space(collection: Collection) -> None:
     result = run("query", "discs", "red/0.png", "--label", "blue", "--space", "color_histogram", "--json")
     assert {each["label"] for each in json.loads(result.stdout)["results"]} == {"blue"}
+
+
+def test_a_query_takes_several_pictures_and_all_options(collection: Collection, pictures: Path) -> None:
+    result = run(
+        *("query", "discs", "red/0.png", pictures / "green" / "1.png", "--rerank", "expansion", "--max-distance", "1.5"),
+        *("--like", "red/1.png", "--unlike", "blue/0.png", "--exact", "--search-k", "1000", "--json"),
+    )
+    assert result.exit_code == 0
+    expected = collection.search(
+        item_id="red/0.png",
+        picture=pictures / "green" / "1.png",
+        rerank="expansion",
+        max_distance=1.5,
+        liked=["red/1.png"],
+        disliked=["blue/0.png"],
+    ).to_json()
+    found = json.loads(result.stdout)
+    assert found["query_item_ids"] == ["red/0.png"]
+    assert {**found, "timings_ms": 0} == {**expected, "timings_ms": 0}
+
+
+def test_a_reranked_answer_says_what_the_ranks_were(collection: Collection) -> None:
+    page = collection.search(item_id="red/0.png", liked=["blue/0.png"], k=11)
+    assert [result.rank for result in page.results] != [result.rank_before for result in page.results]
+    header, *lines = run("query", "discs", "red/0.png", "--like", "blue/0.png", "-k", 11).stdout.splitlines()
+    assert header.split() == ["rank", "was", "distance", "label", "item"]
+    assert [line.split()[:2] for line in lines] == [[str(each.rank), str(each.rank_before)] for each in page.results]
+
+
+def test_a_descriptor_is_not_reranked_unless_asked(collection: Collection) -> None:
+    assert json.loads(run("query", "discs", "0", "--json").stdout)["rerank"] == ""
+    assert json.loads(run("query", "discs", "0", "--json", "--rerank", "diverse").stdout)["rerank"] == "diverse"
+    assert json.loads(run("query", "discs", "0", "--json", "--rerank", "none").stdout)["rerank"] == ""
+
+
+def test_recall_is_told_on_stderr(collection: Collection) -> None:
+    result = run("query", "discs", "0", "-k", 3, "--recall")
+    assert "The index found 100% of the exact 3 nearest in " in result.stderr
 
 
 def test_an_item_goes_before_a_file_and_a_file_before_a_row(
@@ -157,12 +206,44 @@ def test_an_item_goes_before_a_file_and_a_file_before_a_row(
     replace_pictures(pictures, "a.png", "1", "b.png")  # rows: "1" is 0, a.png is 1
     build(pictures)
     monkeypatch.chdir(tmp_path)
-    assert json.loads(run("query", "discs", "1", "--json").stdout)["query_item_id"] == "1"
+    assert json.loads(run("query", "discs", "1", "--json").stdout)["query_item_ids"] == ["1"]
     (tmp_path / "2").write_text("a file, but no picture")
     assert run("query", "discs", "2").exit_code == 1
     (tmp_path / "2").unlink()
     (tmp_path / "2").mkdir()
-    assert json.loads(run("query", "discs", "2", "--json").stdout)["query_item_id"] == "b.png"
+    assert json.loads(run("query", "discs", "2", "--json").stdout)["query_item_ids"] == ["b.png"]
+
+
+@pytest.mark.parametrize(("name", "start"), [("a.html", b"<!DOCTYPE html>"), ("a.PNG", b"\x89PNG"), ("a.json", b"{")])
+def test_a_query_writes_a_report(collection: Collection, pictures: Path, tmp_path: Path, name: str, start: bytes) -> None:
+    result = run("query", "discs", pictures / "red" / "0.png", "-k", 1, "--report", tmp_path / name, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["results"][0]["item_id"] == "red/0.png"
+    assert (tmp_path / name).read_bytes().startswith(start)
+    assert result.stderr == f"Wrote {tmp_path / name}.\n"
+
+
+def test_a_report_shows_the_picture_that_was_asked_with(collection: Collection, pictures: Path, tmp_path: Path) -> None:
+    run("query", "discs", pictures / "red" / "0.png", "--report", tmp_path / "a.html")
+    assert b"data:image/jpeg;base64," in (tmp_path / "a.html").read_bytes()
+    run("query", "discs", "red/0.png", "--report", tmp_path / "a.html")
+    assert b"data:image/jpeg;base64," not in (tmp_path / "a.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "words"),
+    [
+        ("a.pdf", 2, "must end in one of .html, .png, .csv, .json. Received: 'a.pdf'."),
+        ("a", 2, "Received: 'a'."),
+        ("none/a.html", 1, "a.html': No such file or directory"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_an_error(
+    collection: Collection, tmp_path: Path, file: str, code: int, words: str
+) -> None:
+    result = run("query", "discs", "red/0.png", "--report", tmp_path / file)
+    assert result.exit_code == code
+    assert words in " ".join(result.stderr.split())
 
 
 def test_a_gallery_of_one_prints_no_table(pictures: Path) -> None:
@@ -170,6 +251,38 @@ def test_a_gallery_of_one_prints_no_table(pictures: Path) -> None:
     build(pictures)
     result = run("query", "discs", "only.png")
     assert (result.exit_code, result.stdout) == (0, "")
+
+
+# --- evaluate
+
+
+def test_evaluate_prints_one_table_and_keeps_the_result(collection: Collection, home: Path) -> None:
+    result = run("evaluate", "discs")
+    assert result.exit_code == 0
+    header, rule, *lines = result.stdout.splitlines()
+    columns = [cell.strip() for cell in header.strip("|").split("|")]
+    assert columns[:5] == ["space", "re-ranking", "precision@1", "precision@5", "mAP"]
+    assert set(rule) == {"|", "-"}
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [row[:2] for row in cells] == [["color_histogram", name] for name in ("none", *RERANKINGS)]
+    assert {len(row) for row in cells} == {len(columns)} == {rule.count("-") // 3}
+    assert cells[0][2] == "1.000 (1.000 to 1.000)"
+    assert cells[0][5] == "256"
+    assert "color_histogram: 12 queries, 0 left out; worst: " in result.stderr
+    assert [each.rerank for each in Collection.open("discs", home).evaluation] == ["", *RERANKINGS]
+
+
+def test_evaluate_takes_rerankings_and_a_folder_and_keeps_only_the_whole(
+    collection: Collection, pictures: Path, home: Path
+) -> None:
+    result = run("evaluate", "discs", "--rerank", "augmentation", "--json")
+    facts = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [each["rerank"] for each in facts] == ["", "augmentation"]
+    assert facts[1]["gain"]["precision_at_1"]["mean"] == pytest.approx(0)
+    assert facts[0]["dim"] == 256
+    result = run("evaluate", "discs", "--queries", pictures, "--rerank", "diverse", "--json")
+    assert [json.loads(line)["n_queries"] for line in result.stdout.splitlines()] == [12, 12]
+    assert Collection.open("discs", home).evaluation == ()
 
 
 # --- list, info, verify
@@ -252,16 +365,21 @@ NEITHER = "is neither an item of discs, nor a file, nor a row number."
         (["query", "discs", "red/9.png"], 1, "Hint: Rows go from 0 to 11; the first item is 'blue/0.png'."),
         (["query", "discs", "text.jpg"], 1, "The file is not a picture in a format that is read."),
         (["query", "discs", "0", "-k", "0"], 1, "k must be between 1 and 200. Received: k=0."),
+        (["query", "discs", "0", "--rerank", "magic"], 2, "'magic' is not one of 'none', 'augmentation'"),
+        (["query", "discs", "0", "--max-distance", "3"], 1, "max_distance must be between 0 and 2. Received: 3.0."),
+        (["query", "discs", "0", "--like", "gone"], 1, "No picture of this collection is called 'gone'."),
+        (["evaluate", "discs", "--label-pattern", "x"], 2, "--label-pattern goes with --queries."),
+        (["evaluate", "discs", "--queries", "nowhere"], 1, "must be in a folder. Received: 'nowhere'"),
         (["query", "discs", "0", "-k", "201"], 1, "k must be between 1 and 200. Received: k=201."),
         (["query", "discs", "0", "--label", "pink"], 1, "Hint: Labels are: blue, green, red."),
         (["query", "discs", "0", "--space", "vgg16"], 1, "A space must be one of color_histogram. Received: 'vgg16'."),
         (["query", "discs", "0", "-k", "ten"], 2, "'ten' is not a valid integer"),
-        (["query", "discs"], 2, "Missing argument 'WHAT'"),
+        (["query", "discs"], 2, "Missing argument 'WHAT...'"),
         (["query"], 2, "Missing argument 'NAME'"),
         (["query", "discs", "0", "--what"], 2, "No such option"),
         (["query", "discs", "-1"], 2, "No such option"),
-        (["build", "discs"], 2, "Missing option '--images'"),
-        (["build", "discs", "--images", ".", "--embedder", "inception_v9"], 2, "'inception_v9' is not one of"),
+        (["build", "discs"], 2, "exactly one of --images and --dataset"),
+        (["build", "discs", "--images", ".", "--embedder", "inception_v9"], 1, "Received: 'inception_v9'"),
         (["build", "discs", "--images", ".", "--embedder", "color_histogram", "--weights", "x"], 2, "exactly one backbone"),
         (["build", "discs", "--images", ".", "--weights", "text.jpg"], 1, "must be HDF5"),
         (["build", "discs", "--images", ".", "--weights", "gone.h5"], 1, "'gone.h5' cannot be used: No such file"),

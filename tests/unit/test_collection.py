@@ -106,18 +106,27 @@ def test_a_label_filters(collection: Collection) -> None:
     assert [result.item.label for result in page.results] == ["blue"] * 4
 
 
-@pytest.mark.parametrize(
-    "parts",
-    [
-        {},
-        {"item_id": "red/0.png", "row": 0},
-        {"row": 0, "picture": b""},
-        {"item_id": "red/0.png", "row": 0, "picture": b"", "embedding": np.ones(256)},
-    ],
-)
-def test_a_search_needs_exactly_one_thing_to_search_with(collection: Collection, parts: dict[str, Any]) -> None:
-    with pytest.raises(InvalidQueryError, match="exactly one of item_id, row, picture and embedding"):
+@pytest.mark.parametrize("parts", [{}, {"liked": ["red/0.png"]}, {"item_id": [], "row": [], "picture": []}])
+def test_a_search_needs_something_to_search_with(collection: Collection, parts: dict[str, Any]) -> None:
+    with pytest.raises(InvalidQueryError, match="needs an item_id, a row, a picture or an embedding"):
         collection.search(**parts)
+
+
+def test_items_rows_pictures_and_embeddings_are_asked_with_together(collection: Collection, pictures: Path) -> None:
+    embeddings = collection.space().embeddings
+    rows = [collection.items.row_of(f"{label}/1.png") for label in ("red", "green", "blue")]
+    joint = embeddings[rows].astype(np.float64).sum(axis=0)
+    expected = np.sqrt(2 - 2 * (embeddings @ (joint / np.linalg.norm(joint))))
+    page = collection.search(
+        item_id="red/1.png", row=rows[1], picture=pictures / "blue" / "1.png", excluded=["blue/1.png"], k=12
+    )
+    assert [item.item_id for item in page.query_items] == ["red/1.png", "green/1.png"]
+    assert {result.row for result in page.results} == set(range(12)) - set(rows)
+    assert [result.distance for result in page.results] == pytest.approx(
+        [expected[result.row] for result in page.results], abs=1e-5
+    )
+    again = collection.search(row=rows[:2], embedding=embeddings[rows[2]], excluded=["blue/1.png"], k=12)
+    assert again.results == page.results
 
 
 @pytest.mark.parametrize(
@@ -221,12 +230,12 @@ def test_a_copy_elsewhere_answers_the_same_without_the_pictures(
     collection: Collection, pictures: Path, home: Path, tmp_path: Path
 ) -> None:
     picture = (pictures / "green" / "1.png").read_bytes()
-    expected = answers(collection), answers(collection, item_id=None, picture=picture)
+    expected = answers(collection), answers(collection, item_id=(), picture=picture)
     shutil.copytree(collection.path, tmp_path / "elsewhere" / "other-name", ignore=shutil.ignore_patterns("build.sqlite"))
     shutil.rmtree(pictures)
     shutil.rmtree(home)
     moved = Collection.open("other-name", tmp_path / "elsewhere")
-    assert (answers(moved), answers(moved, item_id=None, picture=picture)) == expected
+    assert (answers(moved), answers(moved, item_id=(), picture=picture)) == expected
     assert moved.verify() == []
 
 
@@ -235,12 +244,12 @@ def test_no_file_of_a_collection_names_the_place_of_the_pictures(collection: Col
 
 
 def test_without_a_working_annoy_the_answers_are_the_same(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = [answers(collection, item_id=None, row=row) for row in range(12)]
+    expected = [answers(collection, item_id=(), row=row) for row in range(12)]
     assert isinstance(collection.space().index, AnnoyIndex)
     monkeypatch.setattr(collection_module, "annoy_works", lambda: False)
     exact = Collection.open("discs", collection.home)
     assert isinstance(exact.space().index, ExactIndex)
-    assert [answers(exact, item_id=None, row=row) for row in range(12)] == expected
+    assert [answers(exact, item_id=(), row=row) for row in range(12)] == expected
 
 
 # --- damage
@@ -272,7 +281,7 @@ def test_damage_to_any_file_shows_when_it_is_opened(
     collection: Collection, home: Path, damage: Callable[[Path], None]
 ) -> None:
     files = [path for path in all_files(collection) if path.stat().st_size]
-    assert len(files) == 1 + 1 + 2 + 12  # manifest, items, two of the space, thumbnails
+    assert len(files) == 1 + 1 + 5 + 12  # manifest, items, five of the space, thumbnails
     for path in files:
         aside = path.with_name("aside")
         shutil.copy2(path, aside)
@@ -410,10 +419,10 @@ def test_a_damaged_index_never_aborts_the_process(
 def test_a_manifest_of_another_version_is_incompatible(
     collection: Collection, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imgsearch.manifest.FORMAT_VERSION", 2)
+    monkeypatch.setattr("imgsearch.manifest.FORMAT_VERSION", 3)
     rewrite_manifest(collection, lambda manifest: manifest)
     monkeypatch.undo()
-    with pytest.raises(IncompatibleCollectionError, match="format version 2; this program reads version 1"):
+    with pytest.raises(IncompatibleCollectionError, match="format version 3; this program reads version 2"):
         Collection.open("discs", home)
 
 

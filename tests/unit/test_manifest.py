@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from imgsearch.embedding import EmbedderSpec
-from imgsearch.errors import CollectionCorruptError, CollectionError, IncompatibleCollectionError
+from imgsearch.errors import CollectionCorruptError, CollectionError, IncompatibleCollectionError, OutdatedCollectionError
 from imgsearch.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, SpaceEntry
 
 
@@ -19,8 +19,15 @@ def entry(name: str) -> FileEntry:
     return FileEntry(name, 123, hashlib.sha256(name.encode()).hexdigest())
 
 
+def entries(folder: str) -> list[FileEntry]:
+    """The files that every space has."""
+    return [entry(f"spaces/{folder}/{name}") for name in ("e.npy", "i.ann", "n.npy", "p.npy", "c.json")]
+
+
 MANIFEST = Manifest(
     title='Cats \U0001f408 & "dogs"\n\u2028',
+    source="https://example.org/pets",
+    license="CC BY-SA 4.0",
     created="2026-11-23T10:00:00+00:00",
     label_pattern=r"(?P<label>[^/]+)_\d+\.jpg$",
     n_items=12,
@@ -28,11 +35,10 @@ MANIFEST = Manifest(
     thumbnails_bytes=4567,
     items=entry("items-0.parquet"),
     skipped=entry("skipped-0.jsonl"),
+    evaluation=entry("evaluation-0.json"),
     spaces={
-        "color_histogram": SpaceEntry(
-            EmbedderSpec("color_histogram"), 50, 1, entry("spaces/a/e.npy"), entry("spaces/a/i.ann")
-        ),
-        "again": SpaceEntry(EmbedderSpec("color_histogram"), 9, 2, entry("spaces/b/e.npy"), entry("spaces/b/i.ann")),
+        "color_histogram": SpaceEntry(EmbedderSpec("color_histogram"), 0, False, 50, -1, 1, *entries("a"), None),
+        "again": SpaceEntry(EmbedderSpec("color_histogram"), 64, True, 9, 400, 2, *entries("b"), entry("spaces/b/t.npy")),
     },
 )
 DATA = MANIFEST.to_bytes()
@@ -55,8 +61,17 @@ def test_what_is_written_is_read() -> None:
 
 
 def test_all_files_are_named() -> None:
-    names = ["items-0.parquet", "skipped-0.jsonl", "spaces/a/e.npy", "spaces/a/i.ann", "spaces/b/e.npy", "spaces/b/i.ann"]
+    of_spaces = [f"spaces/{folder}/{name}" for folder in "ab" for name in ("e.npy", "i.ann", "n.npy", "p.npy", "c.json")]
+    names = ["items-0.parquet", "skipped-0.jsonl", "evaluation-0.json", *of_spaces, "spaces/b/t.npy"]
     assert [file.file for file in MANIFEST.files] == names
+
+
+def test_an_older_version_is_told_from_a_newer_one() -> None:
+    with pytest.raises(
+        OutdatedCollectionError, match="format version 1, of an older imgsearch; this one reads 2"
+    ) as caught:
+        Manifest.from_bytes(with_right_digest(lambda body: body.update(format_version=1)))
+    assert caught.value.hint == "Build it again with the same command."
 
 
 def refused(data: bytes) -> bool:
@@ -119,10 +134,10 @@ def test_a_git_lfs_pointer_is_recognised() -> None:
     assert caught.value.hint == "Run: git lfs pull"
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "2", None])
 def test_another_version_is_refused_by_its_number(version: object) -> None:
     data = with_right_digest(lambda body: body.update(format_version=version))
-    with pytest.raises(IncompatibleCollectionError, match=f"format version {version!r}; this program reads version 1"):
+    with pytest.raises(IncompatibleCollectionError, match=f"format version {version!r}; this program reads version 2"):
         Manifest.from_bytes(data)
 
 
@@ -147,7 +162,9 @@ def test_another_version_is_refused_by_its_number(version: object) -> None:
         ["x"],
     ],
 )
-@pytest.mark.parametrize("part", ["items", "skipped", "embeddings", "index"])
+@pytest.mark.parametrize(
+    "part", ["items", "skipped", "embeddings", "index", "neighbors", "projection", "calibration", "transform", "evaluation"]
+)
 def test_a_path_that_leaves_the_folder_is_refused_even_with_a_right_digest(path: object, part: str) -> None:
     def change(body: dict[str, Any]) -> None:
         parts = body if part in body else body["spaces"]["again"]
@@ -177,8 +194,17 @@ def test_a_path_that_leaves_the_folder_is_refused_even_with_a_right_digest(path:
         lambda body: body["items"].update(more=1),
         lambda body: body["spaces"].update({"../x": body["spaces"]["again"]}),
         lambda body: body["spaces"].update({"X": body["spaces"]["again"]}),
-        lambda body: body["spaces"]["again"].update(dim=255),
+        lambda body: body["spaces"]["again"].update(dim=65),
+        lambda body: body["spaces"]["again"].update(pca=0),
+        lambda body: body["spaces"]["again"].update(pca=257, dim=257),
+        lambda body: body["spaces"]["again"].update(pca=True, dim=True),
+        lambda body: body["spaces"]["again"].update(whiten=1),
+        lambda body: body["spaces"]["again"].update(transform=None),
+        lambda body: body["spaces"]["again"].pop("neighbors"),
         lambda body: body["spaces"]["again"].update(n_trees=[]),
+        lambda body: body["spaces"]["again"].update(n_trees=0),
+        lambda body: body["spaces"]["again"].update(search_k=0),
+        lambda body: body["spaces"]["again"].update(seed="1"),
         lambda body: body["spaces"]["again"]["embedder"].update(name="inception_v9"),
         lambda body: body["spaces"]["again"]["embedder"].update(more="x"),
         lambda body: body["spaces"]["again"].pop("embedder"),

@@ -12,21 +12,17 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from imgsearch.distance import normalize
-from imgsearch.embedding import EmbedderSpec
 from imgsearch.errors import InvalidQueryError, ItemNotFoundError
-from imgsearch.index import AnnoyIndex, ExactIndex
+from imgsearch.index import AnnoyIndex
 from imgsearch.items import Item, Items
-from imgsearch.search import Query, SearchPage, Space, search
+from imgsearch.search import Query, SearchPage, ann_recall_at_k, search
+from tests.conftest import toy_space
 
 
 def gallery(n_items: int, labels: str = "") -> Items:
     """Items 0.png ..., labelled by one letter each; "-" for none."""
     labels = labels or "-" * n_items
     return Items([Item(f"{i}.png", labels[i].strip("-"), 8, 8, 9, 9, "0" * 64, "0" * 64, 9) for i in range(n_items)])
-
-
-def exact_space(embeddings: np.ndarray) -> Space:
-    return Space("toy", EmbedderSpec("color_histogram"), embeddings, ExactIndex(embeddings))
 
 
 def at_degrees(*degrees: float) -> np.ndarray:
@@ -39,18 +35,18 @@ def rows(page: SearchPage) -> list[int]:
     return [result.row for result in page.results]
 
 
-FAN = exact_space(at_degrees(0, 90, 60, 180, 60))  # distances from row 0: 0, sqrt 2, 1, 2, 1
+FAN = toy_space(at_degrees(0, 90, 60, 180, 60))  # distances from row 0: 0, sqrt 2, 1, 2, 1
 FAN_ITEMS = gallery(5, "aabba")
 
 
 def test_search_by_row_leaves_out_the_query() -> None:
-    page = search(FAN_ITEMS, FAN, Query(row=0))
+    page = search(FAN_ITEMS, FAN, Query(rows=(0,)))
     assert rows(page) == [2, 4, 1, 3]
-    assert page.query_item is FAN_ITEMS[0]
+    assert page.query_items == (FAN_ITEMS[0],)
 
 
 def test_distances_and_similarities_are_those_computed_by_hand() -> None:
-    page = search(FAN_ITEMS, FAN, Query(row=0))
+    page = search(FAN_ITEMS, FAN, Query(rows=(0,)))
     assert [result.distance for result in page.results] == pytest.approx([1, 1, math.sqrt(2), 2], abs=1e-6)
     assert [result.similarity for result in page.results] == pytest.approx([0.5, 0.5, 0, -1], abs=1e-6)
     assert [result.rank for result in page.results] == [1, 2, 3, 4]
@@ -58,21 +54,21 @@ def test_distances_and_similarities_are_those_computed_by_hand() -> None:
 
 
 def test_search_by_embedding_leaves_out_nothing() -> None:
-    page = search(FAN_ITEMS, FAN, Query(embedding=at_degrees(0)[0], k=2))
+    page = search(FAN_ITEMS, FAN, Query(embeddings=at_degrees(0), k=2))
     assert rows(page) == [0, 2]
     assert page.results[0].distance == 0.0
-    assert page.query_item is None
+    assert page.query_items == ()
 
 
 def test_ties_come_by_row() -> None:
-    space = exact_space(at_degrees(*[90] * 40, 0, *[90] * 40))
-    assert rows(search(gallery(81), space, Query(row=40, k=50))) == [*range(40), *range(41, 51)]
+    space = toy_space(at_degrees(*[90] * 40, 0, *[90] * 40))
+    assert rows(search(gallery(81), space, Query(rows=(40,), k=50))) == [*range(40), *range(41, 51)]
 
 
 def test_copies_of_the_query_stay_at_exactly_zero() -> None:
     embeddings = normalize(np.random.default_rng(5).normal(size=(30, 64)))
     embeddings[[3, 17, 29]] = embeddings[3]
-    page = search(gallery(30), exact_space(embeddings), Query(row=17, k=3))
+    page = search(gallery(30), toy_space(embeddings), Query(rows=(17,), k=3))
     assert rows(page)[:2] == [3, 29]
     assert [result.distance for result in page.results[:2]] == [0.0, 0.0]
     assert page.results[2].distance > 0
@@ -80,104 +76,230 @@ def test_copies_of_the_query_stay_at_exactly_zero() -> None:
 
 def test_more_copies_than_candidates_still_leave_out_the_query() -> None:
     embeddings = np.repeat(at_degrees(30), 300, axis=0)
-    page = search(gallery(300), exact_space(embeddings), Query(row=2, k=5))
+    page = search(gallery(300), toy_space(embeddings), Query(rows=(2,), k=5))
     assert rows(page) == [0, 1, 3, 4, 5]
 
 
 @pytest.mark.parametrize("engine", ["exact", "annoy"])
 def test_the_whole_search_agrees_with_scikit_learn(engine: str, tmp_path: Path) -> None:
     embeddings = normalize(np.random.default_rng(7).normal(size=(400, 24)))
-    space = exact_space(embeddings)
+    space = toy_space(embeddings)
     if engine == "annoy":
         AnnoyIndex.build(embeddings, tmp_path / "index.ann")
-        space = Space("toy", space.spec, embeddings, AnnoyIndex(tmp_path / "index.ann", dim=24, n_items=400))
+        space = toy_space(embeddings, AnnoyIndex(tmp_path / "index.ann", dim=24, n_items=400))
     neighbors = NearestNeighbors(n_neighbors=8).fit(embeddings.astype(np.float64))
     distances, expected = neighbors.kneighbors()  # without an argument each row's own is left out
     for row in range(0, 400, 10):
-        page = search(gallery(400), space, Query(row=row, k=8))
+        page = search(gallery(400), space, Query(rows=(row,), k=8))
         assert rows(page) == expected[row].tolist()
         assert [result.distance for result in page.results] == pytest.approx(distances[row], abs=1e-6)
 
 
 def test_a_label_keeps_only_its_items() -> None:
-    assert rows(search(FAN_ITEMS, FAN, Query(row=0, label="b"))) == [2, 3]
-    assert rows(search(FAN_ITEMS, FAN, Query(row=0, label="a"))) == [4, 1]
-    assert rows(search(FAN_ITEMS, FAN, Query(embedding=at_degrees(0)[0], label="a", k=1))) == [0]
+    assert rows(search(FAN_ITEMS, FAN, Query(rows=(0,), label="b"))) == [2, 3]
+    assert rows(search(FAN_ITEMS, FAN, Query(rows=(0,), label="a"))) == [4, 1]
+    assert rows(search(FAN_ITEMS, FAN, Query(embeddings=at_degrees(0), label="a", k=1))) == [0]
 
 
 def test_a_label_that_only_the_query_has_gives_nothing() -> None:
-    assert search(gallery(3, "xyz"), exact_space(at_degrees(0, 1, 2)), Query(row=1, label="y")).results == ()
+    assert search(gallery(3, "xyz"), toy_space(at_degrees(0, 1, 2)), Query(rows=(1,), label="y")).results == ()
 
 
 def test_a_label_far_from_the_query_is_found_whatever_the_index_says(tmp_path: Path) -> None:
     embeddings = at_degrees(*np.linspace(0, 1, 2000), 180)  # the last is the farthest of all
     AnnoyIndex.build(embeddings, tmp_path / "index.ann", n_trees=1)
     index = AnnoyIndex(tmp_path / "index.ann", dim=2, n_items=2001)
-    space = Space("toy", FAN.spec, embeddings, index)
-    assert rows(search(gallery(2001, "-" * 2000 + "x"), space, Query(row=0, label="x", k=1))) == [2000]
+    space = toy_space(embeddings, index)
+    assert rows(search(gallery(2001, "-" * 2000 + "x"), space, Query(rows=(0,), label="x", k=1))) == [2000]
 
 
 def test_an_unknown_label_is_an_error() -> None:
     with pytest.raises(ItemNotFoundError, match="label 'q'"):
-        search(FAN_ITEMS, FAN, Query(row=0, label="q"))
+        search(FAN_ITEMS, FAN, Query(rows=(0,), label="q"))
 
 
 def test_a_gallery_of_one_has_no_neighbours() -> None:
-    space = exact_space(at_degrees(0))
-    assert search(gallery(1), space, Query(row=0)).results == ()
-    assert rows(search(gallery(1), space, Query(embedding=at_degrees(60)[0]))) == [0]
+    space = toy_space(at_degrees(0))
+    assert search(gallery(1), space, Query(rows=(0,))).results == ()
+    assert rows(search(gallery(1), space, Query(embeddings=at_degrees(60)))) == [0]
 
 
 @pytest.mark.parametrize(("k", "n_results"), [(1, 1), (3, 3), (4, 4), (5, 4), (200, 4)])
 def test_as_many_come_back_as_asked_or_as_there_are(k: int, n_results: int) -> None:
-    assert len(search(FAN_ITEMS, FAN, Query(row=0, k=k)).results) == n_results
+    assert len(search(FAN_ITEMS, FAN, Query(rows=(0,), k=k)).results) == n_results
 
 
 @pytest.mark.parametrize("k", [0, -1, 201, 10**9])
 def test_a_k_out_of_range_is_refused(k: int) -> None:
     with pytest.raises(InvalidQueryError, match=f"between 1 and 200. Received: k={k}"):
-        Query(row=0, k=k)
+        Query(rows=(0,), k=k)
 
 
 @pytest.mark.parametrize("row", [-1, 5, 999])
 def test_a_row_out_of_range_is_refused(row: int) -> None:
     with pytest.raises(ItemNotFoundError, match=f"between 0 and 4. Received: {row}."):
-        search(FAN_ITEMS, FAN, Query(row=row))
+        search(FAN_ITEMS, FAN, Query(rows=(row,)))
 
 
-@pytest.mark.parametrize("parts", [{}, {"row": 0, "embedding": np.ones(2)}])
-def test_a_query_has_a_row_or_an_embedding(parts: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match="either a row or an embedding"):
+@pytest.mark.parametrize("parts", [{}, {"embeddings": np.empty((0, 2))}, {"excluded": (1,), "liked": (2,)}])
+def test_a_query_needs_a_row_or_an_embedding(parts: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="at least one row or embedding"):
         Query(**parts)
 
 
-@pytest.mark.parametrize("shape", [(3,), (1, 2), (), (0,)])
+@pytest.mark.parametrize("shape", [(2,), (1, 3), (1, 2, 1), (2, 0)])
 def test_an_embedding_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InvalidQueryError, match=r"must have shape \(2,\)"):
-        search(FAN_ITEMS, FAN, Query(embedding=np.ones(shape, np.float32)))
+    with pytest.raises(InvalidQueryError, match="must have 2 values"):
+        search(FAN_ITEMS, FAN, Query(embeddings=np.ones(shape, np.float32)))
 
 
 @pytest.mark.parametrize("vector", [(math.nan, 1), (math.inf, 0), (0, 0), (2, 0), (1e30, 1e30)])
 def test_an_embedding_that_is_not_of_length_one_is_refused(vector: tuple[float, float]) -> None:
     with pytest.raises(InvalidQueryError, match="finite and of length 1"):
-        search(FAN_ITEMS, FAN, Query(embedding=np.array(vector, np.float32)))
+        search(FAN_ITEMS, FAN, Query(embeddings=np.array([vector], np.float32)))
+
+
+def test_several_queries_are_one_at_their_mean() -> None:
+    space = toy_space(at_degrees(0, 40, 20, 90, 25))
+    page = search(gallery(5), space, Query(rows=(0, 1)))
+    assert rows(page) == [2, 4, 3]
+    assert page.results[0].distance == pytest.approx(0, abs=1e-3)
+    assert page.results[2].distance == pytest.approx(2 * math.sin(math.radians(35)), abs=1e-6)
+    assert [item.item_id for item in page.query_items] == ["0.png", "1.png"]
+    mixed = search(gallery(5), space, Query(rows=(0,), embeddings=at_degrees(40)))
+    assert rows(mixed) == [2, 4, 1, 3]
+
+
+def test_what_is_excluded_does_not_come_back() -> None:
+    assert rows(search(FAN_ITEMS, FAN, Query(embeddings=at_degrees(0), excluded=(0, 4)))) == [2, 1, 3]
+
+
+@pytest.mark.parametrize(("max_distance", "found"), [(2, 4), (1.5, 3), (1.0, 2), (0.9, 0)])
+def test_only_what_is_near_enough_comes_back(max_distance: float, found: int) -> None:
+    page = search(FAN_ITEMS, FAN, Query(rows=(0,), max_distance=max_distance))
+    assert rows(page) == [2, 4, 1, 3][:found]
+
+
+def test_feedback_changes_the_order_and_not_the_distances() -> None:
+    space = toy_space(at_degrees(0, 30, -28, 80, -85))
+    before = search(gallery(5), space, Query(rows=(0,)))
+    after = search(gallery(5), space, Query(rows=(0,), liked=(3,)))  # asks at 31.9 degrees
+    assert (rows(before), rows(after)) == ([2, 1, 3, 4], [1, 3, 2, 4])
+    assert [result.rank_before for result in after.results] == [2, 3, 1, 4]
+    assert {(each.row, each.distance) for each in after.results} == {(each.row, each.distance) for each in before.results}
+    away = search(gallery(5), space, Query(rows=(0,), disliked=(2,)))  # asks at 8.7 degrees
+    assert rows(away) == [1, 3, 4]
+
+
+def test_feedback_finds_what_the_query_alone_does_not() -> None:
+    embeddings = at_degrees(0, *np.linspace(1, 60, 300), 90)
+    page = search(gallery(302), toy_space(embeddings), Query(rows=(0,), liked=(301,), k=5))
+    # It asks at atan 0.75, and of the 300 the 100 nearest to the query reach to 20.5 degrees only.
+    assert [result.rank_before for result in page.results] == [None] * 5
+    angle = math.degrees(math.atan(0.75))
+    expected = sorted(np.linspace(1, 60, 300), key=lambda degrees: abs(degrees - angle))[:5]
+    distances = [2 * math.sin(math.radians(degrees / 2)) for degrees in expected]
+    assert [result.distance for result in page.results] == pytest.approx(distances, abs=1e-6)
+
+
+def test_a_reranking_changes_the_order_and_says_what_it_was() -> None:
+    # The query stands between two groups: its nearest at 14 degrees is alone, the three at -15 to -17 are many.
+    space = toy_space(at_degrees(0, 14, -15, -16, -17, 90))
+    page = search(gallery(6), space, Query(rows=(0,), rerank="expansion"))
+    assert rows(page) == [2, 3, 4, 1, 5]
+    assert [result.rank for result in page.results] == [1, 2, 3, 4, 5]
+    assert [result.rank_before for result in page.results] == [2, 3, 4, 1, 5]
+    assert page.results[0].distance == pytest.approx(2 * math.sin(math.radians(7.5)), abs=1e-6)
+    assert page.rerank == "expansion"
+    assert list(page.timings_ms) == ["search", "rerank"]
+
+
+@pytest.mark.parametrize("rerank", ["augmentation", "expansion", "augmentation-expansion", "k-reciprocal"])
+def test_a_label_keeps_the_order_of_the_whole_answer(rerank: str) -> None:
+    embeddings = normalize(np.random.default_rng(3).normal(size=(90, 6)))
+    items, space = gallery(90, "abc" * 30), toy_space(embeddings)
+    everything = search(items, space, Query(rows=(4,), rerank=rerank, k=89))
+    only_b = search(items, space, Query(rows=(4,), rerank=rerank, label="b", k=89))
+    assert rows(only_b) == [result.row for result in everything.results if result.item.label == "b"]
+
+
+def test_an_unknown_reranking_and_other_options_out_of_range_are_refused() -> None:
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({"rerank": "magic"}, "A re-ranking must be one of augmentation, .* Received: 'magic'."),
+        ({"max_distance": 2.5}, "max_distance must be between 0 and 2. Received: 2.5."),
+        ({"max_distance": math.nan}, "max_distance must be between 0 and 2. Received: nan."),
+        ({"search_k": 0}, "search_k must be -1, or between 1 and 10,000,000. Received: 0."),
+        ({"search_k": 2**40}, "search_k must be -1, or between"),
+    ]
+    for parts, message in refused:
+        with pytest.raises(InvalidQueryError, match=message):
+            Query(rows=(0,), **parts)
+    for query in (Query(rows=(0,), liked=(5,)), Query(rows=(0,), disliked=(-1,)), Query(rows=(0,), excluded=(99,))):
+        with pytest.raises(ItemNotFoundError, match="between 0 and 4"):
+            search(FAN_ITEMS, FAN, query)
+
+
+def test_copies_of_a_query_item_are_marked() -> None:
+    items = Items([Item(f"{i}.png", "", 8, 8, 9, 9, sha256, "0", 9) for i, sha256 in enumerate("aabca")])
+    page = search(items, FAN, Query(rows=(0,)))
+    assert {result.row for result in page.results if result.is_copy} == {1, 4}
+    assert not any(result.is_copy for result in search(items, FAN, Query(embeddings=at_degrees(0))).results)
+
+
+class _Blind:
+    """An index that sees only even rows."""
+
+    n_items = 40
+
+    def candidates(self, vector: np.ndarray, n: int, *, search_k: int = -1) -> np.ndarray:
+        return np.arange(0, 40, 2)
+
+
+def test_the_recall_of_an_index_is_its_share_of_the_exact_answer() -> None:
+    embeddings = at_degrees(*np.arange(40))
+    blind = toy_space(embeddings, _Blind())
+    recall = ann_recall_at_k(gallery(40), blind, Query(rows=(0,), k=10))  # 1 to 10, of which it sees 2, 4, 6, 8, 10
+    assert (recall.k, recall.recall) == (10, 0.5)
+    assert recall.index_ms > 0
+    assert recall.exact_ms > 0
+    assert rows(search(gallery(40), blind, Query(rows=(0,), k=3, exact=True))) == [1, 2, 3]
+    assert ann_recall_at_k(gallery(40), toy_space(embeddings), Query(rows=(0,), k=10)).recall == 1
+    # Re-ranking is no business of the index.
+    assert ann_recall_at_k(gallery(40), blind, Query(rows=(0,), k=10, rerank="expansion")).recall == 0.5
+    assert ann_recall_at_k(gallery(1), toy_space(at_degrees(0)), Query(rows=(0,))).recall == 1
+
+
+def test_the_index_is_asked_with_the_search_k_of_the_query(tmp_path: Path) -> None:
+    embeddings = normalize(np.random.default_rng(9).normal(size=(3000, 40)))
+    AnnoyIndex.build(embeddings, tmp_path / "index.ann", n_trees=2)
+    space = toy_space(embeddings, AnnoyIndex(tmp_path / "index.ann", dim=40, n_items=3000))
+    few, many = (
+        ann_recall_at_k(gallery(3000), space, Query(rows=(7,), k=50, search_k=search_k)).recall
+        for search_k in (100, 100_000)
+    )
+    assert few < many == 1
 
 
 def test_a_page_is_a_json_object() -> None:
-    page = search(FAN_ITEMS, FAN, Query(row=0, k=1))
+    page = search(FAN_ITEMS, FAN, Query(rows=(0,), k=1))
     data = json.loads(json.dumps(page.to_json()))
     assert data.pop("timings_ms").keys() == {"search"}
+    assert data["results"][0].pop("percentile") == pytest.approx(FAN.calibration.percentile(1.0), abs=1e-3)
+    result = {"rank": 1, "rank_before": 1, "row": 2, "item_id": "2.png", "label": "b"}
     assert data == {
         "space": "toy",
-        "query_item_id": "0.png",
-        "results": [{"rank": 1, "row": 2, "item_id": "2.png", "label": "b", "distance": 1.0, "similarity": 0.5}],
+        "query_item_ids": ["0.png"],
+        "rerank": "",
+        "is_foreign": False,  # of five items none can be: the rate of false alarms would be above its limit
+        "n_candidates": 4,
+        "results": [{**result, "distance": 1.0, "similarity": 0.5, "is_copy": True, "p_same_label": None}],
     }
-    assert search(FAN_ITEMS, FAN, Query(embedding=at_degrees(0)[0])).to_json()["query_item_id"] is None
+    assert search(FAN_ITEMS, FAN, Query(embeddings=at_degrees(0))).to_json()["query_item_ids"] == []
 
 
 def test_the_stored_embeddings_are_not_changed() -> None:
     embeddings = at_degrees(0, 90, 60)
     before = embeddings.copy()
-    search(gallery(3), exact_space(embeddings), Query(row=0))
-    search(gallery(3), exact_space(embeddings), Query(embedding=embeddings[1], k=1))
+    search(gallery(3), toy_space(embeddings), Query(rows=(0,)))
+    search(gallery(3), toy_space(embeddings), Query(embeddings=embeddings[1:2], k=1))
     assert np.array_equal(embeddings, before)

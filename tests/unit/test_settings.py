@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,15 @@ def test_values_are_taken_from_their_variables() -> None:
             "IMGSEARCH_MAX_UPLOAD_MB": "3",
             "IMGSEARCH_WORKER_TIMEOUT_S": "7",
             "IMGSEARCH_WORKER_QUEUE": "1",
+            "IMGSEARCH_WORKER_IDLE_S": "5",
         }
     )
-    assert settings == Settings(Path("/srv/galleries"), max_upload_mb=3, worker_timeout_s=7, worker_queue=1)
+    assert settings == Settings(
+        Path("/srv/galleries"), max_upload_mb=3, worker_timeout_s=7, worker_queue=1, worker_idle_s=5
+    )
 
 
-@pytest.mark.parametrize("name", ["IMGSEARCH_MAX_UPLOAD_MB", "IMGSEARCH_WORKER_TIMEOUT_S", "IMGSEARCH_WORKER_QUEUE"])
+@pytest.mark.parametrize("name", [f"IMGSEARCH_{field.name.upper()}" for field in fields(Settings) if field.type == "int"])
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "ten", " 5", "5 ", "1e3", "٣", "²", "inf", "9" * 5000])
 def test_a_bad_number_is_refused_by_name(name: str, text: str) -> None:
     with pytest.raises(ImgSearchError, match=f"{name} must be a whole number") as caught:
@@ -44,3 +48,19 @@ def test_the_settings_of_the_process_are_read_once(home: Path, monkeypatch: pyte
     assert first.home == home
     monkeypatch.setenv("IMGSEARCH_HOME", "elsewhere")
     assert get_settings() is first
+
+
+def test_allowed_emails_are_addresses_and_domains_without_case() -> None:
+    settings = Settings.from_mapping({"IMGSEARCH_ALLOWED_EMAILS": "  Ann@Example.org @example.COM\n"})
+    assert settings.allowed_emails == ("ann@example.org", "@example.com")
+    for text in ("example.org", "ann@example.org, bob@", "@"):
+        with pytest.raises(ImgSearchError, match="IMGSEARCH_ALLOWED_EMAILS must be addresses and domains"):
+            Settings.from_mapping({"IMGSEARCH_ALLOWED_EMAILS": text})
+
+
+def test_sites_that_may_frame_the_page_cannot_smuggle_in_another_rule() -> None:
+    sites = "'self' https://huggingface.co https://*.hf.space:443"
+    assert Settings.from_mapping({"IMGSEARCH_FRAME_ANCESTORS": sites}).frame_ancestors == sites
+    for text in ("*; script-src *", "a\nb", " ", "https://a, https://b"):
+        with pytest.raises(ImgSearchError, match="IMGSEARCH_FRAME_ANCESTORS must be sites"):
+            Settings.from_mapping({"IMGSEARCH_FRAME_ANCESTORS": text})

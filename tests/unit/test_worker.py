@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import struct
 import subprocess
@@ -20,6 +21,7 @@ from PIL import Image
 from imgsearch import worker
 from imgsearch.embedding import EmbedderSpec, load_embedder
 from imgsearch.errors import (
+    BackboneError,
     BackboneUnavailableError,
     ImageDecodeError,
     ImgSearchError,
@@ -28,6 +30,7 @@ from imgsearch.errors import (
     WorkerTimeoutError,
 )
 from imgsearch.images import decode_image
+from imgsearch.regions import Region, Window
 from imgsearch.worker import EmbeddedPicture, WorkerEmbedder
 from tests.conftest import draw_picture
 
@@ -83,9 +86,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., WorkerEmbedder]]:
         os.mkfifo(tmp_path / name)
     clients = []
 
-    def make(*, timeout_s: float = 30, queue: int = 8) -> WorkerEmbedder:
+    def make(*, timeout_s: float = 30, **options: Any) -> WorkerEmbedder:
         command = (sys.executable, "-I", "-S", str(script), str(tmp_path))
-        clients.append(WorkerEmbedder(tmp_path, timeout_s=timeout_s, queue=queue, command=command))
+        clients.append(WorkerEmbedder(tmp_path, timeout_s=timeout_s, command=command, **{"queue": 8, **options}))
         return clients[-1]
 
     yield make
@@ -195,6 +198,40 @@ def test_an_answer_without_its_parts_is_an_error(start: Callable[..., WorkerEmbe
         start().embed_picture(b"raw" + answer, SPEC)
 
 
+MAPS = {"grid": [1, 2], "window": [0, 0.25, 1, 0.75]}
+VALUES, OFFSET = np.array([[[1, 2, 3], [4, 5, 6]]], "<f4"), np.array([7, 8, 9], "<f4")
+
+
+def maps_message(facts: dict[str, Any], values: bytes = VALUES.tobytes(), offset: bytes = OFFSET.tobytes()) -> bytes:
+    return message(json.dumps({**facts, "sizes": [len(values), len(offset)]}), values + offset)
+
+
+def test_feature_maps_are_read_as_they_were_sent(start: Callable[..., WorkerEmbedder]) -> None:
+    maps = start().feature_maps(b"raw" + maps_message(MAPS), SPEC)
+    assert np.array_equal(maps.values, VALUES)
+    assert np.array_equal(maps.offset, OFFSET)
+    assert maps.values.dtype == maps.offset.dtype == np.float32
+    assert maps.window == Window(0, 0.25, 1, 0.75)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        maps_message({}),
+        maps_message({"grid": MAPS["grid"]}),
+        maps_message({**MAPS, "grid": [2, 2]}),
+        maps_message({**MAPS, "grid": 2}),
+        maps_message({**MAPS, "window": [0, 1]}),
+        maps_message(MAPS, values=VALUES.tobytes()[:-1]),
+        maps_message(MAPS, offset=b""),
+        message('{"sizes": []}'),
+    ],
+)
+def test_feature_maps_that_are_none_are_an_error(start: Callable[..., WorkerEmbedder], answer: bytes) -> None:
+    with pytest.raises(WorkerError, match="gave no answer that can be used"):
+        start().feature_maps(b"raw" + answer, SPEC)
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
@@ -262,6 +299,34 @@ def test_a_refused_request_leaves_its_place_to_others(start: Callable[..., Worke
         assert client.embed_picture(b"good", SPEC).preview == b"good"
 
 
+def test_an_idle_worker_ends_and_comes_back(start: Callable[..., WorkerEmbedder]) -> None:
+    client = start(idle_s=0.05)
+    before = client.embed_picture(b"good", SPEC)
+    deadline = time.monotonic() + 20
+    while client.pid is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with pytest.raises(ProcessLookupError):
+        os.kill(before.width, 0)
+    after = client.embed_picture(b"good", SPEC)
+    assert after.width != before.width
+
+
+def test_a_worker_at_work_is_not_idle(start: Callable[..., WorkerEmbedder], tmp_path: Path) -> None:
+    client = start(idle_s=0.5)
+    before = client.embed_picture(b"good", SPEC)
+    timer = client._idle_timer
+    assert timer
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.embed_picture, b"wait", SPEC)
+        (tmp_path / "started").read_bytes()
+        timer.join(20)
+        assert not timer.is_alive()
+        assert client.pid == before.width
+        (tmp_path / "go").write_bytes(b"")
+        assert waiting.result(20).width == before.width
+
+
 def test_a_closed_client_ends_its_process_and_starts_no_other(start: Callable[..., WorkerEmbedder], tmp_path: Path) -> None:
     client = start()
     with ThreadPoolExecutor(1) as pool:
@@ -303,6 +368,22 @@ def test_the_worker_embeds_as_this_process_does(real: WorkerEmbedder) -> None:
     assert answer.timings_ms.keys() == {"decode", "embed"}
     with Image.open(io.BytesIO(answer.preview)) as preview:
         assert (preview.format, preview.size) == ("JPEG", (80, 60))
+
+
+def test_the_worker_embeds_a_region_as_this_process_does(real: WorkerEmbedder) -> None:
+    data, region = encoded(draw_picture((220, 40, 40), 3)), Region(0.3, 0.3, 0.6, 0.7)
+    answer = real.embed_picture(data, SPEC, region)
+    here = load_embedder(SPEC, Path("unused"))
+    expected = here.embed_prepared([here.prepare(decode_image(data).pixels, region)])[0]
+    assert np.array_equal(answer.embedding, expected)
+    assert not np.array_equal(answer.embedding, embedded_here(data))
+    with Image.open(io.BytesIO(answer.preview)) as preview:
+        assert preview.size == (80, 60)  # the whole
+
+
+def test_an_embedder_without_feature_maps_says_so(real: WorkerEmbedder) -> None:
+    with pytest.raises(BackboneError, match="color_histogram has no parts that belong to places"):
+        real.feature_maps(encoded(draw_picture((220, 40, 40), 3)), SPEC)
 
 
 def test_the_preview_is_upright_and_new(real: WorkerEmbedder) -> None:

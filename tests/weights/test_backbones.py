@@ -14,12 +14,15 @@ from imgsearch.backbones import BACKBONES, N_CLASSES
 from imgsearch.embedding import EmbedderSpec, KerasEmbedder, load_embedder
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.network import build_model
+from imgsearch.regions import Region
 from tests.weights.keras_files import random_model, random_pictures
 
 pytestmark = pytest.mark.weights
 
 CAFFE_MEAN_BGR = np.array([103.939, 116.779, 123.68])
 NAMES = ("inception_v3", "resnet50", "mobilenet_v2", "vgg16", "efficientnet_v2_b0", "convnext_tiny")
+WHOLE = Region(0, 0, 1, 1)
+"""Of a square picture: the network sees it as it is."""
 RANGES = {"inception_v3": "tf", "mobilenet_v2": "tf", "resnet50": "caffe", "vgg16": "caffe"}
 """The others rescale inside the network."""
 
@@ -45,6 +48,8 @@ class Row:
         preprocess = getattr(keras.applications, backbone.module).preprocess_input
         self.preprocessed = np.array(preprocess(self.prepared.astype(np.float32)))
         self.direct = np.asarray(self.model(self.preprocessed, training=False))
+        pooling = self.model.layers[-2 if name == "convnext_tiny" else -1]
+        self.pooled_maps = np.asarray(keras.Model(self.model.input, pooling.input)(self.preprocessed, training=False))
         self.direct_raw = np.asarray(self.model(self.prepared.astype(np.float32), training=False))
         self.embedder = KerasEmbedder(EmbedderSpec(name, weights="0" * 64), backbone, self.model)
 
@@ -94,6 +99,23 @@ def test_embedder_preprocesses_as_keras_does(row: Row) -> None:
     assert 1 - expected[0] @ expected[1] > 1e-3
     is_identity = row.name not in RANGES
     assert (1 - (unit(row.direct_raw) * expected).sum(axis=1).min() < 1e-3) == is_identity
+
+
+def test_feature_maps_average_to_what_keras_gives(row: Row) -> None:
+    maps = row.embedder.feature_maps(row.prepared[0], WHOLE)
+    assert maps.values.dtype == maps.offset.dtype == np.float32
+    np.testing.assert_allclose(maps.raw_embedding, row.direct[0], atol=2e-3 * np.abs(row.direct).max())
+
+
+def test_feature_maps_are_those_that_keras_pools(row: Row) -> None:
+    values = row.embedder.feature_maps(row.prepared[0], WHOLE).values
+    expected = row.pooled_maps[0]
+    if row.name == "convnext_tiny":  # a LayerNorm follows, whose deviation is that of this picture's average
+        norm = row.model.layers[-1]
+        deviation = np.sqrt(expected.mean((0, 1)).var() + 1e-6)
+        expected = (expected - expected.mean(-1, keepdims=True)) / deviation * np.array(norm.gamma)
+    np.testing.assert_allclose(values, expected, atol=5e-3 * np.abs(expected).max())
+    assert np.abs(values - values.mean((0, 1))).max() > 0.1 * np.abs(values).max()  # or places would not matter
 
 
 def test_embedding_does_not_write_into_its_input(row: Row) -> None:

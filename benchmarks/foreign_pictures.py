@@ -1,0 +1,111 @@
+"""Does the verdict "nothing similar in this collection" tell pictures of other things from the collection's own?
+
+    python -m benchmarks.foreign_pictures --collection NAME --foreign DIR [--list FILE] [--cache DIR]
+
+The collection's own pictures are asked leave-one-out, copies left out; the foreign ones as uploads are. For each space:
+  AUROC         that a foreign picture stands farther from the collection than one of its own, with the 95 % interval of
+                resampled pictures;
+  false alarms  share of its own pictures called foreign at the stored threshold;
+  detections    share of the foreign ones called so.
+With a list, the pictures of the folder that it does not name are shown too ("others"): of one source with the foreign
+ones, so that neither sharpness nor size of the files can tell them apart, but not of the collection's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import rankdata
+
+from benchmarks.common import print_table
+from imgsearch import Collection, decode_image
+from imgsearch.calibration import neighborhood, own_neighborhoods
+from imgsearch.embedding import BATCH_SIZE, EmbedderSpec, load_embedder
+from imgsearch.index import ExactIndex
+from imgsearch.neighbors import N_NEIGHBORS, distances_between
+from imgsearch.space import Space
+
+N_RESAMPLES = 1000
+SEED = 0
+
+
+def main() -> None:
+    options = _options()
+    collection = Collection.open(options.collection)
+    listed = options.list.read_text().split() if options.list else None
+    files = sorted(path for path in options.foreign.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+    foreign = [path for path in files if listed is None or path.name in set(listed)]
+    others = [path for path in files if path not in set(foreign)]
+    rows = []
+    with tempfile.TemporaryDirectory() as temporary:
+        cache = options.cache or Path(temporary)
+        for space in collection.spaces.values():
+            own = own_neighborhoods(_table_distances(space))
+            away = _neighborhoods(space, _embed(foreign, space.spec, collection.home, cache))
+            cells = [space.name, _with_interval(auroc, own, away), _share(space, own), _share(space, away)]
+            if others:
+                near = _neighborhoods(space, _embed(others, space.spec, collection.home, cache))
+                cells += [_with_interval(auroc, near, away), _share(space, near)]
+            rows.append(cells)
+    print(f"{collection.name}: {len(collection.items):,} pictures; {len(foreign):,} foreign, {len(others):,} others")
+    head = ["space", "AUROC", "false alarms", "detections"]
+    print_table(head + (["AUROC of others", "others called foreign"] if others else []), rows)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--collection", required=True, help="name of a built collection")
+    parser.add_argument("--foreign", type=Path, required=True, help="folder of pictures that do not belong")
+    parser.add_argument("--list", type=Path, help="names of the foreign ones among them, one a line [all]")
+    parser.add_argument("--cache", type=Path, help="folder that keeps the embeddings for the next run [none]")
+    return parser.parse_args()
+
+
+def auroc(near: np.ndarray, far: np.ndarray) -> float:
+    """Chance that one of `far` is larger than one of `near`, ties counting half: the area under the ROC curve."""
+    ranks = rankdata(np.concatenate([near, far]))[len(near) :]
+    return float((ranks.sum() - len(far) * (len(far) + 1) / 2) / (len(near) * len(far)))
+
+
+def _with_interval(measure: Callable[[np.ndarray, np.ndarray], float], near: np.ndarray, far: np.ndarray) -> str:
+    rng = np.random.default_rng(SEED)
+    values = [measure(rng.choice(near, len(near)), rng.choice(far, len(far))) for _ in range(N_RESAMPLES)]
+    low, high = np.percentile(values, [2.5, 97.5])
+    return f"{measure(near, far):.3f} ({low:.3f} to {high:.3f})"
+
+
+def _share(space: Space, neighborhoods: np.ndarray) -> str:
+    return f"{np.mean([space.calibration.verdict(float(value)).is_foreign for value in neighborhoods]):.3f}"
+
+
+def _table_distances(space: Space) -> np.ndarray:
+    return distances_between(space.embeddings, np.arange(len(space.embeddings)), space.neighbors)
+
+
+def _neighborhoods(space: Space, embeddings: np.ndarray) -> np.ndarray:
+    exact, points = ExactIndex(space.embeddings), space.points(embeddings)
+    everything = np.concatenate([space.embeddings, points])
+    nearest = [exact.candidates(point, N_NEIGHBORS) for point in points]
+    distances = distances_between(everything, np.arange(len(space.embeddings), len(everything)), np.stack(nearest))
+    return np.array([neighborhood(each) for each in distances])
+
+
+def _embed(paths: Sequence[Path], spec: EmbedderSpec, home: Path, cache: Path) -> np.ndarray:
+    """float32 (n, dim): kept under a name made of the embedder and the files."""
+    names = "\n".join([str(spec), *(str(path) for path in paths)])
+    kept = cache / f"{hashlib.sha256(names.encode()).hexdigest()}.npy"
+    if not kept.exists():
+        embedder = load_embedder(spec.for_queries(), home)
+        groups = [paths[start : start + BATCH_SIZE] for start in range(0, len(paths), BATCH_SIZE)]
+        np.save(kept, np.concatenate([embedder.embed([decode_image(path).pixels for path in group]) for group in groups]))
+    embeddings: np.ndarray = np.load(kept)
+    return embeddings
+
+
+if __name__ == "__main__":
+    main()

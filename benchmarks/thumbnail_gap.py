@@ -1,0 +1,73 @@
+"""What searching a part of a gallery's item loses by cutting it from the thumbnail instead of the original.
+
+    python -m benchmarks.thumbnail_gap --images DIR [--backbone mobilenet_v2 --weights FILE]
+
+The whole picture and boxes of several sizes at random places, one of each size a picture, embedded from both. Distances are
+angular; for comparison, the distance of each picture to its nearest neighbour. Last, how many of the 10 nearest pictures
+are the same. The whole picture shows what an explanation, which looks at thumbnails, can be off by.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.common import machine, print_table
+from imgsearch.distance import angular_distance
+from imgsearch.embedding import embedder_spec, load_embedder
+from imgsearch.images import decode_image, make_thumbnail
+from imgsearch.regions import Region
+from imgsearch.weights import keep_weights
+
+SIDES = (0.7, 0.5, 0.3, 0.15)
+N_NEAREST = 10
+
+
+def random_box(side: float, rng: np.random.Generator) -> Region:
+    """A box of that share of width and height."""
+    left, top = rng.uniform(0, 1 - side, 2)
+    return Region(left, top, left + side, top + side)
+
+
+def nearest(gallery: np.ndarray, queries: np.ndarray) -> list[set[int]]:
+    """Rows of the nearest of each query, the picture itself left out."""
+    similarities = queries @ gallery.T - 3 * np.eye(len(gallery))
+    return [set(row.tolist()) for row in np.argsort(-similarities, axis=1)[:, :N_NEAREST]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
+    parser.add_argument("--backbone", default="mini", help="row of imgsearch.backbones [%(default)s]")
+    parser.add_argument("--weights", type=Path, help="HDF5 file; the bundled backbone needs none")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="imgsearch-benchmark-") as temporary:
+        home = Path(temporary)
+        weights = keep_weights(options.weights, home) if options.weights else None
+        embedder = load_embedder(embedder_spec(options.backbone, weights=weights), home)
+    pictures = [decode_image(path).pixels for path in sorted(options.images.glob("*.jpg"))]
+    thumbnails = [decode_image(make_thumbnail(pixels)).pixels for pixels in pictures]
+    gallery = embedder.embed(pictures)
+    apart = np.array([np.sort(angular_distance(gallery, vector))[1] for vector in gallery])
+    print(f"{machine()}\n{options.backbone}: {len(pictures)} pictures; ", end="")
+    print(f"nearest neighbour at {np.median(apart):.3f} in the median\n")
+    rng = np.random.default_rng(0)
+    rows = []
+    for side in (None, *SIDES):
+        boxes = [random_box(side, rng) if side else None for _ in pictures]
+        vectors = [
+            embedder.embed_prepared([embedder.prepare(x, box) for x, box in zip(source, boxes, strict=True)])
+            for source in (pictures, thumbnails)
+        ]
+        gaps = np.linalg.norm(vectors[0] - vectors[1], axis=1)
+        same = [len(a & b) for a, b in zip(*(nearest(gallery, each) for each in vectors), strict=True)]
+        name = f"{side:.0%} of each side" if side else "whole picture"
+        rows.append([name, f"{np.median(gaps):.3f}", f"{np.percentile(gaps, 90):.3f}", f"{np.mean(same):.1f}"])
+    print_table(("part", "median gap", "90th percentile", f"same of {N_NEAREST} nearest"), rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The command that searches: query."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from imgsearch.cli.group import cli, printable
+from imgsearch.collection import Collection
+from imgsearch.errors import ItemNotFoundError
+from imgsearch.images import decode_image, make_preview
+from imgsearch.regions import Region
+from imgsearch.report import FORMATS, Report
+from imgsearch.rerank import DEFAULT_RERANKING, RERANKINGS, default_reranking
+from imgsearch.search import AnnRecall, SearchPage, ann_recall_at_k
+from imgsearch.settings import DEFAULT_K, MAX_K
+from imgsearch.space import Space
+
+_NO_RERANKING = "none"
+_ROW = re.compile(r"-?[0-9]{1,18}")
+
+
+def _check_format(ctx: click.Context, param: click.Parameter, file: Path | None) -> Path | None:
+    """Before the search, which may take a while to load its model."""
+    if file and file.suffix.lower()[1:] not in FORMATS:
+        suffixes = ", ".join(f".{suffix}" for suffix in FORMATS)
+        raise click.BadParameter(f"The file must end in one of {suffixes}. Received: {file.name!r}.", ctx, param)
+    return file
+
+
+@cli.command()
+@click.argument("name")
+@click.argument("what", nargs=-1, required=True)
+@click.option("-k", "--k", default=DEFAULT_K, show_default=True, help=f"Results wanted, 1 to {MAX_K}.")
+@click.option("--region", help="Only this part of it: left,top,right,bottom as fractions of its size.")
+@click.option("--label", help="Only pictures with this label.")
+@click.option("--max-distance", type=float, help="Only pictures at most this far away, 0 to 2.")
+@click.option("--like", "liked", multiple=True, help="An item to be more like; may be given several times.")
+@click.option("--unlike", "disliked", multiple=True, help="An item to be less like; may be given several times.")
+@click.option("--space", help="Space to search.  [default: the first]")
+@click.option(
+    "--rerank",
+    type=click.Choice([_NO_RERANKING, *RERANKINGS]),
+    help=f"Way to a better order.  [default: {DEFAULT_RERANKING} for CNNs, {_NO_RERANKING} for descriptors]",
+)
+@click.option("--exact", is_flag=True, help="Compare with every picture instead of asking the index.")
+@click.option("--search-k", default=-1, help="Nodes of the index to look at.  [default: as it was tuned]")
+@click.option("--recall", is_flag=True, help="Say how much of the exact answer the index found, and both times.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_check_format,
+    help="Write the answer to a file as well: a page that needs no network (.html), a contact sheet (.png), .csv or .json.",
+)
+def query(
+    name: str,
+    what: tuple[str, ...],
+    k: int,
+    region: str | None,
+    label: str | None,
+    max_distance: float | None,
+    liked: tuple[str, ...],
+    disliked: tuple[str, ...],
+    space: str | None,
+    rerank: str | None,
+    exact: bool,
+    search_k: int,
+    recall: bool,
+    as_json: bool,
+    report: Path | None,
+) -> None:
+    """Search the collection NAME with WHAT: an item id, a picture file, or a row number; several are asked with as one.
+
+    An item or row is answered from its stored embedding, without TensorFlow; it is left out of its own results. A region
+    of it is cut from its thumbnail and embedded. Distances are plain whatever the order is by.
+
+    \b
+    Examples:
+      python -m imgsearch query pets Egyptian_Mau_167.jpg
+      python -m imgsearch query pets ~/photos/my_cat.jpg -k 5
+      python -m imgsearch query pets beagle_128.jpg --region 0.1,0.2,0.5,0.6
+      python -m imgsearch query pets beagle_128.jpg beagle_131.jpg --unlike basset_hound_9.jpg
+      python -m imgsearch query pets 999 --json
+      python -m imgsearch query pets ~/photos/my_cat.jpg --report cat.html
+    """
+    collection = Collection.open(name)
+    target = _target(collection, what)
+    page = collection.search(
+        **target,
+        region=Region.parse(region) if region else None,
+        k=k,
+        label=label,
+        max_distance=max_distance,
+        liked=liked,
+        disliked=disliked,
+        space=space,
+        rerank=_reranking(collection.space(space), rerank),
+        exact=exact,
+        search_k=search_k,
+    )
+    if as_json:
+        click.echo(json.dumps(page.to_json(), ensure_ascii=False))
+    else:
+        _print_page(page)
+    if recall and page.query:
+        _print_recall(ann_recall_at_k(collection.items, collection.space(space), page.query))
+    if report:
+        previews = [make_preview(decode_image(picture).pixels) for picture in target["picture"]]
+        _write_report(Report(collection, page, previews), report)
+
+
+def _write_report(report: Report, file: Path) -> None:
+    data = FORMATS[file.suffix.lower()[1:]].make(report)
+    try:
+        file.write_bytes(data)
+    except OSError as exc:
+        raise click.FileError(str(file), exc.strerror) from exc
+    click.echo(f"Wrote {printable(str(file))}.", err=True)
+
+
+def _reranking(space: Space, name: str | None) -> str:
+    if name is None:
+        return default_reranking(space.spec)
+    return "" if name == _NO_RERANKING else name
+
+
+def _target(collection: Collection, what: Sequence[str]) -> dict[str, Any]:
+    """What each of WHAT is: an item if one is called so, else a file if there is one, else a row."""
+    target: dict[str, Any] = {"item_id": [], "picture": [], "row": []}
+    for each in what:
+        if each in collection.items:
+            target["item_id"].append(each)
+        elif os.path.isfile(each):
+            target["picture"].append(Path(each))
+        elif _ROW.fullmatch(each):
+            target["row"].append(int(each))
+        else:
+            raise ItemNotFoundError(
+                f"{each!r} is neither an item of {collection.name}, nor a file, nor a row number.",
+                hint=f"Rows go from 0 to {len(collection.items) - 1}; the first item is {collection.items[0].item_id!r}.",
+            )
+    return target
+
+
+def _print_page(page: SearchPage) -> None:
+    for item in page.query_items:
+        click.echo(f"Like {printable(item.item_id)} ({printable(item.label) or 'no label'}):", err=True)
+    is_moved = [result.rank_before != result.rank for result in page.results]
+    if page.results:
+        width = max(5, *(len(printable(result.item.label)) for result in page.results))
+        click.echo(f"{'rank':>4}  {'was  ' if any(is_moved) else ''}{'distance':>8}  {'label':<{width}}  item")
+    for result in page.results:
+        item = result.item
+        was = f"{result.rank_before or '-':>3}  " if any(is_moved) else ""
+        label = f"{printable(item.label):<{width}}"
+        click.echo(f"{result.rank:4}  {was}{result.distance:8.4f}  {label}  {printable(item.item_id)}")
+    timings = ", ".join(f"{step} {ms:.1f} ms" for step, ms in page.timings_ms.items())
+    order = RERANKINGS[page.rerank].title.lower() if page.rerank else "distance"
+    click.echo(f"Space {page.space}, by {order}; {timings}. Distance: 0 the same, 1.414 unrelated, 2 opposite.", err=True)
+
+
+def _print_recall(recall: AnnRecall) -> None:
+    click.echo(
+        f"The index found {recall.recall:.0%} of the exact {recall.k} nearest in {recall.index_ms:.1f} ms; comparing with "
+        f"every picture took {recall.exact_ms:.1f} ms.",
+        err=True,
+    )

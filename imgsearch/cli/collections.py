@@ -1,0 +1,226 @@
+"""Commands that make and look after collections: build, update, sample, list, info, verify."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from imgsearch.backbones import BACKBONES, BUNDLED_BACKBONE, DEFAULT_BACKBONE
+from imgsearch.build import BuildReport, build_collection
+from imgsearch.cli.group import cli, printable, progress_bar
+from imgsearch.collection import Collection, describe, list_collections
+from imgsearch.datasets import DATASETS, build_sample
+from imgsearch.descriptors import DESCRIPTORS
+from imgsearch.embedding import LAYERS, PRECISIONS, EmbedderSpec, embedder_spec
+from imgsearch.errors import BackboneUnavailableError, ImgSearchError
+from imgsearch.settings import get_settings
+from imgsearch.sources import Source, prepare, remember, update_collection
+from imgsearch.weights import keep_weights
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder, zip or tar file of pictures; only read.")
+@click.option("--dataset", type=click.Choice(list(DATASETS)), help="Dataset to download, instead of --images.")
+@click.option(
+    "--embedder",
+    "names",
+    multiple=True,
+    help=f"What to embed with: {', '.join((*BACKBONES, *DESCRIPTORS))}, or a name given to distill; may be given several "
+    f"times, each makes a space.  [default: {DEFAULT_BACKBONE}, or {BUNDLED_BACKBONE} where its weights cannot be had]",
+)
+@click.option("--weights", type=click.Path(path_type=Path), help="HDF5 file for the backbone, instead of a download.")
+@click.option("--layer", type=click.Choice(LAYERS), default="pooled", show_default=True, help="Output to embed with.")
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="float32",
+    show_default=True,
+    help="bfloat16 builds faster on processors that have it; queries always run in float32.",
+)
+@click.option(
+    "--pca",
+    type=click.IntRange(min=1),
+    help="Add a space of so many principal components of each backbone's: a smaller, faster index.",
+)
+@click.option("--whiten", is_flag=True, help="With --pca: let all components count alike.")
+@click.option("--title", help="Name for people.  [default: NAME]")
+@click.option("--source", help="Where the pictures come from, for people.")
+@click.option("--license", help="Under which terms they may be used, for people.")
+@click.option("--label-pattern", help="Regular expression on the item id with a group (?P<label>...).")
+def build(
+    name: str,
+    images: Path | None,
+    dataset: str | None,
+    names: tuple[str, ...],
+    weights: Path | None,
+    layer: str,
+    precision: str,
+    pca: int | None,
+    whiten: bool,
+    title: str | None,
+    source: str | None,
+    license: str | None,
+    label_pattern: str | None,
+) -> None:
+    """Make or renew the collection NAME from a folder or archive of pictures, or from a dataset.
+
+    Labels are the names of sub-folders, or come from a metadata.csv (file_name,label) in the folder, or from
+    --label-pattern. Pictures that cannot be read are left out and listed. A build that was stopped goes on where it was;
+    pictures that have not changed are not embedded again. Archives and datasets are unpacked into the folder of
+    collections.
+
+    \b
+    Examples:
+      python -m imgsearch build pets --images ~/pets/images --label-pattern '(?P<label>[^/]+)_\\d+\\.jpg$'
+      python -m imgsearch build pets --images ~/pets/images --embedder color_histogram
+      python -m imgsearch build holidays --images ~/Downloads/holidays.zip
+      python -m imgsearch build pets --dataset oxford_iiit_pet
+    """
+    if (images is None) == (dataset is None):
+        raise click.UsageError("build needs exactly one of --images and --dataset.")
+    home = get_settings().home
+    is_plain = not (weights or layer != "pooled" or precision != "float32")
+    is_new = name not in list_collections(home)
+    specs = _specs(names or ((DEFAULT_BACKBONE,) if is_new or not is_plain else ()), weights, layer, precision, home)
+    if whiten and not pca:
+        raise click.UsageError("--whiten goes with --pca.")
+    origin = Source.of(images) if images else Source("dataset", str(dataset))
+    with progress_bar() as progress:
+        prepared = prepare(origin, name, home, progress=progress)
+    options: dict[str, Any] = {
+        "title": title or prepared.title,
+        "source": source if source is not None else prepared.source,
+        "license": license if license is not None else prepared.license,
+        "label_pattern": label_pattern,
+        "left_out": prepared.left_out,
+        "pca": pca,
+        "whiten": whiten,
+    }
+    try:
+        report = _build(name, prepared.directory, specs, **options)
+    except BackboneUnavailableError as exc:
+        if names or not is_new or not is_plain:
+            raise
+        click.echo(f"{exc.message} Building with the bundled backbone, {BUNDLED_BACKBONE}, instead.", err=True)
+        report = _build(name, prepared.directory, [embedder_spec(BUNDLED_BACKBONE)], **options)
+    remember(origin, name, home)
+    _print_report(report)
+
+
+def _build(name: str, directory: Path, specs: list[EmbedderSpec], **options: Any) -> BuildReport:
+    with progress_bar() as progress:
+        return build_collection(name, directory, home=get_settings().home, embedders=specs, progress=progress, **options)
+
+
+def _print_report(report: BuildReport) -> None:
+    if report.replaced_damaged:
+        damage = printable(report.replaced_damaged)
+        click.echo(f"The collection that was there could not be used and was replaced: {damage}", err=True)
+    for skipped in report.skipped:
+        click.echo(f"Left out {printable(skipped.item_id)}: {printable(skipped.reason)}", err=True)
+    collection, manifest = report.collection, report.collection.manifest
+    state = "is up to date" if report.is_unchanged else f"is ready, {report.n_embedded:,} embedded now"
+    click.echo(
+        f"{collection.name} {state}: {manifest.n_items:,} pictures, {len(collection.items.label_counts)} labels, "
+        f"{manifest.n_skipped} left out; spaces: {', '.join(manifest.spaces)}."
+    )
+
+
+@cli.command()
+@click.argument("name")
+def update(name: str) -> None:
+    """Bring the collection NAME up to date with the place its pictures came from.
+
+    New pictures are added, those that are gone are dropped, changed ones are embedded again. A page that is running shows
+    the old state until the new one is complete, then that.
+    """
+    with progress_bar() as progress:
+        report = update_collection(name, get_settings().home, progress=progress)
+    _print_report(report)
+
+
+@cli.command()
+@click.option("--if-empty", is_flag=True, help="Only when there is no collection yet.")
+def sample(if_empty: bool) -> None:
+    """Draw the sample gallery and build the collection `sample` from it: no download, no photographs.
+
+    \b
+    Example:
+      python -m imgsearch sample
+    """
+    home = get_settings().home
+    if if_empty and list_collections(home):
+        return
+    with progress_bar() as progress:
+        report = build_sample(home, progress=progress)
+    _print_report(report)
+
+
+def _specs(names: tuple[str, ...], weights: Path | None, layer: str, precision: str, home: Path) -> list[EmbedderSpec]:
+    backbones = [name for name in names if name in BACKBONES]
+    if weights and len(backbones) != 1:
+        raise click.UsageError(f"--weights goes with exactly one backbone. Received: {', '.join(backbones) or 'none'}.")
+    source = keep_weights(weights, home) if weights else None
+    return [embedder_spec(name, layer=layer, weights=source, precision=precision, home=home) for name in names]
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+def list_command(as_json: bool) -> None:
+    """List the collections."""
+    names = list_collections()
+    if not names:
+        click.echo("No collections yet. Build one: python -m imgsearch build NAME --images DIR", err=True)
+    for name in names:
+        try:
+            facts = describe(Collection.open(name))
+        except ImgSearchError as exc:
+            facts = {"name": name, "error": exc.message}
+        if as_json:
+            click.echo(json.dumps(facts, ensure_ascii=False))
+        elif "error" in facts:
+            click.echo(f"{name}  cannot be used: {printable(facts['error'])}")
+        else:
+            click.echo(f"{name}  {facts['n_items']:,} pictures, {facts['n_labels']} labels; {', '.join(facts['spaces'])}")
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def info(name: str, as_json: bool) -> None:
+    """Say what the collection NAME is made of, and which pictures were left out."""
+    collection = Collection.open(name)
+    facts = {**describe(collection), "skipped": [vars(skipped) for skipped in collection.skipped]}
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    click.echo(f"{printable(facts['title'])} ({name}), built {facts['created']}")
+    for line in (facts["source"] and f"Source: {facts['source']}", facts["license"] and f"License: {facts['license']}"):
+        if line:
+            click.echo(printable(line))
+    click.echo(f"{facts['n_items']:,} pictures, {facts['n_labels']} labels, {facts['n_skipped']} left out")
+    for space, parts in facts["spaces"].items():
+        weights = f", weights {parts['weights'][:12]}" if parts["weights"] else ""
+        click.echo(
+            f"space {space}: {parts['dim']} dimensions, {parts['layer']}, {parts['precision']}{weights}, "
+            f"{parts['n_trees']} trees, {(parts['embeddings_bytes'] + parts['index_bytes']) / 2**20:.1f} MiB"
+        )
+    for skipped in collection.skipped:
+        click.echo(f"left out {printable(skipped.item_id)}: {printable(skipped.reason)}")
+
+
+@cli.command()
+@click.argument("name")
+def verify(name: str) -> None:
+    """Check every byte of the collection NAME; exit 1 if anything is wrong."""
+    problems = Collection.open(name).verify()
+    for problem in problems:
+        click.echo(printable(problem))
+    if problems:
+        sys.exit(1)
+    click.echo(f"{name} is sound.")

@@ -1,0 +1,69 @@
+"""The command that finds pictures held more than once: duplicates."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from imgsearch.cli.group import cli, printable, progress_bar
+from imgsearch.collection import Collection
+from imgsearch.distance import MAX_DISTANCE, MIN_DISTANCE
+from imgsearch.duplicates import DuplicateGroup, find_duplicates
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--space", help="Space that proposes pairs.  [default: the first]")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(MIN_DISTANCE, MAX_DISTANCE),
+    help="Largest distance of a proposed pair.  [default: calibrated]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one a group.")
+def duplicates(name: str, space: str | None, threshold: float | None, as_json: bool) -> None:
+    """Find pictures that the collection NAME holds more than once, and say which one to keep: the largest.
+
+    Exact copies are the same file. Near ones are close in the space and have thumbnails that correlate, mirrored or not:
+    re-encoded, resized, a little cropped. Nothing is changed or removed.
+
+    \b
+    Example:
+      python -m imgsearch duplicates pets
+    """
+    collection = Collection.open(name)
+    with progress_bar("pairs") as progress:
+        groups = find_duplicates(
+            collection, space, threshold=threshold, progress=lambda done, total: progress(done, total, "comparing pairs")
+        )
+    for group in groups:
+        if as_json:
+            click.echo(json.dumps(_to_json(collection, group), ensure_ascii=False))
+        else:
+            _print_group(collection, group)
+    n_copies = sum(len(group.copies) for group in groups)
+    n_exact = sum(copy.is_exact for group in groups for copy in group.copies)
+    click.echo(f"{n_copies:,} copies of {len(groups):,} pictures; {n_exact:,} of them are exact.", err=True)
+
+
+def _to_json(collection: Collection, group: DuplicateGroup) -> dict[str, object]:
+    return {
+        "keep": collection.items[group.keep].item_id,
+        "copies": [
+            {
+                "item_id": collection.items[copy.row].item_id,
+                "distance": round(copy.distance, 6),
+                "is_exact": copy.is_exact,
+            }
+            for copy in group.copies
+        ],
+    }
+
+
+def _print_group(collection: Collection, group: DuplicateGroup) -> None:
+    kept = collection.items[group.keep]
+    click.echo(f"keep   {'':8}  {kept.width} x {kept.height}  {printable(kept.item_id)}")
+    for copy in group.copies:
+        item = collection.items[copy.row]
+        kind = "exact" if copy.is_exact else "near"
+        click.echo(f"  {kind:5}{copy.distance:8.4f}  {item.width} x {item.height}  {printable(item.item_id)}")

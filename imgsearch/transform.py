@@ -1,0 +1,72 @@
+"""PCA of embeddings, with whitening if wanted: fewer dimensions, which Annoy's hyperplanes handle better."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from imgsearch.distance import normalize
+
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Embedding -> point of a derived space: subtract the mean, multiply, normalise.
+
+    Attributes:
+        mean: float32 (dim_in,), of the embeddings that it was fitted to.
+        matrix: float32 (dim_in, dim_out), principal axes as columns, largest variance first; for whitening each is
+            divided by the standard deviation along it.
+    """
+
+    mean: np.ndarray
+    matrix: np.ndarray
+
+    def apply(self, embeddings: np.ndarray) -> np.ndarray:
+        """float32 (n, dim_in), rows of length 1 -> float32 (n, dim_out), rows of length 1."""
+        return normalize((embeddings - self.mean) @ self.matrix)
+
+    def to_bytes(self) -> bytes:
+        """An .npy file: float32 (1 + dim_out, dim_in), the mean first."""
+        stream = io.BytesIO()
+        np.save(stream, np.vstack([self.mean[None], self.matrix.T]).astype("<f4"))
+        return stream.getvalue()
+
+    @classmethod
+    def from_array(cls, rows: np.ndarray) -> Transform:
+        """From the array that `to_bytes` writes."""
+        return cls(mean=rows[0], matrix=np.ascontiguousarray(rows[1:].T))
+
+
+def fit_pca(embeddings: np.ndarray, dim: int, *, whiten: bool = False) -> Transform:
+    """Principal component analysis of all embeddings, from their covariance: never an n x n matrix.
+
+    Args:
+        embeddings: float32 (n, dim_in), may be memory-mapped.
+        dim: Components kept, at most min(n - 1, dim_in).
+        whiten: Divide each component by its standard deviation, so that all count alike. Helps where a few directions
+            hold most of the variance; with too many components it raises noise (Jegou and Chum 2012, Negative evidences
+            and co-occurrences in image retrieval: the benefit of PCA and whitening).
+
+    Raises:
+        ValueError: `dim` is out of range.
+    """
+    n, dim_in = embeddings.shape
+    if not 1 <= dim <= min(n - 1, dim_in):
+        raise ValueError(f"dim must be between 1 and {min(n - 1, dim_in)}. Received: {dim}.")
+    mean = embeddings.mean(axis=0, dtype=np.float64)
+    covariance = np.zeros((dim_in, dim_in))
+    for start in range(0, n, _CHUNK):
+        centred = embeddings[start : start + _CHUNK] - mean
+        covariance += centred.T @ centred
+    variances, axes = np.linalg.eigh(covariance / max(n - 1, 1))
+    variances, axes = variances[::-1][:dim], axes[:, ::-1][:, :dim]
+    # eigh leaves the signs open: the largest part of each axis is made positive, so that a rebuild gives the same.
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(dim)])
+    if whiten:
+        # An axis with no variance says nothing; it must not become an infinite one.
+        axes = axes / np.sqrt(np.maximum(variances, max(float(variances[0]) * 1e-6, 1e-12)))
+    return Transform(mean.astype(np.float32), axes.astype(np.float32))

@@ -1,0 +1,169 @@
+"""Archives, also from people who mean harm."""
+
+from __future__ import annotations
+
+import io
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from imgsearch.archives import unpack
+from imgsearch.errors import BuildError
+
+FILES = {"cat/1.jpg": b"one", "dog/2.jpg": b"two" * 1000, "top.png": b""}
+MTIME = 1_000_000_000  # even, as zip counts in steps of 2 s
+
+
+def make_tar(path: Path, files: dict[str, bytes], mode: str = "w:gz") -> Path:
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime = len(data), MTIME
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+def make_zip(path: Path, files: dict[str, bytes], mode: int = 0) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            member = zipfile.ZipInfo(name, (2001, 9, 9, 1, 46, 40))
+            member.external_attr = mode << 16
+            archive.writestr(member, data)
+    return path
+
+
+MAKERS = {"zip": make_zip, "tar": make_tar}
+both = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+Maker = Callable[[Path, dict[str, bytes]], Path]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@both
+def test_files_come_out_with_their_times(make: Maker, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    archive = make(tmp_path / "any-name", FILES)
+    unpack(archive, tmp_path / "out", progress=lambda done, total: told.append((done, total)))
+    assert contents(tmp_path / "out") == FILES
+    assert {path.stat().st_mtime for path in (tmp_path / "out").rglob("*.*")} == {MTIME}
+    assert len(told) == 3
+    assert all(0 < done <= total == archive.stat().st_size for done, total in told)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_every_compression_of_tar_is_read(mode: str, tmp_path: Path) -> None:
+    unpack(make_tar(tmp_path / "a", FILES, mode), tmp_path / "out")
+    assert contents(tmp_path / "out") == FILES
+
+
+def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path: Path) -> None:
+    inner = make_zip(tmp_path / "inner.zip", FILES).read_bytes()
+    unpack(make_tar(tmp_path / "a.tar", {"inner.zip": inner}, "w"), tmp_path / "out")
+    assert contents(tmp_path / "out") == {"inner.zip": inner}
+
+
+@both
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/x", "..", "a\\..\\..\\x", "C:\\x", "C:x"])
+def test_a_name_that_leads_out_is_refused(make: Maker, name: str, tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="leads out of it"):
+        unpack(make(tmp_path / "a", {name: b"x"}), tmp_path / "deep" / "out")
+    assert [path.name for path in tmp_path.rglob("*")] in (["a", "deep", "out"], ["deep", "a", "out"])
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE], ids=lambda kind: kind
+)
+def test_links_and_devices_of_a_tar_are_passed_over(kind: bytes, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        member = tarfile.TarInfo("out")
+        member.type, member.linkname = kind, "/etc"
+        archive.addfile(member)
+        inside = tarfile.TarInfo("out/passwd")
+        inside.size = 1
+        archive.addfile(inside, io.BytesIO(b"x"))
+    unpack(tmp_path / "a.tar", tmp_path / "target")
+    assert contents(tmp_path / "target") == {"out/passwd": b"x"}
+    assert not (tmp_path / "target" / "out").is_symlink()
+
+
+def test_a_link_in_a_zip_is_passed_over(tmp_path: Path) -> None:
+    archive = make_zip(tmp_path / "a.zip", {"link": b"/etc/passwd"}, stat.S_IFLNK | 0o777)
+    unpack(archive, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@both
+def test_hidden_files_are_passed_over(make: Maker, tmp_path: Path) -> None:
+    names = ["__MACOSX/._1.jpg", ".DS_Store", ".git/config", "a/.hidden/1.jpg", "seen.jpg"]
+    unpack(make(tmp_path / "a", dict.fromkeys(names, b"x")), tmp_path / "out")
+    assert set(contents(tmp_path / "out")) == {"seen.jpg"}
+
+
+@both
+def test_names_are_placed_as_the_caller_says(make: Maker, tmp_path: Path) -> None:
+    places = {"cat/1.jpg": "c/one.jpg"}
+    unpack(make(tmp_path / "a", FILES), tmp_path / "out", place=places.get)
+    assert contents(tmp_path / "out") == {"c/one.jpg": b"one"}
+
+
+@both
+@pytest.mark.parametrize(
+    ("limits", "words"), [({"max_files": 2}, "at most 2 files"), ({"max_bytes": 3002}, "at most 3,002 bytes")]
+)
+def test_no_more_is_taken_than_allowed(make: Maker, limits: dict[str, int], words: str, tmp_path: Path) -> None:
+    archive = make(tmp_path / "a", FILES)
+    with pytest.raises(BuildError, match=words):
+        unpack(archive, tmp_path / "out", **limits)  # type: ignore[arg-type]
+    assert sum(map(len, contents(tmp_path / "out").values())) <= 3003
+    unpack(archive, tmp_path / "again", max_files=3, max_bytes=3003)
+
+
+@both
+def test_of_a_bomb_only_the_beginning_comes_out(make: Maker, tmp_path: Path) -> None:
+    unpack(make(tmp_path / "a", {"bomb.jpg": bytes(1 << 24)}), tmp_path / "out", max_file_bytes=1001)
+    assert contents(tmp_path / "out") == {"bomb.jpg": bytes(1001)}
+
+
+@both
+def test_two_files_of_one_name_are_refused(make: Maker, tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=r"two files called 'a\\\\1\.jpg'"):
+        unpack(make(tmp_path / "a", {"a/1.jpg": b"1", "a\\1.jpg": b"2"}), tmp_path / "out")
+
+
+@both
+def test_damage_anywhere_is_refused_or_harmless(make: Maker, tmp_path: Path) -> None:
+    data = make(tmp_path / "a", FILES).read_bytes()
+    n_refused = 0
+    for number, end in enumerate(range(0, len(data), 7)):
+        (tmp_path / "cut").write_bytes(data[:end])
+        (tmp_path / "changed").write_bytes(data[:end] + bytes([data[end] ^ 0xFF]) + data[end + 1 :])
+        for kind in ("cut", "changed"):
+            try:
+                unpack(tmp_path / kind, tmp_path / f"{kind}-{number}")
+            except BuildError:
+                n_refused += 1
+    assert n_refused > 0.6 * 2 * len(range(0, len(data), 7))
+
+
+def test_an_encrypted_zip_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", {"1.jpg": b"x"})
+    data = bytearray(path.read_bytes())
+    data[6] |= 1  # the flag, in the file's own header and in the directory at the end
+    data[data.index(b"PK\1\2") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(BuildError, match="encrypted") as caught:
+        unpack(path, tmp_path / "out")
+    assert "give the folder" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("data", [b"", b"PK", b"hello", b"\x1f\x8b\x08"])
+def test_other_files_are_refused(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(BuildError, match="must be a whole zip or tar file"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")

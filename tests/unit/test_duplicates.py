@@ -1,0 +1,192 @@
+"""Pictures held more than once: which are found, which are kept, and what it costs."""
+
+from __future__ import annotations
+
+import io
+import json
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.cli import cli
+from imgsearch.distance import normalize
+from imgsearch.duplicates import DuplicateGroup, correlation, find_duplicates, group, near_pairs, pattern
+from imgsearch.errors import InvalidQueryError, ItemNotFoundError
+from imgsearch.items import Item
+from imgsearch.settings import get_settings
+
+
+def item(name: str, sha256: str, side: int = 100, n_bytes: int = 1) -> Item:
+    return Item(name, "", side, side, n_bytes, 0, sha256, "", 0)
+
+
+def scene(seed: int) -> Image.Image:
+    """A picture like no other: soft patches of light and colour, 200 x 150 px."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
+    return Image.fromarray(pixels).resize((200, 150), Image.Resampling.BICUBIC)
+
+
+def reencoded(image: Image.Image) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=40)
+    return Image.open(file)
+
+
+CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "re-encoded": reencoded,
+    "half the size": lambda image: image.resize((100, 75)),
+    "cropped by 5 %": lambda image: image.crop((5, 4, 195, 146)),
+    "brighter": lambda image: image.point(lambda value: min(255, round(value * 1.2))),
+    "grey": lambda image: image.convert("L"),
+    "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+}
+
+
+# --- patterns
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_changed_picture_correlates_with_itself(change: Callable[[Image.Image], Image.Image]) -> None:
+    patterns = [pattern(np.asarray(change(scene(seed)).convert("RGB"))) for seed in range(20)]
+    originals = [pattern(np.asarray(scene(seed))) for seed in range(20)]
+    assert min(correlation(a, b) for a, b in zip(originals, patterns, strict=True)) > 0.85
+
+
+def test_other_pictures_do_not() -> None:
+    patterns = [pattern(np.asarray(scene(seed))) for seed in range(40)]
+    assert max(correlation(a, b) for row, a in enumerate(patterns) for b in patterns[:row]) < 0.85
+
+
+def test_a_flat_picture_is_like_nothing() -> None:
+    noise = np.random.default_rng(0).integers(127, 130, (50, 50, 3)).astype(np.uint8)
+    flat = pattern(noise)
+    assert not flat.any()
+    assert correlation(flat, flat) == 0
+
+
+def test_a_correlation_is_that_of_the_grey_levels() -> None:
+    left = np.repeat(np.array([[0, 0, 200, 100]], np.uint8), 4, axis=0).repeat(4, axis=0).repeat(4, axis=1)
+    right = np.repeat(np.array([[0, 100, 200, 0]], np.uint8), 4, axis=0).repeat(4, axis=0).repeat(4, axis=1)
+    a, b = (pattern(np.stack([each] * 3, axis=2)) for each in (left, right))
+    assert correlation(a, b) == pytest.approx(np.corrcoef(left.ravel(), right.ravel())[0, 1], abs=0.01)
+    assert correlation(a, np.ascontiguousarray(a[:, ::-1])) == pytest.approx(1)
+
+
+# --- groups
+
+
+def test_the_largest_is_kept_and_every_copy_is_one_of_it_not_of_another_copy() -> None:
+    """A burst 0 - 1 - 2 - 3 of which each is like the next only; 1 is the largest."""
+    items = [item("0", "a", 100), item("1", "b", 200), item("2", "c", 150), item("3", "d", 100, 9)]
+    angles = np.array([0.0, 0.1, 0.3, 0.6])
+    embeddings = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    found = group(items, embeddings, [(0, 1), (1, 2), (2, 3)])
+    assert [each.keep for each in found] == [1]  # 3 is only like 2: it stays, and is no copy of anything kept
+    assert [copy.row for copy in found[0].copies] == [0, 2]
+    assert [copy.distance for copy in found[0].copies] == pytest.approx([2 * np.sin(0.05), 2 * np.sin(0.1)], rel=1e-4)
+
+
+def test_exact_copies_come_first_and_the_first_of_them_is_kept() -> None:
+    items = [item("0", "b", 90), item("1", "a"), item("2", "a"), item("3", "c", 100, 0), item("4", "b", 90), item("5", "d")]
+    embeddings = normalize(np.array([[1, 0.1], [1, 0], [1, 0], [1, 0.05], [1, 0.1], [0, 1]]))
+    found = group(items, embeddings, [(0, 1), (1, 3)])
+    assert found == [DuplicateGroup(1, found[0].copies)]
+    assert [(copy.row, copy.is_exact) for copy in found[0].copies] == [(2, True), (3, False), (0, False), (4, False)]
+    assert group(items[:2], embeddings[:2], []) == []
+
+
+def test_only_the_first_of_the_same_files_is_compared() -> None:
+    items = [item("0", "a"), item("1", "a"), item("2", "b"), item("3", "c")]
+    embeddings = normalize(np.array([[1, 0], [1, 0], [1, 0.1], [0, 1]]))
+    neighbors = np.array([[1, 2], [0, 2], [0, 1], [2, 0]], dtype=np.int32)
+    assert near_pairs(items, embeddings, neighbors, threshold=0.2) == [(0, 2)]
+    assert near_pairs(items, embeddings, neighbors, threshold=0.05) == []
+
+
+def test_a_hundred_thousand_items_take_little_memory() -> None:
+    """1,000 planted pairs among 100,000; all with all would be 40 GB."""
+    n, dim, n_planted = 100_000, 16, 1_000
+    rng = np.random.default_rng(0)
+    embeddings = normalize(rng.normal(size=(n, dim)))
+    embeddings[n - n_planted :] = normalize(embeddings[:n_planted] + rng.normal(scale=0.002, size=(n_planted, dim)))
+    neighbors = rng.integers(0, n, (n, 20), dtype=np.int32)
+    neighbors[n - n_planted :, 0] = np.arange(n_planted)
+    items = [item(str(row), str(row)) for row in range(n)]
+    tracemalloc.start()
+    pairs = near_pairs(items, embeddings, neighbors, threshold=0.1)
+    groups = group(items, embeddings, pairs)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert {(a, b) for a, b in pairs} >= {(row, n - n_planted + row) for row in range(n_planted)}
+    assert len(pairs) < 1.05 * n_planted
+    assert len(groups) == pytest.approx(n_planted, rel=0.05)
+    assert peak < 200 * 2**20
+
+
+# --- collections
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    """Thirty scenes, and of the first ones a larger copy, one of each change and an identical file."""
+    folder = tmp_path_factory.mktemp("scenes") / "pictures"
+    folder.mkdir()
+    for seed in range(30):
+        scene(seed).save(folder / f"{seed:02}.png")
+    for number, change in enumerate(CHANGES.values()):
+        change(scene(number)).convert("RGB").save(folder / f"{number:02}-changed.png")
+    scene(9).resize((400, 300)).save(folder / "09-larger.png")
+    (folder / "20-same.png").write_bytes((folder / "20.png").read_bytes())
+    embedders = [embedder_spec("color_histogram")]
+    return build_collection("copies", folder, home=folder.parent / "home", embedders=embedders).collection
+
+
+def test_copies_in_a_collection_are_found_and_nothing_else(copies: Collection) -> None:
+    # The histogram knows neither grey nor brighter copies: a threshold of 2 lets the thumbnails alone decide.
+    told: list[tuple[int, int]] = []
+    groups = find_duplicates(copies, threshold=2.0, progress=lambda done, total: told.append((done, total)))
+    named = [{copies.items[row].item_id for row in (each.keep, *(copy.row for copy in each.copies))} for each in groups]
+    expected = [{f"{number:02}.png", f"{number:02}-changed.png"} for number in range(len(CHANGES))]
+    expected += [{"09-larger.png", "09.png"}, {"20-same.png", "20.png"}]
+    assert sorted(map(sorted, named)) == sorted(map(sorted, expected))
+    assert [copy.is_exact for each in groups for copy in each.copies].count(True) == 1
+    assert told[-1][0] == told[-1][1] == len(told)
+
+
+def test_the_calibrated_threshold_finds_what_the_space_is_blind_to_the_change_of(copies: Collection) -> None:
+    kept = [copies.items[each.keep].item_id for each in find_duplicates(copies)]
+    assert {"01.png", "02.png", "05.png", "09-larger.png", "20-same.png"} <= set(kept)
+
+
+def test_what_is_out_of_range_is_said(copies: Collection) -> None:
+    with pytest.raises(InvalidQueryError, match=r"between 0 and 2. Received: 2.5"):
+        find_duplicates(copies, threshold=2.5)
+    with pytest.raises(ItemNotFoundError):
+        find_duplicates(copies, "no-such-space")
+
+
+def test_the_command_prints_groups_or_json_lines(copies: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGSEARCH_HOME", str(copies.home))
+    get_settings.cache_clear()
+    result = CliRunner().invoke(cli, ["duplicates", "copies", "--threshold", "2"])
+    assert result.exit_code == 0
+    assert "  exact  0.0000  200 x 150  20.png\n" in result.stdout
+    assert "keep             400 x 300  09-larger.png\n" in result.stdout
+    assert "8 copies of 8 pictures; 1 of them are exact." in result.stderr
+    lines = CliRunner().invoke(cli, ["duplicates", "copies", "--threshold", "2", "--json"]).stdout.splitlines()
+    assert json.loads(lines[-1]) == {
+        "keep": "20-same.png",
+        "copies": [{"item_id": "20.png", "distance": 0.0, "is_exact": True}],
+    }
+
+
+def test_a_collection_without_copies_is_no_error(collection: Collection) -> None:
+    result = CliRunner().invoke(cli, ["duplicates", collection.name, "--threshold", "0", "--json"])
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert CliRunner().invoke(cli, ["duplicates", collection.name, "--threshold", "3"]).exit_code == 2
+    assert CliRunner().invoke(cli, ["duplicates", "nothing"]).exit_code == 1

@@ -1,0 +1,69 @@
+"""The table of nearest neighbours, against scikit-learn and plain loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestNeighbors
+
+from imgsearch import neighbors
+from imgsearch.distance import angular_distance, normalize
+from imgsearch.index import ExactIndex
+from imgsearch.neighbors import distances_between, nearest_neighbors
+
+
+@pytest.fixture
+def embeddings() -> np.ndarray:
+    return normalize(np.random.default_rng(0).normal(size=(300, 12)))
+
+
+def test_the_table_is_that_of_scikit_learn(embeddings: np.ndarray) -> None:
+    expected = NearestNeighbors(n_neighbors=20, algorithm="brute").fit(embeddings).kneighbors(return_distance=False)
+    table = nearest_neighbors(embeddings, ExactIndex(embeddings))
+    assert table.dtype == np.int32
+    np.testing.assert_array_equal(table, expected)
+
+
+def test_copies_are_neighbours_in_order_of_their_rows_and_no_item_is_its_own(embeddings: np.ndarray) -> None:
+    embeddings[[7, 40, 250]] = embeddings[3]
+    table = nearest_neighbors(embeddings, ExactIndex(embeddings), k=4)
+    assert [table[row, :3].tolist() for row in (3, 7, 40, 250)] == [[7, 40, 250], [3, 40, 250], [3, 7, 250], [3, 7, 40]]
+    assert len({int(row) for row in table[[3, 7, 40, 250], 3]}) == 1  # and then the same stranger
+
+
+@pytest.mark.parametrize(("n", "columns"), [(1, 0), (2, 1), (21, 20), (22, 20)])
+def test_a_small_gallery_has_fewer(embeddings: np.ndarray, n: int, columns: int) -> None:
+    table = nearest_neighbors(embeddings[:n], ExactIndex(embeddings[:n]))
+    assert table.shape == (n, columns)
+    assert all(set(others) <= set(range(n)) - {row} for row, others in enumerate(table.tolist()))
+
+
+class _Scanty:
+    """An index that finds next to nothing for some rows."""
+
+    def __init__(self, embeddings: np.ndarray) -> None:
+        self.n_items = len(embeddings)
+        self._exact = ExactIndex(embeddings)
+        self._calls = 0
+
+    def candidates(self, vector: np.ndarray, n: int, *, search_k: int = -1) -> np.ndarray:
+        self._calls += 1
+        return self._exact.candidates(vector, n)[: 3 if self._calls % 10 == 0 else n]
+
+
+def test_a_large_gallery_asks_its_index(embeddings: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = nearest_neighbors(embeddings, ExactIndex(embeddings))
+    monkeypatch.setattr(neighbors, "EXACT_UP_TO", 0)
+    monkeypatch.setattr(neighbors, "_by_comparison", None)
+    np.testing.assert_array_equal(nearest_neighbors(embeddings, _Scanty(embeddings)), expected)
+
+
+def test_distances_are_those_of_a_search(embeddings: np.ndarray) -> None:
+    rows = np.arange(100, 200)
+    others = np.random.default_rng(1).integers(0, 300, (100, 3))
+    others[5] = 105
+    found = distances_between(embeddings, rows, others)
+    assert found.dtype == np.float32
+    for row, columns, distances in zip(rows, others, found, strict=True):
+        np.testing.assert_allclose(distances, angular_distance(embeddings[columns], embeddings[row]), rtol=1e-6)
+    assert found[5].tolist() == [0, 0, 0]

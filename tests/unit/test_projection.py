@@ -1,0 +1,93 @@
+"""The map of a space."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from imgsearch import projection
+from imgsearch.distance import normalize
+from imgsearch.index import ExactIndex
+from imgsearch.neighbors import nearest_neighbors
+from imgsearch.projection import place, project
+
+
+def clusters(n_each: int, n_clusters: int = 3, dim: int = 16) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    centres = np.eye(dim)[:n_clusters]
+    return normalize(np.repeat(centres, n_each, axis=0) + rng.normal(scale=0.05, size=(n_each * n_clusters, dim)))
+
+
+def draw(embeddings: np.ndarray) -> np.ndarray:
+    places = project(embeddings, nearest_neighbors(embeddings, ExactIndex(embeddings)))
+    assert places.dtype == np.float32
+    assert places.shape == (len(embeddings), 2)
+    assert places.min() >= 0
+    assert places.max() <= 1
+    return places
+
+
+def test_clusters_stay_together_and_the_map_is_the_same_again() -> None:
+    embeddings = clusters(20)
+    places = draw(embeddings)
+    distances = np.linalg.norm(places[:, None] - places, axis=2) + 9 * np.eye(60)
+    np.testing.assert_array_equal(distances.argmin(axis=1) // 20, np.arange(60) // 20)
+    extents = np.ptp(places, axis=0)
+    np.testing.assert_allclose(extents.max(), 1, atol=1e-6)
+    np.testing.assert_allclose((places.min(axis=0) + places.max(axis=0)) / 2, 0.5, atol=1e-6)
+    np.testing.assert_array_equal(draw(embeddings), places)
+
+
+def test_a_few_items_lie_as_their_principal_components_do() -> None:
+    line = np.zeros((4, 8), dtype=np.float32)
+    line[:, 2] = [0, 1, 2, 5]
+    x, y = draw(line).T
+    np.testing.assert_allclose(x if x[0] < x[3] else 1 - x, [0, 0.2, 0.4, 1], atol=1e-6)
+    np.testing.assert_allclose(y, 0.5, atol=1e-6)
+
+
+def test_principal_components_place_any_number_of_items_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "MAX_TSNE_ITEMS", 40)
+    monkeypatch.setitem(sys.modules, "sklearn.manifold", None)  # importing it fails
+    plane = np.zeros((50, 8), dtype=np.float32)
+    plane[:, 2] = np.linspace(-1, 1, 50)
+    plane[:, 5] = 0.3 * np.where(np.arange(50) % 2, 1, -1)
+    places = project(plane, np.zeros((50, 1), dtype=np.int32), "pca")
+    correlation = np.abs(np.corrcoef(np.c_[places, plane[:, [2, 5]]].T)[:2, 2:])
+    np.testing.assert_allclose(correlation, np.eye(2), atol=0.1)
+    np.testing.assert_allclose(np.ptp(places, axis=0), [1, 0.3], atol=0.05)
+
+
+@pytest.mark.parametrize("n", [1, 2, 40])
+def test_items_that_are_all_the_same_stand_in_the_middle(n: int) -> None:
+    np.testing.assert_array_equal(draw(normalize(np.ones((n, 4)))), np.full((n, 2), 0.5))
+
+
+def test_copies_do_not_throw_the_others_out_of_the_map() -> None:
+    embeddings = clusters(20)
+    embeddings[:15] = embeddings[0]
+    places = draw(embeddings)
+    assert np.linalg.norm(places[:15] - places[0], axis=1).max() < 0.1
+    assert np.linalg.norm(places[20:].mean(axis=0) - places[0]) > 0.2
+
+
+def test_items_outside_of_the_sample_stand_at_a_neighbours_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "MAX_TSNE_ITEMS", 40)
+    embeddings = clusters(20)
+    places = draw(embeddings)
+    distinct, counts = np.unique(places, axis=0, return_counts=True)
+    assert len(distinct) == 40
+    shared = [row for row in range(60) if counts[(distinct == places[row]).all(axis=1)][0] > 1]
+    assert len(shared) > 20
+    for row in shared:  # the same place is that of an item of the same cluster
+        assert {int(other) // 20 for other in np.flatnonzero((places == places[row]).all(axis=1))} == {row // 20}
+
+
+def test_an_upload_stands_at_its_nearest_items_place() -> None:
+    places = np.array([[0, 0.5], [0.25, 0.75], [1, 0.5]], dtype=np.float32)
+    placed = place(places, np.array([1, 2]), is_foreign=True)
+    assert (placed.x, placed.y, placed.rows, placed.is_faded) == (0.25, 0.75, (1, 2), True)
+    with pytest.raises(ValueError, match="at least one"):
+        place(places, [], is_foreign=False)

@@ -1,0 +1,316 @@
+"""Packing and pulling: the same bytes, nothing private, nothing unchecked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import random
+import shutil
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from imgsearch import Collection, build_collection, download, embedder_spec, embedding, list_collections
+from imgsearch.backbones import BACKBONES
+from imgsearch.cli import cli
+from imgsearch.embedding import EmbedderSpec
+from imgsearch.errors import BackboneUnavailableError, CollectionError, DownloadError, ImgSearchError
+from imgsearch.manifest import FILE_NAME
+from imgsearch.publish import Packed, Reference, ensure_collections, pack, pull
+from imgsearch.settings import Settings
+from imgsearch.sources import Source, remember, remembered
+from tests.conftest import draw_picture
+from tests.http_server import FileServer, serving
+
+HISTOGRAM = embedder_spec("color_histogram")
+
+
+@pytest.fixture
+def packed(collection: Collection, home: Path, tmp_path: Path) -> Packed:
+    remember(Source("folder", "/home/ada/secret"), "discs", home)
+    (home / "discs" / "notes.txt").write_text("private")
+    return pack("discs", home, tmp_path / "discs.tar")
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    """Another home."""
+    return tmp_path / "there"
+
+
+@pytest.fixture
+def server(packed: Packed, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    monkeypatch.setattr(download, "PAUSE_S", 0)
+    with serving({"/discs.tar": packed.path.read_bytes()}) as server:
+        server.cut_after = 100_000
+        yield server
+
+
+def reference(server: FileServer, packed: Packed) -> str:
+    return f"{server.url('/discs.tar')}#sha256={packed.sha256}"
+
+
+def run(*args: object) -> Result:
+    return CliRunner().invoke(cli, [str(arg) for arg in args], prog_name="imgsearch")
+
+
+def renewed(pictures: Path, home: Path, target: Path) -> Packed:
+    """The collection after a change, packed."""
+    draw_picture((9, 9, 9), 3).save(pictures / "red" / "9.png")
+    build_collection("discs", pictures, home=home, title="Renewed")
+    return pack("discs", home, target)
+
+
+# --- pack
+
+
+def test_a_package_holds_what_the_manifest_names_and_nothing_else(packed: Packed, collection: Collection) -> None:
+    data = packed.path.read_bytes()
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (packed.size, packed.sha256)
+    with tarfile.open(packed.path, "r:") as archive:
+        names = archive.getnames()
+        owners = {(member.uid, member.gid, member.uname, member.mtime, member.mode) for member in archive}
+    named = {entry.file for entry in collection.manifest.files} | {FILE_NAME}
+    named |= {f"thumbnails/{item.thumbnail}.webp" for item in collection.items}
+    assert set(names) == {f"discs/{file}" for file in named}
+    assert names[0] == "discs/manifest.json"
+    assert owners == {(0, 0, "", 0, 0o644)}
+    assert b"secret" not in data
+    assert b"private" not in data
+
+
+def test_the_same_collection_gives_the_same_bytes(packed: Packed, home: Path, there: Path, tmp_path: Path) -> None:
+    shutil.copytree(home, there)  # in another order, with other times
+    for path in there.rglob("*"):
+        os.utime(path)
+    assert pack("discs", there, tmp_path / "again.tar").sha256 == packed.sha256
+    pulled = pull(str(packed.path), tmp_path / "third")
+    assert pack(pulled.name, pulled.home, tmp_path / "third.tar").sha256 == packed.sha256
+
+
+def test_damage_is_not_packed(collection: Collection, home: Path, tmp_path: Path) -> None:
+    thumbnail = collection.thumbnail_path(collection.items[3])
+    thumbnail.write_bytes(bytes(len(thumbnail.read_bytes())))
+    with pytest.raises(CollectionError, match=r"thumbnail of 'blue/3\.png' has changed"):
+        pack("discs", home, tmp_path / "discs.tar")
+    assert not list(tmp_path.glob("discs.tar*"))
+
+
+def test_a_package_that_cannot_be_written_is_an_error_in_words(collection: Collection, home: Path, tmp_path: Path) -> None:
+    result = run("pack", "discs", "-o", tmp_path / "nowhere" / "discs.tar")
+    assert result.exit_code == 1
+    assert "cannot be written: No such file or directory" in result.stderr
+
+
+def test_kept_weights_go_with_it_when_asked_for(
+    collection: Collection, home: Path, there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = random.Random(1).randbytes(5000)
+    digest = hashlib.sha256(weights).hexdigest()
+    claim_weights(collection, digest, monkeypatch)
+    with pytest.raises(BackboneUnavailableError):
+        pack("discs", home, tmp_path / "with.tar", with_weights=True)
+    (home / "weights").mkdir()
+    (home / "weights" / f"{digest}.weights.h5").write_bytes(weights)
+    (home / "weights" / f"{'0' * 64}.h5").write_bytes(b"of another collection")
+    without = pack("discs", home, tmp_path / "without.tar")
+    pull(str(without.path), there)
+    assert not (there / "weights").exists()
+    pull(str(pack("discs", home, tmp_path / "with.tar", with_weights=True).path), there)
+    assert {path.name: path.read_bytes() for path in (there / "weights").iterdir()} == {f"{digest}.weights.h5": weights}
+
+
+def test_pack_says_which_weights_are_downloaded(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim_weights(collection, "imagenet", monkeypatch)
+    result = run("pack", "discs", "-o", tmp_path / "discs.tar", "--with-weights")
+    assert result.exit_code == 0
+    assert "weights of color_histogram are not in it: Keras downloads them" in result.stderr
+
+
+def claim_weights(collection: Collection, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the manifest say that the space was embedded by a backbone of as many dimensions, with these weights."""
+    manifest = collection.manifest
+    entry = manifest.spaces["color_histogram"]
+    monkeypatch.setattr(embedding, "BACKBONES", {"vgg16": replace(BACKBONES["vgg16"], dim=entry.embedder.dim)})
+    fake = replace(entry, embedder=EmbedderSpec("vgg16", weights=weights))
+    changed = replace(manifest, spaces={"color_histogram": fake})
+    (collection.path / FILE_NAME).write_bytes(changed.to_bytes())
+
+
+# --- pull
+
+
+@pytest.mark.parametrize("manner", ["well", "cut", "no ranges", "no length"])
+def test_a_pulled_collection_answers_alike(
+    server: FileServer, packed: Packed, collection: Collection, there: Path, manner: str
+) -> None:
+    server.manner = manner
+    pulled = pull(reference(server, packed), there)
+    assert (pulled.name, pulled.manifest) == ("discs", collection.manifest)
+    assert pulled.search(item_id="red/0.png").results == collection.search(item_id="red/0.png").results
+    assert pulled.verify() == []
+    assert remembered("discs", there) == Source("package", packed.sha256)
+    assert [path.name for path in (there / "downloads").iterdir() if not path.name.startswith(".")] == []
+
+
+def test_the_commands_go_together(
+    collection: Collection, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    packed = run("pack", "discs")
+    assert packed.exit_code == 0
+    assert packed.stdout.startswith("discs.imgsearch.tar#sha256=")
+    result = run("pull", packed.stdout.strip(), "--name", "copy")
+    assert result.stdout == "copy is here: discs, 12 pictures.\n"
+    assert list_collections(home) == ["copy", "discs"]
+    assert run("verify", "copy").exit_code == 0
+
+
+def test_a_download_that_stopped_goes_on(server: FileServer, packed: Packed, there: Path) -> None:
+    server.manner, server.cut_after = "cut", 10_000
+    with pytest.raises(DownloadError, match="cut after"):
+        pull(reference(server, packed), there)
+    assert list_collections(there) == []
+    server.manner = "well"
+    pull(reference(server, packed), there)
+    assert server.requests[-1] == ("/discs.tar", "bytes=30000-")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("https://example.org/a.tar", "needs its digest"),
+        ("https://example.org/a.tar#sha256=", "needs its digest"),
+        ("https://example.org/a.tar#sha256=12", "64 hexadecimal digits"),
+        (f"ftp://example.org/a.tar#sha256={'0' * 64}", "must begin with http:// or https://"),
+        (f"file:///etc/passwd#sha256={'0' * 64}", "must begin with http:// or https://"),
+        ("nowhere.tar", "must be a file or a URL"),
+    ],
+)
+def test_what_is_no_package_is_refused(text: str, words: str, there: Path) -> None:
+    with pytest.raises(ImgSearchError, match=words):
+        pull(text, there)
+
+
+def test_another_file_than_the_one_meant_is_refused(server: FileServer, packed: Packed, there: Path) -> None:
+    server.manner = "wrong"
+    with pytest.raises(DownloadError, match="sha256 differs"):
+        pull(reference(server, packed), there)
+    with pytest.raises(DownloadError, match="sha256 differs"):
+        pull(f"{packed.path}#sha256={'0' * 64}", there)
+    assert list_collections(there) == []
+
+
+def test_any_change_of_a_package_is_refused_or_without_effect(
+    packed: Packed, collection: Collection, there: Path, tmp_path: Path
+) -> None:
+    """Without the digest: what the manifest's own digests catch."""
+    data = packed.path.read_bytes()
+    choose = random.Random(5)
+    n_refused = 0
+    for _ in range(40):
+        changed = bytearray(data)
+        changed[choose.randrange(len(data))] ^= 1 << choose.randrange(8)
+        (tmp_path / "changed.tar").write_bytes(changed)
+        try:
+            pulled = pull(str(tmp_path / "changed.tar"), there)
+        except ImgSearchError:
+            n_refused += 1
+        else:  # padding, or a time
+            assert pulled.manifest == collection.manifest
+            assert pulled.verify() == []
+            shutil.rmtree(there)
+    assert n_refused >= 25
+
+
+def make_tar(path: Path, members: dict[str, bytes], link: str = "") -> Path:
+    with tarfile.open(path, "w") as archive:
+        if link:
+            member = tarfile.TarInfo(link)
+            member.type, member.linkname = tarfile.SYMTYPE, "/tmp"
+            archive.addfile(member)
+        for name, data in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+def members_of(packed: Packed) -> dict[str, bytes]:
+    with tarfile.open(packed.path) as archive:
+        return {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+
+
+def test_nothing_comes_to_lie_outside(packed: Packed, there: Path, tmp_path: Path) -> None:
+    members = members_of(packed)
+    for name in ("../evil", "/tmp/evil", "discs/../../../evil"):
+        with pytest.raises(ImgSearchError, match="leads out of it"):
+            pull(str(make_tar(tmp_path / "evil.tar", {**members, name: b"x"})), there)
+    assert list_collections(there) == []
+    extra = {"discs/extra.txt": b"x", "other/x": b"x", f"weights/{'0' * 64}.h5": b"x", "discs/source.json": b"{}"}
+    pull(str(make_tar(tmp_path / "extra.tar", {**members, **extra}, link="discs/spaces")), there)
+    names = {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file() and path.name[0] != "."}
+    assert names == {*members, "discs/source.json"}
+    assert remembered("discs", there) is not None
+    assert not [path for path in there.rglob("*") if path.is_symlink()]
+
+
+@pytest.mark.parametrize("members", [{}, {"a/b": b"x"}, {"discs/manifest.json": b"{}"}, {"Not A Name/manifest.json": b""}])
+def test_a_tar_of_something_else_is_refused(members: dict[str, bytes], there: Path, tmp_path: Path) -> None:
+    with pytest.raises(ImgSearchError):
+        pull(str(make_tar(tmp_path / "a.tar", members)), there)
+    assert list_collections(there) == []
+
+
+def test_a_newer_package_replaces_a_pulled_one_and_a_running_page_goes_on(
+    packed: Packed, pictures: Path, home: Path, there: Path, tmp_path: Path
+) -> None:
+    old = pull(str(packed.path), there)
+    new = pull(str(renewed(pictures, home, tmp_path / "new.tar").path), there)
+    assert (len(old.items), len(new.items), new.manifest.title) == (12, 13, "Renewed")
+    assert len(old.search(item_id="red/0.png", k=5).results) == 5
+    assert old.verify() == []  # its files have their time of grace
+    assert list_collections(there) == ["discs"]
+
+
+def test_a_collection_that_was_built_here_is_not_replaced(packed: Packed, home: Path) -> None:
+    with pytest.raises(CollectionError, match="called 'discs' was built here") as caught:
+        pull(str(packed.path), home)
+    assert "--name NAME" in (caught.value.hint or "")
+    with pytest.raises(CollectionError, match="name must be"):
+        pull(str(packed.path), home, name="../x")
+
+
+# --- at the start of a page
+
+
+def test_a_host_pulls_what_it_lacks_once(server: FileServer, packed: Packed, there: Path) -> None:
+    settings = Settings(home=there, collections=(reference(server, packed), "https://example.org/no-digest"))
+    told: list[tuple[int, int, str]] = []
+    problems = ensure_collections(settings, lambda *args: told.append(args))
+    assert [problem.message for problem in problems] == ["A package from the web needs its digest."]
+    assert list_collections(there) == ["discs"]
+    assert told[-1] == (packed.size, packed.size, "downloading")
+    n_requests = len(server.requests)
+    ensure_collections(settings)
+    assert len(server.requests) == n_requests
+
+
+def test_a_pull_that_was_cut_off_while_it_was_installed_is_done_again(packed: Packed, there: Path) -> None:
+    pull(str(packed.path), there)
+    remember(Source("package", ""), "discs", there)
+    settings = Settings(home=there, collections=(f"{packed.path}#sha256={packed.sha256}",))
+    assert ensure_collections(settings) == []
+    assert remembered("discs", there) == Source("package", packed.sha256)
+
+
+def test_collections_to_pull_are_set_by_the_environment() -> None:
+    assert Settings.from_mapping({"IMGSEARCH_COLLECTIONS": " a#sha256=1\n b "}).collections == ("a#sha256=1", "b")
+    assert Reference.parse(f"a#b#sha256={'0' * 64}") == Reference("a#b", "0" * 64)

@@ -1,0 +1,53 @@
+"""PCA and whitening, against scikit-learn."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from imgsearch.distance import normalize
+from imgsearch.transform import Transform, fit_pca
+
+
+@pytest.fixture
+def embeddings() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return normalize(rng.normal(size=(200, 10)) * np.linspace(3, 0.2, 10) + 0.5)
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_points_are_those_of_scikit_learn_at_length_1(embeddings: np.ndarray, whiten: bool) -> None:
+    expected = normalize(PCA(4, whiten=whiten, svd_solver="full").fit(embeddings).transform(embeddings))
+    transform = fit_pca(embeddings, 4, whiten=whiten)
+    points = transform.apply(embeddings)
+    signs = np.sign((points * expected).sum(axis=0))  # an axis has no direction of its own
+    np.testing.assert_allclose(points, expected * signs, atol=1e-4)
+    assert (transform.matrix[np.abs(transform.matrix).argmax(axis=0), np.arange(4)] > 0).all()  # but one is chosen
+
+
+def test_one_picture_becomes_the_same_point_alone(embeddings: np.ndarray) -> None:
+    transform = fit_pca(embeddings, 4)
+    np.testing.assert_allclose(transform.apply(embeddings[7:8])[0], transform.apply(embeddings)[7], atol=1e-6)
+
+
+def test_the_file_gives_the_same_transform(embeddings: np.ndarray) -> None:
+    transform = fit_pca(embeddings, 3, whiten=True)
+    again = Transform.from_array(np.load(io.BytesIO(transform.to_bytes())))
+    np.testing.assert_array_equal(again.mean, transform.mean)
+    np.testing.assert_array_equal(again.matrix, transform.matrix)
+
+
+def test_pictures_that_are_all_the_same_become_one_point() -> None:
+    same = normalize(np.ones((5, 6)))
+    points = fit_pca(same, 2, whiten=True).apply(same)
+    assert np.isfinite(points).all()
+    np.testing.assert_allclose(points, np.full((5, 2), np.sqrt(0.5)), atol=1e-6)
+
+
+@pytest.mark.parametrize("dim", [0, 4, 11])
+def test_more_components_than_there_are_is_a_mistake(embeddings: np.ndarray, dim: int) -> None:
+    with pytest.raises(ValueError, match="dim must be between 1 and"):
+        fit_pca(embeddings if dim == 11 else embeddings[:4], dim)
