@@ -1,7 +1,6 @@
-"""Checkpoint of a distilled network -> the bundled weights: `python scripts/bundle_backbone.py CHECKPOINT`.
+"""Weights of the bundled architecture -> the bundled weights: `python scripts/bundle_backbone.py FILE`.
 
-The checkpoint holds the network with two heads, the embedding ("emb") and the teacher's classes ("log"); only what the
-embedding needs is kept, in float16, compressed.
+FILE is what `narrow_backbone.py` or `python -m imgsearch distill` wrote. It is kept in float16, compressed.
 """
 
 from __future__ import annotations
@@ -15,25 +14,21 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from imgsearch.backbones import BUNDLED_BACKBONE, N_CLASSES, get_backbone
-from imgsearch.network import build_model, import_keras
+from imgsearch.backbones import BUNDLED_BACKBONE, get_backbone
+from imgsearch.network import model_with_weights_of
 from imgsearch.weights import BUNDLED
 
 
-def main(checkpoint: Path) -> None:
-    keras = import_keras()
+def main(weights: Path) -> None:
     backbone = get_backbone(BUNDLED_BACKBONE)
-    embedding = build_model(backbone, "pooled", None)
-    pooled = embedding.layers[-2].output
-    with_heads = keras.Model(embedding.input, [embedding.output, keras.layers.Dense(N_CLASSES, name="log")(pooled)])
-    with_heads.load_weights(checkpoint)
+    model = model_with_weights_of(backbone, "pooled", weights)
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.weights.h5"
-        embedding.save_weights(whole)
+        model.save_weights(whole)
         target = BUNDLED / backbone.bundled
         with h5py.File(whole) as source, h5py.File(target, "w", libver="latest") as half:
             copy_as_float16(source, half)
-    print(f"{target}: {embedding.count_params():,} parameters, {target.stat().st_size:,} bytes")
+    print(f"{target}: {model.count_params():,} parameters, {target.stat().st_size:,} bytes")
 
 
 def copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:

@@ -67,3 +67,10 @@ def test_leave_one_out_on_the_pets_is_as_independently_computed(embeddings: np.n
 def test_colour_finds_no_breeds(paths: list[Path], labels: np.ndarray, home: Path) -> None:
     embeddings = embed_all(load_embedder(embedder_spec("color_histogram"), home), paths)
     assert leave_one_out(embeddings, labels)["p5"] < 0.10
+
+
+def test_the_bundled_backbone_is_nearly_as_good_as_what_it_was_made_from(
+    paths: list[Path], labels: np.ndarray, home: Path
+) -> None:
+    embeddings = embed_all(load_embedder(embedder_spec("mini"), home), paths)
+    assert leave_one_out(embeddings, labels) == pytest.approx({"p1": 0.803, "p5": 0.669, "map": 0.690}, abs=0.01)
