@@ -120,7 +120,7 @@ def measure_bytes(chromium: Browser, server: Server, home: Path, folder: Path) -
 def measure_picks(chromium: Browser, url: str, n: int) -> tuple[list[float], list[float]]:
     """Clicks on cards, warm: ms to the results on screen, and to the page at rest."""
     page = open_page(chromium, url)
-    page.get_by_text(re.compile("Ready for your own pictures")).wait_for()
+    page.get_by_text(re.compile("Ready for uploads")).wait_for()
     times = [pick(page, number) for number in range(WARM_UP_PICKS + n)][WARM_UP_PICKS:]
     page.context.close()
     return [shown for shown, _ in times], [at_rest for _, at_rest in times]
@@ -129,7 +129,7 @@ def measure_picks(chromium: Browser, url: str, n: int) -> tuple[list[float], lis
 def measure_uploads(chromium: Browser, url: str, n: int) -> list[float]:
     """Uploads of phone-sized pictures, the network warm, ms each."""
     page = open_page(chromium, url)
-    page.get_by_text(re.compile("Ready for your own pictures")).wait_for()
+    page.get_by_text(re.compile("Ready for uploads")).wait_for()
     files = [base64.b64encode(data).decode() for data in photos(WARM_UP_UPLOADS + n, *PHONE_SIZE)]
     times = [drop(page, data) for data in files][WARM_UP_UPLOADS:]
     page.context.close()

@@ -1,10 +1,9 @@
-"""The script that Streamlit runs for every visitor and every click: configuration, error boundary, view."""
+"""The script that Streamlit runs for every visitor and every click."""
 
 import streamlit as st
 
-from imgsearch.ui import components
-from imgsearch.ui.views import search
+from imgsearch.ui import components, frame
 
 st.set_page_config(page_title="imgsearch", page_icon=str(components.ICON), layout="wide")
 with components.error_boundary():
-    search.render()
+    frame.render()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import math
 import threading
 from pathlib import Path
+from time import monotonic as _now
 
 import streamlit as st
 
@@ -13,11 +15,16 @@ from imgsearch.datasets import example_queries_folder
 from imgsearch.embedding import EmbedderSpec
 from imgsearch.errors import CollectionNotFoundError, ImgSearchError, WorkerError
 from imgsearch.manifest import FILE_NAME
+from imgsearch.regions import Region
+from imgsearch.session_collections import SESSION_NAME, SessionCollections, SessionLimits
 from imgsearch.settings import SAMPLE_COLLECTION, get_settings
 from imgsearch.worker import EmbeddedPicture, WorkerEmbedder
 
 MAX_OPEN_COLLECTIONS = 8
-MAX_EMBEDDED_UPLOADS = 32
+MAX_EMBEDDED_PICTURES = 32
+WARM_UP_PAUSE_S = 20.0
+"""Time between two tries to load an embedder that cannot be loaded."""
+_WARM_UPS = "warm_ups"
 
 
 def collection_names() -> list[str]:
@@ -31,18 +38,40 @@ def open_collection(name: str) -> Collection:
     Raises:
         CollectionError: there is none of that name, or it is damaged.
     """
+    if SESSION_NAME.fullmatch(name):
+        return session_collections().open(name)
+    return _open(name, build_of(name))
+
+
+def build_of(name: str) -> tuple[int, int]:
+    """What tells a build of a collection from the next.
+
+    Raises:
+        CollectionError: there is none of that name.
+    """
     path = collection_path(name, get_settings().home) / FILE_NAME
     try:
         status = path.stat()
     except OSError:
         raise CollectionNotFoundError(f"There is no collection called {name!r}.") from None
-    return _open(name, status.st_mtime_ns, status.st_ino)
+    return status.st_mtime_ns, status.st_ino
 
 
 @st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
-def _open(name: str, mtime_ns: int, inode: int) -> Collection:
-    del mtime_ns, inode  # they tell one build from the next
+def _open(name: str, build: tuple[int, int]) -> Collection:
+    del build  # only a part of the key
     return Collection.open(name, get_settings().home)
+
+
+def home_of(name: str) -> Path:
+    """The folder that the collection of that name lies in, if it exists."""
+    return session_collections().home if SESSION_NAME.fullmatch(name) else get_settings().home
+
+
+@st.cache_resource(show_spinner=False)
+def session_collections() -> SessionCollections:
+    """The collections that visitors make of their own pictures."""
+    return SessionCollections(SessionLimits(max_bytes=get_settings().max_own_mb * 2**20))
 
 
 def open_first_collection() -> Collection | None:
@@ -62,24 +91,29 @@ def example_queries(name: str) -> dict[str, Path]:
 def worker() -> WorkerEmbedder:
     """The client of the embedding worker; the process starts with the first request."""
     settings = get_settings()
-    return WorkerEmbedder(settings.home, timeout_s=settings.worker_timeout_s, queue=settings.worker_queue)
+    return WorkerEmbedder(
+        settings.home,
+        timeout_s=settings.worker_timeout_s,
+        queue=settings.worker_queue,
+        idle_s=settings.worker_idle_s,
+    )
 
 
-@st.cache_resource(max_entries=MAX_EMBEDDED_UPLOADS, show_spinner=False, scope="session")
-def embed_upload(data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
-    """An upload, embedded by the worker; kept for this visitor while the page is open.
+@st.cache_resource(max_entries=MAX_EMBEDDED_PICTURES, show_spinner=False, scope="session")
+def embed_picture(data: bytes, spec: EmbedderSpec, region: Region | None = None) -> EmbeddedPicture:
+    """A picture or a part of it, embedded by the worker; kept for this visitor while the page is open.
 
     Raises:
         ImageError, BackboneError, WorkerError: see `WorkerEmbedder.embed_picture`.
     """
-    return worker().embed_picture(data, spec)
+    return worker().embed_picture(data, spec, region)
 
 
 class WarmUp:
-    """The loading of one embedder by the worker, in the background, once.
+    """The loading of one embedder by the worker, in the background; tried again from time to time while it fails.
 
     Attributes:
-        is_over: Whether it is done, well or not.
+        is_over: Whether it has been tried, well or not.
         error: Why the embedder cannot be loaded, or None.
     """
 
@@ -87,22 +121,26 @@ class WarmUp:
         self.is_over = False
         self.error: ImgSearchError | None = None
         self._spec = spec
-        self._thread = threading.Thread(target=self._load, name="warm-up", daemon=True)
         self._lock = threading.Lock()
+        self._next_try = 0.0  # on the monotonic clock; infinite once nothing is left to try
 
     def start(self) -> None:
-        """Begins, unless it has begun before."""
+        """Begins, or tries again what failed a while ago: what was missing may have come."""
         with self._lock:
-            if self._thread.ident is None:
-                self._thread.start()
+            if _now() < self._next_try:
+                return
+            self._next_try = math.inf
+        threading.Thread(target=self._load, name="warm-up", daemon=True).start()
 
     def _load(self) -> None:
         try:
             worker().load(self._spec)
+            self.error = None
         except WorkerError:
             pass  # that passes; the next upload starts the worker anew
         except ImgSearchError as exc:
             self.error = exc
+            self._next_try = _now() + WARM_UP_PAUSE_S
         finally:
             self.is_over = True
             # Streamlit collects garbage after every run, which takes 50 ms over all that is loaded; this stays anyway.
@@ -110,7 +148,18 @@ class WarmUp:
             gc.freeze()
 
 
-@st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
+def _still_holds(warm_up: WarmUp) -> bool:
+    """Whether what a warm-up says is still so, asked once a session: who comes when the worker has ended wakes another.
+
+    Not in every run: those who only click would never let it sleep.
+    """
+    asked: set[WarmUp] = st.session_state.setdefault(_WARM_UPS, set())
+    is_known = warm_up in asked
+    asked.add(warm_up)
+    return is_known or not warm_up.is_over or warm_up.error is not None or worker().pid is not None
+
+
+@st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False, validate=_still_holds)
 def warm_up(spec: EmbedderSpec) -> WarmUp:
     """The warm-up of an embedder, shared by all visitors."""
     return WarmUp(spec)

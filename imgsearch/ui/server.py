@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgsearch.errors import ImgSearchError
 from imgsearch.manifest import COLLECTION_NAME
+from imgsearch.session_collections import SESSION_NAME
 from imgsearch.settings import SAMPLE_COLLECTION, get_settings
-from imgsearch.ui import resources
+from imgsearch.ui import access, query_log, resources
+from imgsearch.ui.map_points import map_digest, map_points
+from imgsearch.ui.pulling import pulling
+from imgsearch.ui.upload_room import UploadRoom
 
 SCRIPT = Path(__file__).with_name("page.py")
 _STYLE = Path(__file__).with_name("assets") / "page.css"
 THUMBNAIL_ROUTE = "/app/static/thumbs"
+MAP_ROUTE = "/app/static/maps"
 EXAMPLE_ROUTE = "/app/static/examples"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
@@ -32,8 +37,9 @@ _log = logging.getLogger(__name__)
 # Streamlit's page needs inline scripts and styles, blobs and WebAssembly; nothing is loaded from anywhere else.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; "
-    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'",
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' data: ws: wss:; "  # data: is what Streamlit makes of a photo before it sends it
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors {frames}",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(), microphone=()",
@@ -45,6 +51,8 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        frames = get_settings().frame_ancestors
+        self._headers = [(name.lower().encode(), _HEADERS[name].replace("{frames}", frames).encode()) for name in _HEADERS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
@@ -52,7 +60,7 @@ class SecurityHeaders:
                 present = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
-                    *((n.lower().encode(), v.encode()) for n, v in _HEADERS.items() if n.lower().encode() not in present),
+                    *((name, value) for name, value in self._headers if name not in present),
                 ]
             await send(message)
 
@@ -106,10 +114,10 @@ async def thumbnail(request: Request) -> Response:
     name, digest = request.path_params["collection"], request.path_params["digest"]
     if not (COLLECTION_NAME.fullmatch(name) and _DIGEST.fullmatch(digest)):
         return PlainTextResponse("Not found", 404)
-    path = get_settings().home / name / "thumbnails" / f"{digest}.webp"
+    path = resources.home_of(name) / name / "thumbnails" / f"{digest}.webp"
     if not await run_in_threadpool(path.is_file):
         return PlainTextResponse("Not found", 404)
-    return FileResponse(path, media_type="image/webp", headers={"Cache-Control": "public, max-age=31536000, immutable"})
+    return FileResponse(path, media_type="image/webp", headers=_kept(name))
 
 
 async def example(request: Request) -> Response:
@@ -118,7 +126,39 @@ async def example(request: Request) -> Response:
     path = examples.get(request.path_params["name"])
     if path is None:
         return PlainTextResponse("Not found", 404)
-    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "public, max-age=3600"})
+    return FileResponse(path, media_type="image/jpeg", headers=_kept(SAMPLE_COLLECTION, "max-age=3600"))
+
+
+async def points(request: Request) -> Response:
+    """The points of a space's map. The address holds their digest, so a browser may keep them for ever."""
+    name, space, digest = (request.path_params[part] for part in ("collection", "space", "digest"))
+    if not COLLECTION_NAME.fullmatch(name):
+        return PlainTextResponse("Not found", 404)
+    try:
+        collection = await run_in_threadpool(resources.open_collection, name)
+        if digest != map_digest(collection, collection.space(space).name):
+            return PlainTextResponse("Not found", 404)
+        data = await run_in_threadpool(map_points, collection, space)
+    except ImgSearchError:
+        return PlainTextResponse("Not found", 404)
+    return Response(data, media_type="application/json", headers=_kept(name))
+
+
+def _kept(collection: str, how_long: str = "max-age=31536000, immutable") -> dict[str, str]:
+    is_private = access.is_required() or SESSION_NAME.fullmatch(collection)
+    return {"Cache-Control": f"{'private' if is_private else 'public'}, {how_long}"}
+
+
+def _guarded(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint, only for addresses with a key to their collection, where visitors must sign in."""
+
+    async def answer(request: Request) -> Response:
+        name = request.path_params.get("collection", SAMPLE_COLLECTION)  # examples are the sample's
+        if not access.opens(request.query_params.get("key", ""), name):
+            return PlainTextResponse("Forbidden", 403, {"Cache-Control": "no-store"})
+        return await endpoint(request)
+
+    return answer
 
 
 async def health(_: Request) -> Response:
@@ -134,25 +174,30 @@ async def health(_: Request) -> Response:
 def routes() -> list[BaseRoute]:
     """The routes beside Streamlit's own."""
     return [
-        Route(THUMBNAIL_ROUTE + "/{collection}/{digest}.webp", thumbnail),
-        Route(EXAMPLE_ROUTE + "/{name}", example),
+        Route(THUMBNAIL_ROUTE + "/{collection}/{digest}.webp", _guarded(thumbnail)),
+        Route(MAP_ROUTE + "/{collection}/{space}/{digest}.json", _guarded(points)),
+        Route(EXAMPLE_ROUTE + "/{name}", _guarded(example)),
         Route("/api/health", health),
     ]
 
 
 def middleware() -> list[Middleware]:
     """What wraps every request."""
-    return [Middleware(SecurityHeaders), Middleware(PageStyle)]
+    return [Middleware(SecurityHeaders), Middleware(PageStyle), Middleware(UploadRoom)]
 
 
 @asynccontextmanager
 async def lifespan(_: Any) -> AsyncIterator[None]:
-    """Opens the first collection, so that the first visitor does not wait for it; ends the worker with the server."""
+    """Pulls what belongs here; opens the first collection, so that no visitor waits; ends the worker with the server."""
+    query_log.switch_on()
+    pulling().start()
+    resources.session_collections()  # removes what a killed server has left of visitors' pictures
     threading.Thread(target=_open_first, name="open-first-collection", daemon=True).start()
     try:
         yield
     finally:
         resources.worker().close()
+        resources.session_collections().close()
 
 
 def _open_first() -> None:

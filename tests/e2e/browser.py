@@ -25,7 +25,12 @@ RESULTS = "Most similar pictures"
 GALLERY = "Pictures of the collection"
 EXAMPLES = "Examples to try"
 START_S = 60.0
-BROWSER_ARGS = ("--no-sandbox", "--disable-dev-shm-usage")
+BROWSER_ARGS = (
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--use-fake-device-for-media-stream",  # a camera that films a test card, and nobody to ask whether it may
+    "--use-fake-ui-for-media-stream",
+)
 
 # Cards lie in the shadow root of a component: an open one, so a script may look inside.
 _CARD_LINKS = """name => {

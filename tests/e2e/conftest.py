@@ -13,6 +13,7 @@ import pytest
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.datasets import example_queries_folder
 from imgsearch.embedding import EmbedderSpec
+from imgsearch.evaluation import evaluate_collection, save_evaluation
 from imgsearch.manifest import FILE_NAME, Manifest
 from imgsearch.settings import SAMPLE_COLLECTION
 from tests.conftest import draw_picture
@@ -81,6 +82,8 @@ def e2e_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for number in range(per_color):
                 draw_picture(rgb, number).save(folder / name / color / f"{number}.png")
         build_collection(name, folder / name, home=home, embedders=[spec], title=name.title())
+    discs = Collection.open("discs", home)
+    save_evaluation(discs, evaluate_collection(discs))
     _add_space(home / "discs" / FILE_NAME)
     examples = example_queries_folder(home)
     examples.mkdir()
@@ -122,7 +125,9 @@ class Visitors:
     contexts: list[BrowserContext] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    def open(self, address: str = "/", *, width: int = 1280, height: int = 900, dark: bool = False) -> Page:
+    def open(
+        self, address: str = "/", *, width: int = 1280, height: int = 900, dark: bool = False, locale: str = "en-US"
+    ) -> Page:
         """A visitor with a browser of their own opens an address, relative or whole, and waits until the page stands."""
         from tests.e2e.browser import wait_until_idle
 
@@ -130,6 +135,7 @@ class Visitors:
             base_url=self.url,
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
+            locale=locale,
             reduced_motion="reduce",
             device_scale_factor=2 if width < 600 else 1,
             has_touch=width < 600,

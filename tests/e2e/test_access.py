@@ -12,6 +12,7 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Page, expect
 
+from imgsearch.ui.frame import VIEWS
 from tests.e2e.browser import GALLERY, RESULTS, card_items, cards, query_picture, upload, wait_until_idle
 
 if TYPE_CHECKING:
@@ -47,6 +48,16 @@ def test_axe_finds_nothing_serious(visit: Visit, size: dict[str, int], dark: boo
     page = visit("?collection=sample&k=zzz", **size, dark=dark)  # with examples and a note
     page.get_by_text("Refine", exact=True).click()
     expect(page.get_by_role("slider", name="Results")).to_be_visible()
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize(("size", "dark"), [({}, False), (PHONE, True)], ids=["wide, light", "phone, dark"])
+@pytest.mark.parametrize("view", [name for name in VIEWS if name != "search"])
+def test_axe_finds_nothing_serious_in_any_view(visit: Visit, view: str, size: dict[str, int], dark: bool) -> None:
+    page = visit(f"?view={view}&lang=ko", **size, dark=dark)
+    wait_until_idle(page)
+    if view == "map":
+        expect(page.get_by_role("application")).to_be_visible()
     assert violations(page) == []
 
 

@@ -132,6 +132,30 @@ def test_a_picture_can_be_dropped(visit: Visit, discs: Collection) -> None:
     wait_for_items(page, nearest(discs, data))
 
 
+def test_several_pictures_are_searched_together(visit: Visit, discs: Collection) -> None:
+    page = visit()
+    data = [png(draw_picture(RED, 2)), png(draw_picture(RED, 6))]
+    files = [{"name": f"{n}.png", "mimeType": "image/png", "buffer": each} for n, each in enumerate(data)]
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(files)
+    page.wait_for_url(re.compile(r"/\?upload=[0-9a-f]{16}&upload=[0-9a-f]{16}$"))
+    expect(query_picture(page)).to_have_count(2)
+    expect(page.get_by_text("2 pictures together")).to_be_visible()
+    wait_for_items(page, [result.item.item_id for result in discs.search(picture=data, k=12).results])
+    page.go_back()
+    expect(query_picture(page)).to_have_count(1)
+
+
+def test_a_picture_can_be_taken_with_the_camera(visit: Visit) -> None:
+    page = visit()
+    expect(page.locator("video")).to_have_count(0)  # nothing films before it is asked to
+    page.get_by_role("button", name="Camera").click()
+    expect(page.locator("video")).to_be_visible()
+    page.get_by_role("button", name="Take Photo").click()
+    page.wait_for_url(re.compile(r"/\?upload=[0-9a-f]{16}$"))
+    expect_own_picture(page)
+    expect(page.locator("video")).to_have_count(0)
+
+
 def test_what_is_no_picture_gets_words_and_the_page_goes_on(visit: Visit) -> None:
     page = visit()
     upload(page, b"hello", "holiday.jpg")

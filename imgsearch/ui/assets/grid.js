@@ -1,4 +1,4 @@
-// A grid of pictures. Each is a real link (so it can be opened in a new tab or copied) whose plain click searches in place.
+// A grid of pictures. Each is a real link (so it can be opened in a new tab or copied) whose plain click stays here.
 function element(tag, className, text) {
   const node = document.createElement(tag);
   if (className) node.className = className;
@@ -6,7 +6,7 @@ function element(tag, className, text) {
   return node;
 }
 
-function card(item, onPick) {
+function card(item, follow) {
   const link = element("a", "card");
   link.href = item.href;
   link.setAttribute("aria-label", item.description);
@@ -15,7 +15,7 @@ function card(item, onPick) {
   link.onclick = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
-    onPick(item.id);
+    follow(item.href);
   };
   const picture = element("div", "picture");
   const image = element("img");
@@ -42,8 +42,39 @@ function card(item, onPick) {
     line.append(bar);
     words.append(line);
   }
+  if (item.note) words.append(" ", element("div", "note", item.note));
   link.append(words);
   return link;
+}
+
+const THUMB =
+  "M2 10h4v11H2zm6 11V10l5-8c1.6 0 2.6 1.2 2.3 2.8L14.6 9H20c1.3 0 2.3 1.2 2 2.5l-1.8 7.7A2.3 2.3 0 0 1 18 21z";
+const SYMBOLS = { like: THUMB, dislike: THUMB };
+
+function symbol(path) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const shape = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  shape.setAttribute("d", path);
+  svg.append(shape);
+  return svg;
+}
+
+// Buttons beside the link, not in it; they lie over the picture.
+function buttons(item, words, act) {
+  const row = element("div", "actions");
+  for (const [action, text] of words) {
+    const button = element("button", action, SYMBOLS[action] ? undefined : "?");
+    button.type = "button";
+    button.title = text.replace("{name}", () => `${item.rank}. ${item.label}`);
+    button.setAttribute("aria-label", button.title);
+    if (action === "like") button.setAttribute("aria-pressed", String(item.liked));
+    if (SYMBOLS[action]) button.append(symbol(SYMBOLS[action]));
+    button.onclick = () => act(action, item.id);
+    row.append(button);
+  }
+  return row;
 }
 
 // What the picture belongs to, back in sight: a pick far down the page changes what is at its top.
@@ -57,12 +88,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const grid = parentElement.querySelector(".grid");
   grid.setAttribute("aria-label", data.name);
   grid.classList.toggle("compact", data.compact);
-  const onPick = (id) => {
-    setTriggerValue("picked", id);
+  grid.classList.toggle("calm", data.calm);
+  const follow = (href) => {
+    setTriggerValue("followed", href);
     showQuery();
   };
   const root = grid.getRootNode();
+  const act = (action, id) => setTriggerValue("acted", { action, id });
   const focused = [...grid.children].findIndex((entry) => entry.contains(root.activeElement));
+  const button = root.activeElement?.closest("button")?.className;
+  const { id } = grid.children[focused]?.dataset ?? {};
   // A card that stays as it was stays in the page: nothing flickers, and little is laid out anew.
   const before = new Map([...grid.children].map((entry) => [entry.dataset.content, entry]));
   const entries = data.items.map((item) => {
@@ -70,11 +105,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const entry = before.get(content) ?? element("li");
     if (!entry.firstChild) {
       entry.dataset.content = content;
-      entry.append(card(item, onPick));
+      entry.dataset.id = item.id;
+      entry.append(card(item, follow));
+      if (data.actions) entry.append(buttons(item, data.actions, act));
     }
     return entry;
   });
   grid.replaceChildren(...entries);
-  if (focused >= 0) entries[Math.min(focused, entries.length - 1)]?.firstChild.focus({ preventScroll: true });
+  if (focused >= 0) {
+    // A pick keeps its place in the grid; a button stays with its card, wherever that has gone.
+    const same = button && entries.find((entry) => entry.dataset.id === id);
+    const entry = same ?? entries[Math.min(focused, entries.length - 1)];
+    (entry?.querySelector(button ? `button.${button}` : "a") ?? entry?.firstChild)?.focus({ preventScroll: true });
+  }
   root.host?.toggleAttribute("data-filled", true); // page.css keeps room until then
 }

@@ -1,0 +1,77 @@
+"""What every format of a report is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from imgsearch.collection import Collection
+from imgsearch.errors import CollectionCorruptError
+from imgsearch.items import Item
+from imgsearch.regions import Region
+from imgsearch.search import SearchPage
+from imgsearch.space import Space
+
+
+@dataclass(frozen=True)
+class Report:
+    """An answer, and what is said about it.
+
+    Attributes:
+        collection, page: What was searched, and what was found there.
+        previews: Query pictures that are no items of the collection, each as the bytes of a JPEG, PNG or WebP file such as
+            `images.make_preview` makes.
+        region: The part of the one query picture that was asked with; None for the whole.
+        region_of: The item whose region it is, if it is one's: the page does not know that.
+        details: Further facts for people, name -> value, in the report's language.
+        language: "en" or "ko"; tables and JSON are the same in both.
+        made: When.
+    """
+
+    collection: Collection
+    page: SearchPage
+    previews: Sequence[bytes] = ()
+    region: Region | None = None
+    region_of: Item | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+    language: str = "en"
+    made: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def space(self) -> Space:
+        """The space that was searched."""
+        return self.collection.space(self.page.space)
+
+    @property
+    def query_items(self) -> tuple[Item, ...]:
+        """The items that were asked with."""
+        return (*self.page.query_items, *([self.region_of] if self.region_of else []))
+
+    @property
+    def query_label(self) -> str:
+        """The label that all of them share, or ""."""
+        labels = {item.label for item in self.query_items}
+        return labels.pop() if len(labels) == 1 else ""
+
+    def query_pictures(self) -> list[bytes]:
+        """What was asked with, as picture files: thumbnails of items, then previews.
+
+        Raises:
+            CollectionCorruptError: see `thumbnail`.
+        """
+        return [*(self.thumbnail(item) for item in self.query_items), *self.previews]
+
+    def thumbnail(self, item: Item) -> bytes:
+        """An item's thumbnail, a WebP file.
+
+        Raises:
+            CollectionCorruptError: it cannot be read.
+        """
+        try:
+            return self.collection.thumbnail_path(item).read_bytes()
+        except OSError as exc:
+            raise CollectionCorruptError(
+                f"The thumbnail of {item.item_id!r} cannot be read ({exc.strerror}).",
+                hint="Copy the collection again, or build it again.",
+            ) from exc

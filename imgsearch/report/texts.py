@@ -1,0 +1,101 @@
+"""The words of a report, in English and Korean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_ENGLISH = {
+    "title": "Similar pictures",
+    "query": "The query",
+    "results": "Most similar",
+    "nothing": "Nothing was found.",
+    "outside": "a picture from outside the collection",
+    "collection": "Collection",
+    "n_items": "{title}: {n:,} pictures, built {created}",
+    "source": "Source",
+    "license": "Licence",
+    "compared_by": "Compared by",
+    "cnn": "CNN {name}, {dim:,} dimensions",
+    "descriptor": "descriptor {name}, {dim:,} dimensions",
+    "pca": "{space}, reduced to {dim:,} dimensions",
+    "reference": "Paper",
+    "weights": "Weights",
+    "rerank": "Order",
+    "reranked": "by the re-ranking {name}",
+    "time": "Time",
+    "step": "{step} {ms:.1f} ms",
+    "decode": "decoding",
+    "embed": "embedding",
+    "search": "search",
+    "made": "Made",
+    "distance": "distance {distance:.3f}",
+    "nearer": "nearer than {share} % of pairs",
+    "foreign": "Nothing in this collection is similar to the query. (Of the collection's own pictures, {rate:.0%} would be "
+    "called foreign too.)",
+    "was": "by distance {rank}",
+    "same_label": "same label",
+    "copy": "the same file",
+    "how": "How to read this",
+    "how_distance": "The distance tells how alike two pictures look: 0 is the same picture, 1.41 has nothing in common, "
+    "2 is the opposite. The bar is full at 0 and empty at 1.41.",
+    "how_nearer": "“Nearer than 99 % of pairs” compares the distance with those between any two pictures of this "
+    "collection.",
+    "how_exact": "Distances are exact; they were computed for {n:,} of the {all:,} pictures.",
+    "how_all": "All pictures that may answer were compared, and exactly.",
+    "how_rank": "The first number is the rank. The re-ranking changes the order, never the distance.",
+    "how_label": "✓ marks the query's own label. Labels take no part in the search.",
+    "how_cnn": "What looks alike is the judgement of a network trained on photographs. It compares what is in a picture "
+    "more than its colours, and may see a likeness that people do not.",
+    "how_descriptor": "A descriptor is a fixed formula over colours or edges. It knows nothing of what a picture shows.",
+    "footer": "Made with imgsearch {version}. This page needs no network and holds no script.",
+}
+
+_KOREAN = {
+    "title": "비슷한 이미지",
+    "query": "검색 이미지",
+    "results": "가장 비슷한 이미지",
+    "nothing": "검색 결과가 없습니다.",
+    "outside": "컬렉션에 없는 이미지",
+    "collection": "컬렉션",
+    "n_items": "{title}: 이미지 {n:,}장, {created} 생성",
+    "source": "출처",
+    "license": "라이선스",
+    "compared_by": "비교 기준",
+    "cnn": "CNN {name}, {dim:,}차원",
+    "descriptor": "디스크립터 {name}, {dim:,}차원",
+    "pca": "{space}, {dim:,}차원으로 축소",
+    "reference": "논문",
+    "weights": "가중치",
+    "rerank": "순서",
+    "reranked": "{name} 순위 재조정",
+    "time": "소요 시간",
+    "step": "{step} {ms:.1f} ms",
+    "decode": "디코딩",
+    "embed": "임베딩",
+    "search": "검색",
+    "made": "작성",
+    "distance": "거리 {distance:.3f}",
+    "nearer": "전체 쌍의 {share}%보다 가까움",
+    "foreign": "이 컬렉션에는 검색 이미지와 비슷한 이미지가 없습니다. "
+    "(컬렉션에 있는 이미지도 {rate:.0%}는 이렇게 판정됩니다.)",
+    "was": "거리순 {rank}위",
+    "same_label": "같은 라벨",
+    "copy": "같은 파일",
+    "how": "읽는 방법",
+    "how_distance": "거리는 두 이미지가 얼마나 비슷해 보이는지를 나타냅니다. 0은 같은 이미지, "
+    "1.41은 공통점이 없는 이미지, 2는 정반대를 뜻합니다. "
+    "막대는 거리 0에서 가득 차고 1.41에서 비어 있습니다.",
+    "how_nearer": "“전체 쌍의 99%보다 가까움”은 이 컬렉션의 임의의 두 이미지 사이 거리와 비교한 값입니다.",
+    "how_exact": "거리는 정확한 값이며, 전체 이미지 {all:,}장 가운데 {n:,}장에 대해 계산했습니다.",
+    "how_all": "결과가 될 수 있는 모든 이미지를 정확하게 비교했습니다.",
+    "how_rank": "첫 번째 숫자는 순위입니다. 순위 재조정은 순서만 바꾸고 거리는 바꾸지 않습니다.",
+    "how_label": "✓는 검색 이미지와 라벨이 같다는 표시입니다. 라벨은 검색에 쓰이지 않습니다.",
+    "how_cnn": "비슷하다는 판단은 사진으로 학습한 신경망이 내립니다. 색보다는 이미지에 담긴 내용을 비교하며, "
+    "사람이 보지 못하는 유사성을 찾기도 합니다.",
+    "how_descriptor": "디스크립터는 색이나 윤곽을 계산하는 고정된 수식입니다. 이미지에 무엇이 담겨 있는지는 알지 못합니다.",
+    "footer": "imgsearch {version}(으)로 작성했습니다. 이 문서는 네트워크가 필요 없으며 스크립트를 포함하지 않습니다.",
+}
+
+LANGUAGES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _ENGLISH, "ko": _KOREAN})
+"""Language -> key -> text, some with {braces} for values. All have the same keys."""

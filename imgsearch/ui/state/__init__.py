@@ -1,0 +1,58 @@
+"""The page's state: what the address says (`address`, `view`) and what it cannot hold (`session`).
+
+The address is the only source of the query. A widget's callback writes the address; each run sets the widgets from it.
+"""
+
+from imgsearch.ui.state.address import OF_A_COLLECTION, bound, follow, go, link, search, widget_key
+from imgsearch.ui.state.session import (
+    empty_uploaders,
+    keep_upload,
+    leave_note,
+    release_file,
+    take_notes,
+    upload_bytes,
+    uploader_key,
+)
+from imgsearch.ui.state.view import (
+    ALL_LABELS,
+    DEFAULT_K,
+    GALLERY_PAGE_SIZE,
+    MAX_PAGE_K,
+    MAX_QUERY_PICTURES,
+    NO_RERANKING,
+    SEARCH,
+    Frame,
+    Query,
+    View,
+    read_frame,
+    read_view,
+)
+
+__all__ = [
+    "ALL_LABELS",
+    "DEFAULT_K",
+    "GALLERY_PAGE_SIZE",
+    "MAX_PAGE_K",
+    "MAX_QUERY_PICTURES",
+    "NO_RERANKING",
+    "OF_A_COLLECTION",
+    "SEARCH",
+    "Frame",
+    "Query",
+    "View",
+    "bound",
+    "empty_uploaders",
+    "follow",
+    "go",
+    "keep_upload",
+    "leave_note",
+    "link",
+    "read_frame",
+    "read_view",
+    "release_file",
+    "search",
+    "take_notes",
+    "upload_bytes",
+    "uploader_key",
+    "widget_key",
+]

@@ -1,0 +1,197 @@
+"""The address: written by callbacks and links, read one parameter at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlencode
+
+import streamlit as st
+
+from imgsearch.ui.markdown import escape
+from imgsearch.ui.texts import language, t
+
+Value = str | int | float | Iterable[str] | None
+"""What a parameter is set to: None, "" and False take it out, True is "1", several strings repeat it."""
+
+OF_A_QUERY = ("item", "upload", "example", "region", "liked", "disliked", "why")
+"""Parameters that mean nothing once something else is searched with."""
+OF_A_COLLECTION = ("space", *OF_A_QUERY, "label", "space2", "browse", "page")
+"""Parameters that mean nothing in another collection."""
+PARAMETERS = frozenset(("lang", "view", "collection", *OF_A_COLLECTION, "k", "max_distance", "rerank", "exact", "search_k"))
+_MAX_SHOWN = 64
+_T = TypeVar("_T")
+
+
+def link(params: Mapping[str, list[str]], **changes: Value) -> str:
+    """An address like `?item=cat.jpg&k=5`: parameters with some of them changed."""
+    return "?" + urlencode(_changed(params, changes), doseq=True)
+
+
+def go(**changes: Value) -> None:
+    """Changes parameters of the address, as one step for Back. For callbacks."""
+    st.query_params.from_dict(_changed(_current(), changes))
+
+
+def search(**pictures: Value) -> None:
+    """Searches with something else and leaves the rest as it is: `search(item="cat.jpg")`. For callbacks."""
+    go(**{**dict.fromkeys(OF_A_QUERY), **pictures})
+
+
+def follow(href: str) -> None:
+    """Goes where a link made by `link` leads, in this session. For callbacks."""
+    given = parse_qs(href.removeprefix("?"))
+    st.query_params.from_dict({name: values for name, values in given.items() if name in PARAMETERS})
+
+
+def widget_key(name: str, lang: str) -> str:
+    """Session key of the widget that is tied to a parameter, in a language.
+
+    Streamlit takes a widget with other words for another widget, which would have lost its value: so it is one.
+    """
+    return f"{name}_{lang}"
+
+
+def bound(name: str, value: object, *, absent: object = None, **also: Value) -> dict[str, Any]:
+    """Arguments that tie a widget to a parameter: it shows what the address says, and a change of it writes the address.
+
+    Example:
+        >>> st.slider(t("search.k"), 1, 60, **state.bound("k", view.query.k))
+
+    Args:
+        name: The parameter.
+        value: What the view read from the address.
+        absent: The value for which the address has no parameter, where that is not one that `link` leaves out anyway.
+        also: Further parameters to change with it, such as `page=None`.
+    """
+    key = widget_key(name, language())
+    # In every run: where two runs follow each other at once, the browser may not have seen what the first one set.
+    st.session_state[key] = value
+    known = value
+
+    def changed() -> None:
+        nonlocal known
+        # Streamlit calls this also for a widget that comes back as it was, and then the address is not to change.
+        if st.session_state[key] != known:
+            known = st.session_state[key]
+            go(**{name: None if known == absent else known, **also})
+
+    return {"key": key, "on_change": changed}
+
+
+def _current() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def _changed(params: Mapping[str, list[str]], changes: Mapping[str, Value]) -> dict[str, list[str]]:
+    unknown = changes.keys() - PARAMETERS
+    if unknown:
+        raise TypeError(f"There are no such parameters of the address: {', '.join(sorted(unknown))}.")
+    merged = {**params, **{name: _strings(value) for name, value in changes.items()}}
+    return {name: values for name, values in merged.items() if values}
+
+
+def _strings(value: Value) -> list[str]:
+    if value is None or value is False or value == "":
+        return []
+    if isinstance(value, bool):
+        return ["1"]
+    if isinstance(value, str | int | float):
+        return [f"{value:g}" if isinstance(value, float) else str(value)]
+    return list(value)
+
+
+class Reader:
+    """Reads the address; whatever is nonsense there becomes the default, with a note.
+
+    Attributes:
+        params: What was good and is not the default: the parameters that links carry on.
+        notes: What could not be used, in Markdown.
+    """
+
+    def __init__(self, params: Mapping[str, list[str]] = MappingProxyType({}), notes: Iterable[str] = ()) -> None:
+        """Args: what has been read before."""
+        self.params = dict(params)
+        self.notes = list(notes)
+
+    def one(
+        self, name: str, parse: Callable[[str], _T | None], default: _T, *, is_noted: bool = True, **words: object
+    ) -> _T:
+        """A parameter that occurs once.
+
+        Args:
+            name: Of the parameter; `note.<name>` is what is said of nonsense.
+            parse: Text -> value, or None where it is nonsense.
+            default: The value where there is none.
+            is_noted: Whether nonsense is worth a note.
+            words: Values for the note beside `asked` and `default`.
+        """
+        asked = st.query_params.get(name)
+        if not asked:
+            return default
+        value = parse(asked)
+        if value is None:
+            if is_noted:
+                self.note(f"note.{name}", asked=asked, default=default, **words)
+            return default
+        if value != default:
+            self.params[name] = [asked]
+        return value
+
+    def many(self, name: str, is_usable: Callable[[str], bool], *, most: int) -> tuple[str, ...]:
+        """A parameter that may be repeated: what is usable of it, each once, in order.
+
+        Args:
+            name: Of the parameter; `note.<name>` is what is said of the first value that cannot be used.
+            is_usable: Whether one of its values can be used.
+            most: So many are taken.
+        """
+        asked = list(dict.fromkeys(filter(None, st.query_params.get_all(name))))
+        values = [value for value in asked if is_usable(value)]
+        if len(values) < len(asked):
+            self.note(f"note.{name}", asked=next(value for value in asked if value not in values))
+        if len(values) > most:
+            self.note("note.too_many", most=most)
+        if values:
+            self.params[name] = values[:most]
+        return tuple(values[:most])
+
+    def asked(self, name: str) -> str:
+        """A parameter as it stands in the address, "" where it does not."""
+        return str(st.query_params.get(name, ""))
+
+    def drop(self, name: str, *, note: str) -> None:
+        """Leaves out a parameter that does not go with another."""
+        del self.params[name]
+        self.note(note)
+
+    def note(self, key: str, *, asked: str = "", **words: object) -> None:
+        """Notes in words what could not be used."""
+        self.notes.append(t(key, asked=escape(asked[:_MAX_SHOWN]), **words))
+
+
+def choice(options: Iterable[str]) -> Callable[[str], str | None]:
+    """Parses one of these."""
+    known = frozenset(options)
+    return lambda text: text if text in known else None
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int | None]:
+    """Parses a whole number in that range, both ends included."""
+
+    def parse(text: str) -> int | None:
+        is_number = text.isascii() and text.isdigit() and len(text) <= 9
+        return int(text) if is_number and low <= int(text) <= high else None
+
+    return parse
+
+
+def decimal(low: float, high: float) -> Callable[[str], float | None]:
+    """Parses a number such as 0.85 in that range, both ends included."""
+
+    def parse(text: str) -> float | None:
+        is_number = text.isascii() and text.replace(".", "", 1).isdigit() and len(text) <= 9
+        return float(text) if is_number and low <= float(text) <= high else None
+
+    return parse

@@ -1,0 +1,68 @@
+"""What an address cannot hold: the bytes of uploads, and notes from one run to the next. Each visitor's own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+
+import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+MAX_UPLOADS_KEPT = 8
+
+_UPLOADS = "uploads"
+_UPLOADER_ROUND = "uploader_round"
+_NOTES = "notes"
+
+
+def uploader_key(name: str) -> str:
+    """Key of an uploader or camera; another one after `empty_uploaders`, so that the next upload counts as new."""
+    return f"{name}_{st.session_state.get(_UPLOADER_ROUND, 0)}"
+
+
+def keep_upload(data: bytes) -> str:
+    """Keeps an upload for this session, the last few only, and returns its id."""
+    upload_id = hashlib.sha256(data).hexdigest()[:16]
+    uploads = _uploads()
+    uploads[upload_id] = data
+    uploads.move_to_end(upload_id)
+    while len(uploads) > MAX_UPLOADS_KEPT:
+        uploads.popitem(last=False)
+    return upload_id
+
+
+def empty_uploaders() -> None:
+    """Makes uploaders and cameras new in the next run."""
+    st.session_state[_UPLOADER_ROUND] = st.session_state.get(_UPLOADER_ROUND, 0) + 1
+
+
+def release_file(file_id: str) -> None:
+    """Takes an upload out of Streamlit's own memory, which would hold it for as long as the visitor stays."""
+    context = get_script_run_ctx()
+    if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, file_id)
+
+
+def upload_bytes(upload_id: str) -> bytes:
+    """Content of an upload that this session holds."""
+    return _uploads()[upload_id]
+
+
+def has_upload(upload_id: str) -> bool:
+    """Whether this session holds that upload."""
+    return upload_id in _uploads()
+
+
+def leave_note(text: str) -> None:
+    """A note for the next run, from a callback."""
+    st.session_state.setdefault(_NOTES, []).append(text)
+
+
+def take_notes() -> list[str]:
+    """The notes that callbacks left, once."""
+    return st.session_state.pop(_NOTES, [])  # type: ignore[no-any-return]
+
+
+def _uploads() -> OrderedDict[str, bytes]:
+    return st.session_state.setdefault(_UPLOADS, OrderedDict())  # type: ignore[no-any-return]

@@ -1,0 +1,210 @@
+"""What the address asks for, checked against what there is. Every value of an address is anybody's text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Names
+from dataclasses import dataclass
+from typing import Any
+
+from imgsearch.collection import Collection
+from imgsearch.distance import MAX_DISTANCE
+from imgsearch.errors import ImgSearchError
+from imgsearch.regions import Region
+from imgsearch.rerank import RERANKINGS, default_reranking
+from imgsearch.search import MAX_SEARCH_K
+from imgsearch.session_collections import SESSION_NAME
+from imgsearch.ui.state import address, session
+from imgsearch.ui.texts import LANGUAGES
+
+SEARCH = "search"
+"""Name of the view of an empty address."""
+MAX_PAGE_K = 60
+DEFAULT_K = 12  # fills whole rows of 2, 3, 4 and 6
+GALLERY_PAGE_SIZE = 24
+MAX_QUERY_PICTURES = 5
+MAX_JUDGED = 20
+ALL_LABELS = ""
+NO_RERANKING = "none"
+"""Asks for the order of the distances where a re-ranking is the default."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What can be read of an address before its collection is open.
+
+    Attributes:
+        name: The view.
+        collection: Name of the collection.
+        params: The parameters that links carry on: what was good and is not the default.
+        notes: What in the address could not be used, in Markdown.
+    """
+
+    name: str
+    collection: str
+    params: dict[str, list[str]]
+    notes: tuple[str, ...]
+
+    def link(self, **changes: address.Value) -> str:
+        """An address like this one with some parameters changed: `view.link(k=5)`."""
+        return address.link(self.params, **changes)
+
+    def search_link(self, view: str | None = None, **pictures: address.Value) -> str:
+        """An address that searches with something else and leaves the rest as it is: `view.search_link(item="cat.jpg")`.
+
+        Args:
+            view: Name of the view that it leads to; None for Search.
+            pictures: What is searched with instead.
+        """
+        return address.link(self.params, view=view, **{**dict.fromkeys(address.OF_A_QUERY), **pictures})
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is searched with, and how. At least one of the first three holds something; an example is alone.
+
+    Attributes:
+        items: Item ids.
+        uploads: Ids of uploads that this session holds.
+        example: Name of an example query, or None.
+        region: Part of the picture that is searched with, where it is a single one; None for the whole.
+        space, k, label, max_distance, liked, disliked, rerank, exact, search_k: See `Collection.search`; label and rerank
+            are "" for none.
+    """
+
+    items: tuple[str, ...]
+    uploads: tuple[str, ...]
+    example: str | None
+    region: Region | None
+    space: str
+    k: int
+    label: str
+    max_distance: float | None
+    liked: tuple[str, ...]
+    disliked: tuple[str, ...]
+    rerank: str
+    exact: bool
+    search_k: int
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How to search, as arguments of `Collection.search`; what to search with is not among them."""
+        return {
+            "space": self.space,
+            "k": self.k,
+            "label": self.label or None,
+            "max_distance": self.max_distance,
+            "liked": self.liked,
+            "disliked": self.disliked,
+            "rerank": self.rerank,
+            "exact": self.exact,
+            "search_k": self.search_k,
+        }
+
+
+@dataclass(frozen=True)
+class View(Frame):
+    """What the address asks for.
+
+    Attributes:
+        query: The search.
+        space2: The space that Compare sets beside the query's; None where the collection has only one.
+        browse: Only gallery pictures with this label; "" for all.
+        page: Page of the gallery, from 1.
+        why: Item id of the result whose likeness is asked about, or None. No link carries it on.
+    """
+
+    query: Query
+    space2: str | None
+    browse: str
+    page: int
+    why: str | None
+
+
+def read_frame(views: Names[str], collections: list[str]) -> Frame:
+    """Reads language, view and collection.
+
+    Args:
+        views: Names of the views that there are.
+        collections: Names of the collections, at least one; the first is the default.
+    """
+    reader = address.Reader()
+    reader.one("lang", address.choice(LANGUAGES), None)  # `texts.language` reads it; here it is kept for links
+    name = reader.one("view", address.choice(views), SEARCH)
+    # A name that is nobody's any more is no slip of who follows the link.
+    was_own = SESSION_NAME.fullmatch(reader.asked("collection")) and reader.asked("collection") not in collections
+    if was_own:
+        reader.note("note.own_collection", default=collections[0])
+    collection = reader.one("collection", address.choice(collections), collections[0], is_noted=not was_own)
+    return Frame(name, collection, reader.params, tuple(reader.notes))
+
+
+def read_view(frame: Frame, collection: Collection, examples: Names[str]) -> View:
+    """Reads the rest; whatever is nonsense becomes the default, with a note.
+
+    Args:
+        frame: What has been read already.
+        collection: The one that the frame names.
+        examples: Names of the example queries that there are.
+    """
+    reader = address.Reader(frame.params, frame.notes)
+    labels = collection.items.label_counts
+    query = _read_query(reader, collection, examples)
+    browse = reader.one("browse", address.choice(labels), ALL_LABELS, is_noted=False)
+    n_browsed = labels[browse] if browse else len(collection.items)
+    page = reader.one("page", address.whole_number(1, -(-n_browsed // GALLERY_PAGE_SIZE)), 1, is_noted=False)
+    others = [name for name in collection.spaces if name != query.space]
+    # What a CNN is compared with is a descriptor, where there is one.
+    others.sort(key=lambda name: not collection.spaces[name].spec.is_descriptor)
+    space2 = reader.one("space2", address.choice(others), others[0] if others else None)
+    why = reader.one("why", lambda text: text if text in collection.items else None, None)
+    reader.params.pop("why", None)
+    return View(frame.name, frame.collection, reader.params, tuple(reader.notes), query, space2, browse, page, why)
+
+
+def _read_query(reader: address.Reader, collection: Collection, examples: Names[str]) -> Query:
+    items, uploads, example = _read_pictures(reader, collection, examples)
+    region = reader.one("region", _region, None)
+    if region and len(items) + len(uploads) > 1:
+        reader.drop("region", note="note.region_of_many")
+        region = None
+    is_item = collection.items.__contains__
+    liked = reader.many("liked", is_item, most=MAX_JUDGED)
+    disliked = reader.many("disliked", is_item, most=MAX_JUDGED)
+    space = reader.one("space", address.choice(collection.spaces), collection.default_space)
+    default = default_reranking(collection.space(space).spec) or NO_RERANKING
+    rerank = reader.one("rerank", address.choice((NO_RERANKING, *RERANKINGS)), default)
+    return Query(
+        items=items,
+        uploads=uploads,
+        example=example,
+        region=region,
+        space=space,
+        k=reader.one("k", address.whole_number(1, MAX_PAGE_K), DEFAULT_K, most=MAX_PAGE_K),
+        label=reader.one("label", address.choice(collection.items.label_counts), ALL_LABELS),
+        max_distance=reader.one("max_distance", address.decimal(0, MAX_DISTANCE), None, most=f"{MAX_DISTANCE:g}"),
+        liked=liked,
+        disliked=tuple(item for item in disliked if item not in liked),
+        rerank="" if rerank == NO_RERANKING else rerank,
+        exact=bool(reader.one("exact", address.choice(("1",)), "")),
+        search_k=reader.one("search_k", address.whole_number(1, MAX_SEARCH_K), -1, most=f"{MAX_SEARCH_K:,}"),
+    )
+
+
+def _read_pictures(
+    reader: address.Reader, collection: Collection, examples: Names[str]
+) -> tuple[tuple[str, ...], tuple[str, ...], str | None]:
+    items = reader.many("item", collection.items.__contains__, most=MAX_QUERY_PICTURES)
+    uploads = reader.many("upload", session.has_upload, most=MAX_QUERY_PICTURES)
+    if items or uploads:
+        return items, uploads, None
+    example = reader.one("example", address.choice(examples), None)
+    if example:
+        return (), (), example
+    return (collection.items[len(collection.items) // 2].item_id,), (), None
+
+
+def _region(text: str) -> Region | None:
+    try:
+        return Region.parse(text)
+    except ImgSearchError:
+        return None

@@ -1,0 +1,53 @@
+"""Every word that the page shows, in English and Korean; nowhere else.
+
+`t("search.title")`, `t("note.k", most=60)`: a key, and values for its `{braces}`. `en.py` and `ko.py` have the same keys.
+"""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+
+from imgsearch.errors import ImgSearchError
+from imgsearch.ui.texts import en, ko
+
+DEFAULT_LANGUAGE = "en"
+LANGUAGES = {"en": "English", "ko": "한국어"}
+"""Code in the address -> the language's name in itself."""
+TABLES = {"en": en.TEXTS, "ko": ko.TEXTS}
+
+
+def t(key: str, **values: object) -> str:
+    """The text of that key in the visitor's language, with the values put in."""
+    return TABLES[language()][key].format(**values)
+
+
+def match_words(words: str) -> str:
+    """What a descriptor compares, or where, in the visitor's language: see `descriptors.Match`."""
+    if language() == "ko":
+        for pattern, korean in ko.MATCHES.items():
+            words = re.sub(pattern, korean, words)
+    return words
+
+
+def language() -> str:
+    """The language that the address names, or the browser's, or English. Holds in callbacks and fragments too."""
+    asked = st.query_params.get("lang", "")
+    return asked if asked in LANGUAGES else _browser_language()
+
+
+def error_words(error: ImgSearchError) -> str:
+    """An error in the visitor's language: its own words, or a sentence for its kind where one is known."""
+    if language() == "ko":
+        for kind in type(error).__mro__:
+            if kind.__name__ in ko.ERRORS:
+                return ko.ERRORS[kind.__name__]
+    return error.message + (f"  \n{error.hint}" if error.hint else "")
+
+
+def _browser_language() -> str:
+    # The locale comes with the first message of the browser; a client that sends none still has its headers.
+    wished = st.context.locale or st.context.headers.get("Accept-Language") or ""
+    code = wished[:2].lower()
+    return code if code in LANGUAGES else DEFAULT_LANGUAGE

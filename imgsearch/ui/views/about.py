@@ -1,0 +1,130 @@
+"""The about view: what happens with a picture, what compares the pictures, where they come from, what it cannot do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from imgsearch.backbones import BACKBONES
+from imgsearch.collection import Collection
+from imgsearch.descriptors import DESCRIPTORS
+from imgsearch.index import AnnoyIndex
+from imgsearch.settings import SAMPLE_COLLECTION
+from imgsearch.space import Space
+from imgsearch.ui import components
+from imgsearch.ui.markdown import escape
+from imgsearch.ui.state import View
+from imgsearch.ui.texts import t
+
+_N_BARS = 48
+_N_NEAREST = 3
+_N_POINTS = 40
+_TEXT_WIDTH = 760  # px; longer lines are hard to read
+
+_FIGURE = components.component("imgsearch_figure", "figure", html="<ol class='figure'></ol>")
+
+
+def render(collection: Collection, view: View) -> None:
+    """Draws what there is to know."""
+    space = collection.space(view.query.space)
+    st.markdown(t("about.intro"), width=_TEXT_WIDTH)
+    _FIGURE(key="figure", data={"name": t("about.figure"), "steps": tuple(_steps(collection, space, view))})
+    with st.container(width=_TEXT_WIDTH):
+        st.markdown(t("about.distance"))
+        _render_spaces(collection)
+        _render_data(collection)
+        st.header(t("about.limits"), anchor=False)
+        st.markdown(t("about.limits_text"))
+        st.header(t("about.software"), anchor=False)
+        st.markdown(t("about.software_text"))
+
+
+def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, Any]]:
+    """The four steps of the figure, with a real picture, its real vector and its real neighbours."""
+    items = view.query.items or (collection.items[len(collection.items) // 2].item_id,)
+    page = collection.search(item_id=items[0], k=_N_NEAREST, space=space.name)
+    (item,) = page.query_items
+    row = collection.items.row_of(item.item_id)
+    spec = space.spec
+    size = DESCRIPTORS[spec.name].input_size if spec.is_descriptor else BACKBONES[spec.name].input_size
+    vector = space.embeddings[row]
+    kind = "descriptor" if spec.is_descriptor else "cnn"
+    nearest = "about.nearest_annoy" if isinstance(space.index, AnnoyIndex) else "about.nearest_exact"
+    places = space.projection
+    around = np.argsort(np.linalg.norm(places - places[row], axis=1), kind="stable")[:_N_POINTS]
+    shown = np.union1d(around, [result.row for result in page.results]).astype(int)
+    return [
+        {
+            "title": t("about.picture"),
+            "text": t("about.picture_text", size=size),
+            "picture": components.thumbnail_url(collection.name, item),
+        },
+        {"title": t(f"about.{kind}"), "text": t(f"about.{kind}_text", name=spec.name), "network": kind},
+        {
+            "title": t("about.vector"),
+            "text": t("about.vector_text", dim=len(vector), shown=min(_N_BARS, len(vector))),
+            "bars": tuple(round(float(value), 4) for value in vector[:_N_BARS]),
+        },
+        {
+            "title": t("about.nearest"),
+            "text": t(nearest, n=len(collection.items)),
+            "points": tuple(_place(places[other]) for other in shown),
+            "query": _place(places[row]),
+            "found": tuple(
+                {
+                    "at": _place(places[result.row]),
+                    "src": components.thumbnail_url(collection.name, result.item),
+                    "words": f"{result.distance:.3f}",
+                }
+                for result in page.results
+            ),
+        },
+    ]
+
+
+def _place(point: np.ndarray) -> tuple[float, float]:
+    """float32 (2,) in [0, 1] for the browser."""
+    return round(float(point[0]), 4), round(float(point[1]), 4)
+
+
+def _render_spaces(collection: Collection) -> None:
+    st.header(t("about.backbones"), anchor=False)
+    st.markdown(t("about.backbones_intro"))
+    used = {space.spec.name for space in collection.spaces.values()}
+    for name in used & BACKBONES.keys():
+        row = BACKBONES[name]
+        st.markdown(
+            t(
+                "about.backbone",
+                name=escape(name),
+                size=row.input_size,
+                dim=row.dim,
+                reference=row.reference,
+                license=escape(row.weights_license),
+            )
+        )
+    for name in used & DESCRIPTORS.keys():
+        descriptor = DESCRIPTORS[name]
+        st.markdown(t("about.descriptor_row", name=escape(name), dim=descriptor.dim, reference=descriptor.reference))
+    others = ", ".join(escape(name) for name, row in BACKBONES.items() if name not in used and not row.bundled)
+    if others:
+        st.caption(t("about.other_backbones", names=others))
+
+
+def _render_data(collection: Collection) -> None:
+    st.header(t("about.data"), anchor=False)
+    manifest = collection.manifest
+    if collection.name == SAMPLE_COLLECTION:
+        st.markdown(t("about.data_sample", n=manifest.n_items))
+    else:
+        labels = collection.items.label_counts
+        numbers = {"n": manifest.n_items, "n_labels": len(labels), "n_skipped": manifest.n_skipped}
+        st.markdown(t("about.data_own", title=escape(manifest.title), **numbers))
+        if manifest.source:
+            st.markdown(t("about.data_source", source=escape(manifest.source)))
+        if manifest.license:
+            st.markdown(t("about.data_license", license=escape(manifest.license)))
+    st.markdown(t("about.data_reference"))
+    st.markdown(t("about.privacy"))

@@ -1,0 +1,104 @@
+"""The compare view: the same query answered by two spaces side by side, hits marked, what both found linked."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from imgsearch.collection import Collection
+from imgsearch.search import SearchPage
+from imgsearch.session_collections import SESSION_NAME
+from imgsearch.ui import components, state
+from imgsearch.ui.answer import Answer, ask
+from imgsearch.ui.components import Note
+from imgsearch.ui.markdown import escape
+from imgsearch.ui.state import View
+from imgsearch.ui.texts import t
+
+_SIDES = ("left", "right")
+_MEASURED_AT = 5
+
+
+def render(collection: Collection, view: View) -> None:
+    """Draws both answers."""
+    if view.space2 is None:
+        is_own = SESSION_NAME.fullmatch(collection.name)
+        words = components.space_words(collection.space(view.query.space))
+        st.info(t("compare.one_space_own" if is_own else "compare.one_space", space=words))
+        if is_own:
+            return
+        st.code(f"python -m imgsearch build {collection.name} --images DIR --embedder color_histogram", language="sh")
+        return
+    spaces = (view.query.space, view.space2)
+    answers = [ask(collection, view, space=space, rerank="") for space in spaces]  # each as it is
+    if answers[0] is None or answers[1] is None:  # what went wrong is said already
+        return
+    left, right = answers[0], answers[1]
+    _render_head(collection, view, left)
+    st.markdown(_summary(left, right))
+    with st.container(horizontal=True, gap="medium", key="compare"):
+        for side, space, answer, other in zip(_SIDES, spaces, (left, right), (right, left), strict=True):
+            with st.container(key=f"compare_{side}", width="stretch", gap="small"):
+                _render_side(collection, view, side, space, answer, other.page)
+    st.caption(t("compare.note"))
+
+
+def _render_head(collection: Collection, view: View, answer: Answer) -> None:
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="query"):
+        for picture in answer.pictures:
+            st.image(picture, alt=t("search.query_alt", name=answer.caption), width=88)
+        st.markdown(f"**{escape(answer.caption)}**  \n{t('compare.change', link=view.link(view=None))}", width="stretch")
+
+
+def _render_side(collection: Collection, view: View, side: str, space: str, answer: Answer, other: SearchPage) -> None:
+    _render_name(collection, view, side, space)
+    st.caption(_measured(collection, space))
+    label = answer.query_label
+    ranks = {result.row: result.rank for result in other.results}
+    cards = components.result_cards(
+        answer.page.results,
+        collection.name,
+        label,
+        lambda item_id: view.search_link(view.name, item=item_id),
+        notes={
+            result.row: Note(t("compare.also", rank=ranks[result.row]))
+            for result in answer.page.results
+            if result.row in ranks
+        },
+    )
+    components.grid(cards, name=t(f"compare.grid_{side}"), key=f"compare_{side}_grid")
+
+
+def _render_name(collection: Collection, view: View, side: str, space: str) -> None:
+    """What the side compares by; a choice where there is another space to choose."""
+    name, other = ("space", view.space2) if side == "left" else ("space2", view.query.space)
+    options = [each for each in collection.spaces if each != other]
+    if len(options) == 1:
+        st.subheader(components.space_words(collection.space(space)), anchor=False)
+        return
+    st.selectbox(
+        t(f"compare.{name}"),
+        options,
+        format_func=lambda each: components.space_words(collection.space(each)),
+        **state.bound(name, space),
+    )
+
+
+def _measured(collection: Collection, space: str) -> str:
+    """The precision that the saved evaluation found for a space."""
+    for evaluation in collection.evaluation:
+        if (evaluation.space, evaluation.rerank) == (space, ""):
+            precision = evaluation.precision_at_k[_MEASURED_AT]
+            words = {"value": precision.mean, "low": precision.low, "high": precision.high}
+            return t("compare.measured", k=_MEASURED_AT, **words)
+    return t("compare.not_measured")
+
+
+def _summary(left: Answer, right: Answer) -> str:
+    rows = [{result.row for result in answer.page.results} for answer in (left, right)]
+    n_common = len(rows[0] & rows[1])
+    n = max(len(rows[0]), len(rows[1]))
+    label = left.query_label
+    if not label:
+        return t("compare.common", n_common=n_common, n=n)
+    hits = [sum(result.item.label == label for result in answer.page.results) for answer in (left, right)]
+    return t("compare.summary", left=hits[0], right=hits[1], n=n, n_common=n_common)

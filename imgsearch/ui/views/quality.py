@@ -1,0 +1,176 @@
+"""The quality view: the saved evaluation. Engines and re-rankings side by side, the worst labels, what is confused."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from imgsearch.collection import Collection
+from imgsearch.items import label_words
+from imgsearch.judgements import precision_by_eye, to_csv
+from imgsearch.metrics import Estimate, Evaluation, LabelScores
+from imgsearch.rerank import RERANKINGS
+from imgsearch.session_collections import SESSION_NAME
+from imgsearch.settings import get_settings
+from imgsearch.ui import components, judging, state
+from imgsearch.ui.components import Bar
+from imgsearch.ui.state import View
+from imgsearch.ui.texts import t
+
+_K = 5
+_N_LABELS = 10
+_N_CONFUSED = 10
+
+
+def render(collection: Collection, view: View) -> None:
+    """Draws what was measured, and what people said."""
+    _render_measured(collection, view)
+    _render_judged(collection)
+
+
+def _render_measured(collection: Collection, view: View) -> None:
+    evaluations = collection.evaluation
+    if not evaluations:
+        if SESSION_NAME.fullmatch(collection.name):
+            st.info(t("quality.own"), icon=":material/straighten:")
+            return
+        has_labels = max(collection.items.label_counts.values(), default=0) > 1
+        st.info(t("quality.none" if has_labels else "quality.no_labels"), icon=":material/straighten:")
+        if has_labels:
+            st.code(f"python -m imgsearch evaluate {collection.name}", language="sh")
+        return
+    shown = _shown(evaluations, view)
+    st.markdown(t("quality.intro", n=shown.n_queries, k=_K))
+    _render_engines(collection, evaluations, shown, view)
+    st.caption(t("quality.interval"))
+    _render_numbers(shown)
+    _render_labels(collection, shown, view)
+    _render_confused(collection, shown, view)
+
+
+def _shown(evaluations: tuple[Evaluation, ...], view: View) -> Evaluation:
+    """That of the address's space and re-ranking, or of the space alone, or the first."""
+    wanted = {(view.query.space, view.query.rerank): 0, (view.query.space, ""): 1}
+    return min(evaluations, key=lambda each: wanted.get((each.space, each.rerank), 2))
+
+
+def _render_engines(collection: Collection, evaluations: tuple[Evaluation, ...], shown: Evaluation, view: View) -> None:
+    """A bar a space, then a bar a re-ranking of the space that is shown; a click chooses."""
+    spaces = {name: components.space_words(space) for name, space in collection.spaces.items()}
+    engines = [
+        _choice(each, spaces[each.space], each.space == shown.space, view) for each in evaluations if not each.rerank
+    ]
+    rerankings = [
+        _choice(each, components.rerank_words(each.rerank), each is shown, view)
+        for each in evaluations
+        if each.space == shown.space
+    ]
+    for bars, title, key in (
+        (engines, t("quality.engines", k=_K), "engines"),
+        (rerankings, t("quality.rerankings", space=spaces[shown.space]), "rerankings"),
+    ):
+        st.header(title, anchor=False)
+        components.bars(bars, name=title, key=key)
+
+
+def _choice(evaluation: Evaluation, name: str, is_current: bool, view: View) -> Bar:
+    precision = evaluation.precision_at_k[_K]
+    return Bar(
+        name=name,
+        estimate=precision,
+        text=_interval_words(precision),
+        href=view.link(space=evaluation.space, rerank=evaluation.rerank or state.NO_RERANKING),
+        title=t("quality.choose"),
+        is_current=is_current,
+    )
+
+
+def _interval_words(estimate: Estimate) -> str:
+    return t("quality.value", value=estimate.mean, low=estimate.low, high=estimate.high)
+
+
+def _render_numbers(shown: Evaluation) -> None:
+    """The measures of the chosen engine, a bar each."""
+    rows = [Bar(t("quality.map"), shown.mean_average_precision, _interval_words(shown.mean_average_precision))]
+    for measure, by_k in (
+        ("precision", shown.precision_at_k),
+        ("recall", shown.recall_at_k),
+        ("hit_rate", shown.hit_rate_at_k),
+    ):
+        rows += [Bar(t(f"quality.{measure}", k=k), value, _interval_words(value)) for k, value in by_k.items()]
+    with st.expander(t("quality.measures"), icon=":material/straighten:"):
+        components.bars(rows, name=t("quality.measures"), key="measures")
+        st.caption(t("quality.measures_help"))
+
+
+def _render_labels(collection: Collection, shown: Evaluation, view: View) -> None:
+    st.header(t("quality.labels"), anchor=False)
+    st.caption(t("quality.labels_help", k=_K))
+    scores = list(shown.per_label)
+    components.bars(_label_rows(collection, scores[:_N_LABELS], view), name=t("quality.labels"), key="worst_labels")
+    if len(scores) > _N_LABELS:
+        with st.expander(t("quality.all_labels", n=len(scores))):
+            rest = _label_rows(collection, scores[_N_LABELS:], view)
+            components.bars(rest, name=t("quality.all_labels", n=len(scores)), key="other_labels")
+
+
+def _label_rows(collection: Collection, scores: list[LabelScores], view: View) -> list[Bar]:
+    rows = []
+    for each in scores:
+        with_label = collection.items.rows_with_label(each.label)
+        item_id = collection.items[int(with_label[0])].item_id
+        value = each.precision_at_k[_K]
+        link = view.search_link(item=item_id)
+        rows.append(Bar(label_words(each.label), value, f"{value:.2f}", href=link, title=t("quality.see")))
+    return rows
+
+
+def _render_confused(collection: Collection, shown: Evaluation, view: View) -> None:
+    confused = [each for each in shown.confused if any(item in collection.items for item in each.examples)][:_N_CONFUSED]
+    if not confused:
+        return
+    st.header(t("quality.confused"), anchor=False)
+    st.caption(t("quality.confused_help", k=_K))
+    most = confused[0].count
+    rows = [
+        Bar(
+            t("quality.pair", label=label_words(each.label), other=label_words(each.other)),
+            each.count / most,
+            t("quality.times", n=each.count),
+            href=view.search_link(item=next(item for item in each.examples if item in collection.items)),
+            title=t("quality.see"),
+        )
+        for each in confused
+    ]
+    components.bars(rows, name=t("quality.confused"), key="confused")
+
+
+def _render_judged(collection: Collection) -> None:
+    """Precision by human eye: the visitor's own likes and dislikes."""
+    st.header(t("quality.judged"), anchor=False)
+    judged = judging.judgements(collection.name)
+    if not judged:
+        st.caption(t("quality.judge_some"))
+        return
+    rows = [
+        Bar(
+            t("quality.judged_engine", space=each.space, rerank=components.rerank_words(each.rerank)),
+            Estimate(each.mean, each.low, each.high),
+            t("quality.judged_value", value=each.mean, n=each.n),
+        )
+        for each in precision_by_eye(judged)
+        if each.rerank in ("", *RERANKINGS)
+    ]
+    components.bars(rows, name=t("quality.judged"), key="judged")
+    st.caption(t("quality.judged_help"))
+    if get_settings().keep_judgements:
+        st.text_input(
+            t("quality.name"), key=judging.NAME_KEY, max_chars=judging.MAX_NAME, help=t("quality.name_help"), width=320
+        )
+    st.download_button(
+        t("quality.download"),
+        data=lambda: to_csv(judged),
+        file_name=f"{collection.name}-judgements.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )

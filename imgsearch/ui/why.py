@@ -1,0 +1,162 @@
+"""Why a result is like the query: a dialog with both pictures, and what their likeness is made of."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from imgsearch.collection import Collection
+from imgsearch.descriptors import DESCRIPTORS, Match
+from imgsearch.errors import ImgSearchError
+from imgsearch.explain import blend, explain, match_map, overlay
+from imgsearch.images import decode_image
+from imgsearch.items import short_name
+from imgsearch.regions import Region, Window
+from imgsearch.search import SearchResult
+from imgsearch.space import Space
+from imgsearch.ui import components, resources, state
+from imgsearch.ui.answer import Answer, QueryPicture
+from imgsearch.ui.markdown import escape
+from imgsearch.ui.state import View
+from imgsearch.ui.texts import match_words, t
+
+_MATCHES = components.component("imgsearch_matches", "matches", html="<ol></ol>")
+_N_MATCHES = 8
+_ALL = Region(0, 0, 1, 1)
+
+
+def open_why(collection: Collection, view: View, answer: Answer, result: SearchResult) -> None:
+    """Opens the dialog; closing it takes `why` out of the address."""
+
+    @st.dialog(t("why.title"), width="medium", on_dismiss=_close)
+    def dialog() -> None:
+        space = collection.space(view.query.space)
+        # Of several pictures that were searched with together, the one that is nearest.
+        nearest = int(np.argmax(answer.vectors @ space.embeddings[result.row]))
+        _render_numbers(answer, result, view.query.region)
+        query = answer.asked[nearest]
+        maps = _render_pictures(collection, query, result)
+        vector = answer.vectors[nearest]
+        try:
+            if space.spec.has_feature_maps:
+                _render_maps(collection, space, query, vector, result, view.query.region, maps)
+            elif space.spec.is_descriptor and not space.transform:
+                _render_matches(collection, space, query, vector, result, view.query.region, maps)
+            else:
+                st.caption(t("why.no_parts"))
+        except ImgSearchError as exc:
+            components.show_error(exc)
+
+    dialog()
+
+
+def _close() -> None:
+    state.go(why=None)
+
+
+def _render_numbers(answer: Answer, result: SearchResult, region: Region | None) -> None:
+    words = [
+        t("why.distance", rank=result.rank, distance=result.distance, similarity=result.similarity),
+        t("why.percentile", percentile=result.percentile),
+    ]
+    # Calibrated with whole pictures that show something that is labelled here.
+    if result.p_same_label is not None and not answer.is_foreign and not region:
+        words.append(t("why.same_label", probability=result.p_same_label))
+    if result.is_copy:
+        words.append(t("why.copy"))
+    if result.rank_before is None:
+        words.append(t("why.came_in"))
+    elif result.rank_before != result.rank:
+        words.append(t("why.moved", rank=result.rank_before))
+    if len(answer.asked) > 1:
+        words.append(t("why.several"))
+    st.markdown(" ".join(words))
+
+
+def _render_pictures(collection: Collection, query: QueryPicture, result: SearchResult) -> list[DeltaGenerator]:
+    """Draws both side by side, and returns a place below each for its map."""
+    pictures = (
+        (query.shown, t("why.query"), t("search.query_alt", name=query.name)),
+        (
+            components.thumbnail_url(collection.name, result.item),
+            f"{result.rank}. {short_name(result.item)}",
+            t("why.result_alt", name=short_name(result.item)),
+        ),
+    )
+    places = []
+    with st.container(horizontal=True, gap="small", key="why_pictures"):
+        for number, (shown, name, alt) in enumerate(pictures):
+            with st.container(width="stretch", gap="xsmall", key=f"why_picture_{number}"):
+                st.markdown(f"**{escape(name)}**")
+                st.image(shown, alt=alt, width="stretch")
+                places.append(st.empty())
+    return places
+
+
+def _render_maps(
+    collection: Collection,
+    space: Space,
+    query: QueryPicture,
+    vector: np.ndarray,
+    result: SearchResult,
+    region: Region | None,
+    places: list[DeltaGenerator],
+) -> None:
+    """What each place of the two adds: for embeddings that are averages over places."""
+    asked = collection.items.row_of(query.item.item_id) if query.item else query.content
+    with st.spinner(t("why.looking"), show_time=True):
+        explanation = explain(
+            collection,
+            resources.worker(),
+            asked,
+            result.row,
+            space=space.name,
+            region=region,
+            query_embedding=vector,
+        )
+    for place, explained in zip(places, (explanation.query, explanation.result), strict=True):
+        place.image(blend(explained.pixels, explained.overlay), alt=t("why.map_alt"), width="stretch", output_format="JPEG")
+    st.markdown(t("why.maps_region" if region else "why.maps"))
+
+
+def _render_matches(
+    collection: Collection,
+    space: Space,
+    query: QueryPicture,
+    vector: np.ndarray,
+    result: SearchResult,
+    region: Region | None,
+    places: list[DeltaGenerator],
+) -> None:
+    """What a descriptor counts in both, largest share first, and where, if it knows."""
+    matches = DESCRIPTORS[space.spec.name].matches(vector, space.embeddings[result.row])
+    map_ = match_map(matches)
+    if map_ is not None:
+        asked = collection.thumbnail_path(query.item) if query.item else query.content
+        pictures = ((asked, region or _ALL), (collection.thumbnail_path(result.item), _ALL))
+        for place, (source, part) in zip(places, pictures, strict=True):
+            pixels = decode_image(source).pixels
+            height, width = pixels.shape[:2]
+            colors = overlay(map_, Window(*astuple(part)), width, height, scale=float(np.abs(map_).max()))
+            place.image(blend(pixels, colors), alt=t("why.map_alt"), width="stretch", output_format="JPEG")
+        st.markdown(t("why.fields"))
+    shown_matches = [match for match in matches if match.share > 0][:_N_MATCHES]
+    st.markdown(t("why.matches", n=len(matches), shown=len(shown_matches)))
+    rows = tuple(_row(match, shown_matches[0].share) for match in shown_matches)
+    _MATCHES(key="matches", data={"rows": rows, "name": t("why.matches_name")})
+
+
+def _row(match: Match, most: float) -> dict[str, object]:
+    detail = [match_words(match.where)] if match.where else []
+    if match.amounts:
+        detail.append(t("why.amounts", query=match.amounts[0], result=match.amounts[1]))
+    return {
+        "colors": tuple("rgb({}, {}, {})".format(*color) for color in match.colors or ()),
+        "what": match_words(match.what),
+        "detail": " · ".join(detail),
+        "share": f"{match.share:.3f}",
+        "width": round(100 * match.share / most, 1),
+    }

@@ -1,0 +1,315 @@
+"""The collections view: what there is, what cannot be opened, and visitors' own pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import parse_qs
+
+import pytest
+from starlette.requests import Request
+from streamlit.runtime.caching import clear_session_resource_cache
+from streamlit.testing.v1 import AppTest
+
+from imgsearch import Collection, build_collection, decode_image, embedder_spec
+from imgsearch.embedding import EmbedderSpec, load_embedder
+from imgsearch.errors import BackboneUnavailableError
+from imgsearch.images import make_preview
+from imgsearch.manifest import FILE_NAME, SOURCE_FILE_NAME
+from imgsearch.session_collections import SESSION_NAME
+from imgsearch.settings import get_settings
+from imgsearch.ui import collection_card, resources, server
+from imgsearch.ui.views.collections import embedders
+from imgsearch.worker import EmbeddedPicture
+from tests.app.test_page import cards, page, results
+from tests.conftest import draw_picture
+
+File = tuple[str, bytes, str]
+
+
+class Worker:
+    """Stands in for the worker's client."""
+
+    pid = 1
+
+    def embed_picture(self, data: bytes, spec: EmbedderSpec, region: object = None) -> EmbeddedPicture:
+        picture = decode_image(data)
+        vector = load_embedder(spec, Path()).embed([picture.pixels])[0]
+        return EmbeddedPicture(vector, make_preview(picture.pixels), picture.width, picture.height, {})
+
+    def load(self, spec: EmbedderSpec) -> None:
+        """Nothing to load."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+@pytest.fixture(autouse=True)
+def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    real = resources.worker
+    monkeypatch.setattr(resources, "worker", Worker)
+    cached = (resources._open, resources.warm_up, resources.session_collections, collection_card._overview, real)
+    for each in cached:
+        each.clear()
+    yield
+    clear_session_resource_cache("test session id")  # AppTest has one id for all
+    resources.session_collections().close()
+    for each in cached:
+        each.clear()
+
+
+def png(number: int) -> bytes:
+    stream = io.BytesIO()
+    draw_picture((200, 30 * number % 256, 0), number).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def pictures_of(n: int) -> list[File]:
+    return [(f"{number}.png", png(number), "image/png") for number in range(n)]
+
+
+def archive(files: dict[str, bytes]) -> File:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, data in files.items():
+            target.writestr(name, data)
+    return "pictures.zip", stream.getvalue(), "application/zip"
+
+
+def make(at: AppTest, files: list[File]) -> AppTest:
+    """Hands the files in and asks for a collection of them."""
+    at.file_uploader(key="own_files").set_value(files)
+    at.button(key="own_make").click().run()
+    assert not at.exception
+    return at
+
+
+def own_links(at: AppTest) -> dict[str, dict[str, list[str]]]:
+    """The links of the visitor's own card by their text; empty where there is none."""
+    for element in at.get("bidi_component"):
+        data = json.loads(element.proto.json)
+        if data["name"] == "Views of Your own pictures":
+            return {link["text"]: parse_qs(link["href"].removeprefix("?")) for link in data["links"]}
+    return {}
+
+
+def own_name(at: AppTest) -> str:
+    name = own_links(at)["Search in it"]["collection"][0]
+    assert SESSION_NAME.fullmatch(name)
+    return name
+
+
+def words(at: AppTest) -> str:
+    return "\n".join(element.value for element in (*at.header, *at.markdown, *at.caption))
+
+
+def test_a_card_says_what_the_collection_is(pictures: Path, home: Path) -> None:
+    for number in range(101):
+        (pictures / f"broken {number:03}.jpg").write_bytes(b"nothing")
+    spec = embedder_spec("color_histogram")
+    built = build_collection(
+        "discs", pictures, home=home, embedders=[spec], title="[Discs](x)", source="A <drawer>", license="CC0", n_trees=7
+    ).collection
+    at = page(view="collections")
+    assert [each.value for each in at.header] == ["Your own pictures", "\\[Discs\\]\\(x\\)"]
+    apart = (FILE_NAME, SOURCE_FILE_NAME)
+    size = sum(file.stat().st_size for file in built.path.rglob("*") if file.is_file() and file.name not in apart)
+    assert f"Pictures **12** · labels **3** · **{size / 2**20:,.1f}** MB" in words(at)
+    assert "Source: A \\<drawer\\>" in words(at)
+    assert f"to {spec.dim} numbers, n_trees 7," in words(at)
+    assert at.expander[0].label == "Left out: 101"
+    listed = at.expander[0].markdown[0].value
+    assert listed.count("\n") == 99
+    assert "- **broken 000\\.jpg**: The file is not a picture" in listed
+    assert "And 1 more." in at.expander[0].caption[0].value
+    assert "as they were built" in words(at)
+    assert len(cards(at, "Some pictures of [Discs](x)")) == 10
+
+
+def test_a_link_opens_the_collection_without_what_belongs_to_another(
+    collection: Collection, home: Path, pictures: Path
+) -> None:
+    build_collection("twin", pictures, home=home, embedders=[embedder_spec("color_histogram")], title="Twin")
+    at = page(view="collections", item="red/0.png", k="5", label="red")
+    hrefs = [str(card["href"]) for card in cards(at, "Some pictures of Twin")]
+    assert parse_qs(hrefs[0].removeprefix("?")) == {"k": ["5"], "collection": ["twin"], "item": ["blue/0.png"]}
+
+
+@pytest.mark.parametrize("name", ["discs", "twin"])  # the one that the address names, and another
+def test_one_that_cannot_be_opened_says_why_and_the_others_stand(
+    collection: Collection, home: Path, pictures: Path, name: str
+) -> None:
+    build_collection("twin", pictures, home=home, embedders=[embedder_spec("color_histogram")], title="Twin")
+    items = next((home / name).glob("items-*"))
+    items.unlink()
+    at = page(view="collections")
+    assert len(at.error) == 1
+    assert at.error[0].value.startswith(f"It cannot be opened. A file of the collection is missing: {items.name}.")
+    assert str(home) not in at.error[0].value
+    assert words(at).count("as they were built") == 1
+    make(at, pictures_of(2))
+    assert own_links(at)
+
+
+def test_where_none_opens_there_are_only_the_reasons(collection: Collection, home: Path) -> None:
+    (home / "discs" / collection.manifest.items.file).unlink()
+    at = page(view="collections")
+    assert len(at.error) == 1
+    assert not at.get("file_uploader")
+
+
+def test_own_pictures_become_a_collection_that_is_searched(collection: Collection) -> None:
+    at = make(page(view="collections", item="red/0.png"), pictures_of(5))
+    assert "Pictures **5** · labels **0**" in words(at)
+    name = own_name(at)
+    assert at.query_params == {"view": "collections", "item": "red/0.png"}  # only a click leads there
+    at.query_params = {"collection": name, "item": "0.png"}
+    at.run()
+    assert not at.info
+    assert sorted(results(at)) == ["1.png", "2.png", "3.png", "4.png"]
+    at.query_params["view"] = "quality"
+    at.run()
+    assert "not measured" in at.info[0].value
+    at.query_params["view"] = "compare"
+    at.run()
+    assert "nothing to set beside it" in at.info[0].value
+    assert not at.code
+
+
+def test_a_zip_gives_labels_and_lists_what_was_left_out(collection: Collection) -> None:
+    files = {f"{color}/{number}.png": png(number) for color in ("red", "blue") for number in range(3)}
+    at = make(page(view="collections"), [archive({**files, "blue/x.jpg": b"words"})])
+    assert "Pictures **6** · labels **2**" in words(at)
+    assert at.expander[0].label == "Left out: 1"
+
+
+def test_nobody_else_sees_it(collection: Collection) -> None:
+    one, two = page(view="collections"), page(view="collections")
+    name, other = own_name(make(one, pictures_of(2))), own_name(make(two, pictures_of(3)))
+    assert name != other
+    for at, own, foreign in ((one, name, other), (two, other, name)):
+        assert own_name(at.run()) == own
+        at.query_params["collection"] = foreign
+        at.run()
+        assert "somebody's own pictures" in at.info[0].value
+        assert foreign not in words(at)
+    stranger = page(collection=name, item="0.png")
+    assert any("loaded again; then they are gone" in each.value for each in stranger.info)
+    assert len(results(stranger)) == 11  # the default collection's
+
+
+def test_thumbnails_need_the_name_and_the_digest(collection: Collection) -> None:
+    name = own_name(make(page(view="collections"), pictures_of(2)))
+    digest = resources.open_collection(name).items[0].thumbnail
+
+    async def answer(name: str, digest: str) -> tuple[int, str]:
+        response = await server.thumbnail(
+            Request({"type": "http", "path_params": {"collection": name, "digest": digest}, "headers": []})
+        )
+        return response.status_code, response.headers.get("cache-control", "")
+
+    assert asyncio.run(answer(name, digest)) == (200, "private, max-age=31536000, immutable")
+    assert asyncio.run(answer("own-" + "0" * 32, digest))[0] == 404
+    assert asyncio.run(answer(name, "0" * 64))[0] == 404
+
+
+def test_a_second_one_takes_the_place_of_the_first_also_in_the_address(collection: Collection) -> None:
+    at = make(page(view="collections"), pictures_of(2))
+    first = own_name(at)
+    at.query_params = {"view": "collections", "collection": first, "item": "0.png"}
+    at.run()
+    make(at, pictures_of(3))
+    second = own_name(at)
+    assert second != first
+    assert at.query_params == {"view": "collections", "collection": second}
+    assert not at.info
+    assert [path.name for path in resources.session_collections().home.glob("own-*")] == [second]
+
+
+def test_it_can_be_deleted(collection: Collection) -> None:
+    at = make(page(view="collections"), pictures_of(2))
+    at.query_params = {"view": "collections", "collection": own_name(at), "item": "0.png"}
+    at.run()
+    at.button(key="own_delete").click().run()
+    assert own_links(at) == {}
+    assert at.query_params == {"view": "collections"}
+    assert not at.info
+    assert list(resources.session_collections().home.glob("own-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ([("a.txt", b"words", "text/plain")], "There are no pictures among these files."),
+        ([archive({"../../x.png": b"x"})], "leads out of it"),
+        ([archive({f"{n}.png": bytes(2**19) for n in range(3)})], "bytes when unpacked"),
+        ([("a.zip", b"PK\x03\x04" + bytes(99), "application/zip")], "whole zip"),
+        ([("a.jpg", b"words", "image/jpeg")], "None of the 1 pictures can be used"),
+    ],
+)
+def test_what_cannot_be_used_gets_words_and_what_was_there_stays(
+    collection: Collection, files: list[File], reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IMGSEARCH_MAX_OWN_MB", "1")
+    get_settings.cache_clear()
+    at = make(page(view="collections"), pictures_of(2))
+    name = own_name(at)
+    make(at, files)
+    assert reason in at.error[0].value
+    assert str(tmp_path) not in at.error[0].value
+    assert own_name(at) == name
+
+
+def test_errors_of_a_build_are_korean_for_a_korean(collection: Collection) -> None:
+    at = make(page(view="collections", lang="ko"), [("a.txt", b"words", "text/plain")])
+    assert at.error[0].value.startswith("이 파일들로는 컬렉션을 만들 수 없습니다.")
+
+
+def test_without_files_it_says_what_is_missing(collection: Collection) -> None:
+    at = page(view="collections")
+    at.button(key="own_make").click().run()
+    assert "choose some pictures" in at.info[0].value
+
+
+def test_so_many_may_be_made_in_a_time(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    released: list[str] = []
+    monkeypatch.setattr("imgsearch.ui.state.release_file", released.append)
+    at = page(view="collections")
+    for _ in range(3):
+        assert not make(at, pictures_of(1)).error
+    make(at, pictures_of(1))
+    assert "At most 3 collections can be made in 10 minutes." in at.error[0].value
+    assert len(released) == 4  # also what was refused
+    assert not make(page(view="collections"), pictures_of(1)).error  # another visitor may
+
+
+def test_where_the_network_cannot_be_loaded_no_pictures_are_asked_for(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm_up = resources.WarmUp(embedder_spec("color_histogram"))
+    warm_up.error = BackboneUnavailableError("Its weights are not here.")
+    monkeypatch.setattr(resources, "warm_up", lambda spec: warm_up)
+    at = page(view="collections")
+    assert not at.get("file_uploader")
+    assert "Its weights are not here" in words(at)
+
+
+@pytest.mark.parametrize(
+    ("spaces", "expected"),
+    [
+        (["color_histogram", "mini"], ["color_histogram"]),
+        (["mini", "edge_histogram", "cedd"], ["mini", "edge_histogram"]),
+        (["mini"], ["mini", "color_histogram"]),
+    ],
+)
+def test_own_pictures_are_compared_as_the_collection_and_by_a_descriptor(spaces: list[str], expected: list[str]) -> None:
+    fake = SimpleNamespace(spaces={name: SimpleNamespace(spec=embedder_spec(name)) for name in spaces})
+    assert [spec.name for spec in embedders(fake)] == expected  # type: ignore[arg-type]

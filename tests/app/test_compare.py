@@ -1,0 +1,52 @@
+"""The compare view: two answers to one query, hits counted by hand, what both found linked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imgsearch import Collection, build_collection, embedder_spec
+from tests.app.test_page import cards, page
+
+LEFT, RIGHT = "Most similar pictures on the left", "Most similar pictures on the right"
+
+
+@pytest.fixture
+def two_spaces(collection: Collection, pictures: Path, home: Path) -> Collection:
+    """`discs` by colour and by edges."""
+    return build_collection("discs", pictures, home=home, embedders=[embedder_spec("edge_histogram")]).collection
+
+
+def test_both_spaces_answer_the_same_query(two_spaces: Collection) -> None:
+    at = page(view="compare", item="red/0.png", k="4")
+    for name, space in ((LEFT, "color_histogram"), (RIGHT, "edge_histogram")):
+        expected = two_spaces.search(item_id="red/0.png", k=4, space=space)
+        assert [card["id"] for card in cards(at, name)] == [result.item.item_id for result in expected.results]
+
+
+def test_what_both_found_is_linked_by_its_rank_on_the_other_side(two_spaces: Collection) -> None:
+    at = page(view="compare", item="red/0.png", k="6")
+    left, right = ({card["id"]: card for card in cards(at, name)} for name in (LEFT, RIGHT))
+    common = left.keys() & right.keys()
+    assert common  # else this shows nothing
+    for item_id, card in left.items():
+        assert card["note"] == (f"{right[item_id]['rank']}. on the other side" if item_id in common else "")
+
+
+def test_the_summary_counts_the_hits(two_spaces: Collection) -> None:
+    at = page(view="compare", item="red/0.png", k="3")
+    counts = [sum(str(card["id"]).startswith("red/") for card in cards(at, name)) for name in (LEFT, RIGHT)]
+    assert counts[0] > 0
+    summary = next(each.value for each in at.markdown if "nearest pictures" in each.value)
+    assert f"**{counts[0]}** show the query's label on the left and **{counts[1]}** on the right" in summary
+
+
+def test_one_space_says_how_to_get_another(collection: Collection) -> None:
+    at = page(view="compare")
+    assert "one space only" in at.info[0].value
+    assert "--embedder color_histogram" in at.code[0].value
+
+
+def test_the_measured_precision_is_that_of_the_saved_evaluation(two_spaces: Collection) -> None:
+    assert [each.value for each in page(view="compare").caption].count("Not measured in this collection.") == 2

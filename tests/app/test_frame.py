@@ -1,0 +1,187 @@
+"""The frame of the page: views, languages, another collection, About; and a warm-up that recovers."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.errors import BackboneUnavailableError
+from imgsearch.ui import frame, resources, server, state
+
+
+@pytest.fixture(autouse=True)
+def _no_leftovers() -> None:
+    resources._open.clear()
+    resources.warm_up.clear()
+
+
+def page(locale: str | None = None, **params: str) -> AppTest:
+    at = AppTest.from_file(str(server.SCRIPT), default_timeout=60)
+    if locale:
+        at.context = {"locale": locale}
+    for name, value in params.items():
+        at.query_params[name] = value
+    return at.run()
+
+
+def links(at: AppTest) -> dict[str, dict[str, str]]:
+    """The links of the bar by their text; values as in an address."""
+    (data,) = (json.loads(element.proto.json) for element in at.get("bidi_component") if '"links"' in element.proto.json)
+    return {
+        link["text"]: {name: values[0] for name, values in parse_qs(link["href"].removeprefix("?")).items()}
+        for link in data["links"]
+    }
+
+
+@pytest.mark.parametrize("name", frame.VIEWS)
+@pytest.mark.parametrize("code", ["en", "ko"])
+def test_every_view_is_drawn_in_every_language(collection: Collection, name: str, code: str) -> None:
+    at = page(view=name, lang=code)
+    assert not at.exception
+    assert not at.error
+    is_korean = any("가" <= char <= "힣" for char in at.title[0].value)
+    assert is_korean == (code == "ko")
+
+
+def test_links_between_views_carry_the_query_on(collection: Collection) -> None:
+    at = page(item="red/0.png", k="5", label="red", lang="ko", space="color_histogram", page="99")
+    kept = {"item": "red/0.png", "k": "5", "label": "red", "lang": "ko"}  # the default space and nonsense are not
+    found = links(at)
+    assert len(found) == len(frame.VIEWS) + 1
+    assert found["검색"] == kept
+    assert found["소개"] == {**kept, "view": "about"}
+    assert found["English"] == {**kept, "lang": "en"}
+    assert links(page(view="about", **kept))["검색"] == kept
+
+
+@pytest.mark.parametrize(
+    ("locale", "lang", "title"),
+    [
+        (None, None, "Find similar pictures"),
+        ("ko-KR", None, "비슷한 이미지 찾기"),
+        ("ko", "en", "Find similar pictures"),
+        ("en-US", "ko", "비슷한 이미지 찾기"),
+        ("fr-FR", None, "Find similar pictures"),
+        ("ko-KR", "xx", "비슷한 이미지 찾기"),
+    ],
+)
+def test_the_language_is_the_addresses_or_the_browsers_or_english(
+    collection: Collection, locale: str | None, lang: str | None, title: str
+) -> None:
+    at = page(locale, **({"lang": lang} if lang else {}))
+    assert at.title[0].value == title
+
+
+def test_widgets_keep_their_values_in_another_language(collection: Collection) -> None:
+    at = page(k="5", label="red", lang="en")
+    at.query_params["lang"] = "ko"
+    at.run()
+    assert at.slider(key=state.widget_key("k", "ko")).value == 5
+    assert at.selectbox(key=state.widget_key("label", "ko")).value == "red"
+
+
+def test_another_collection_keeps_what_does_not_belong_to_the_first(
+    collection: Collection, home: Path, pictures: Path
+) -> None:
+    build_collection("twin", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    at = page(item="red/0.png", k="5", lang="ko", view="about", label="red", liked="red/1.png")
+    at.selectbox(key=state.widget_key("collection", "ko")).set_value("twin").run()
+    assert at.query_params == {"k": "5", "lang": "ko", "view": "about", "collection": "twin"}
+
+
+def test_a_damaged_collection_leaves_the_way_to_the_others(collection: Collection, home: Path, pictures: Path) -> None:
+    build_collection("twin", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    (home / "discs" / collection.manifest.items.file).unlink()
+    at = page()
+    assert "is missing" in at.error[0].value
+    at.selectbox(key=state.widget_key("collection", "en")).set_value("twin").run()
+    assert not at.error
+
+
+def test_an_error_is_korean_where_its_kind_is_known(collection: Collection, home: Path) -> None:
+    (home / "discs" / collection.manifest.items.file).unlink()
+    assert "컬렉션의 파일이 없거나 손상되었습니다" in page(lang="ko").error[0].value
+
+
+def test_about_draws_its_figure_with_the_collections_numbers(collection: Collection) -> None:
+    at = page(view="about", item="red/0.png")
+    (data,) = (json.loads(element.proto.json) for element in at.get("bidi_component") if '"steps"' in element.proto.json)
+    picture, formula, vector, nearest = data["steps"]
+    assert collection.items[collection.items.row_of("red/0.png")].thumbnail in picture["picture"]
+    assert formula["network"] == "descriptor"
+    assert vector["bars"] == [
+        round(float(value), 4) for value in collection.space().embeddings[collection.items.row_of("red/0.png")][:48]
+    ]
+    expected = collection.search(item_id="red/0.png", k=3).results
+    assert [found["words"] for found in nearest["found"]] == [f"{result.distance:.3f}" for result in expected]
+
+
+def test_a_warm_up_that_failed_is_tried_again_and_recovers(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [BackboneUnavailableError("no weights"), None]
+
+    class Worker:
+        def load(self, spec: object) -> None:
+            answer = answers.pop(0)
+            if answer:
+                raise answer
+
+    monkeypatch.setattr(resources, "worker", Worker)
+    warm_up = resources.WarmUp(embedder_spec("color_histogram"))
+    warm_up.start()
+    wait_until(lambda: warm_up.error is not None and warm_up.is_over)
+    warm_up.start()  # too soon
+    assert len(answers) == 1
+    monkeypatch.setattr(resources, "_now", lambda: time.monotonic() + resources.WARM_UP_PAUSE_S)
+    warm_up.start()
+    wait_until(lambda: warm_up.error is None)
+    warm_up.start()  # nothing is left to do
+    assert answers == []
+
+
+def test_who_comes_after_an_idle_worker_has_ended_wakes_another(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Worker:
+        pid: int | None = None
+        n_loads = 0
+
+        def load(self, spec: object) -> None:
+            self.n_loads += 1
+            self.pid = 1
+            may_end.wait(20)
+
+    worker, may_end = Worker(), threading.Event()
+    monkeypatch.setattr(resources, "worker", lambda: worker)
+    first = page()
+    assert "Getting ready" in words(first)
+    may_end.set()
+    warm_up = resources.warm_up(collection.space().spec)
+    wait_until(lambda: warm_up.is_over)
+    assert "Ready for" in words(first.run())
+    assert "Ready for" in words(page())
+    worker.pid = None  # idle for too long
+    may_end.clear()
+    first.run()
+    assert worker.n_loads == 1, "who only clicks lets it sleep"
+    assert "Getting ready" in words(page())
+    may_end.set()
+    wait_until(lambda: worker.n_loads == 2)
+
+
+def words(at: AppTest) -> str:
+    """All captions."""
+    return " ".join(caption.value for caption in at.caption)
+
+
+def wait_until(is_true: object) -> None:
+    deadline = time.monotonic() + 20
+    while not is_true():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

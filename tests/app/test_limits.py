@@ -1,0 +1,103 @@
+"""What a public page bears: places, uploads a minute, and what its log says."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from imgsearch import Collection
+from imgsearch.settings import get_settings
+from imgsearch.ui import limits, query_log, resources, server
+from imgsearch.ui.limits import Places, Rate
+from tests.conftest import draw_picture
+
+shared_places = limits._places  # which tests replace
+
+
+@pytest.fixture(autouse=True)
+def _no_leftovers() -> Iterator[None]:
+    shared_places.clear()
+    yield
+    resources.worker().close()
+    for cached in (resources._open, resources.worker, resources.warm_up, shared_places):
+        cached.clear()
+
+
+def page() -> AppTest:
+    at = AppTest.from_file(str(server.SCRIPT), default_timeout=60).run()
+    assert not at.exception
+    return at
+
+
+def upload(at: AppTest, number: int) -> AppTest:
+    stream = io.BytesIO()
+    draw_picture((200, 40, 10 * number), 1).save(stream, "PNG")
+    at.file_uploader[0].upload("query.png", stream.getvalue(), "image/png").run()
+    assert not at.exception
+    return at
+
+
+def test_a_rate_counts_in_a_window_that_moves() -> None:
+    times = [0.0, 10.0, 20.0, 59.9, 60.0, 60.1, 70.0, 70.1]
+    rate = Rate(3, now=iter(times).__next__)
+    assert [rate.take() for _ in times] == [True, True, True, False, True, False, True, False]
+
+
+def test_a_place_is_kept_and_free_again_when_its_session_is_over() -> None:
+    active = {"a", "b", "c"}
+    places = Places(2, lambda session_id: session_id in active)
+    assert [places.take(name) for name in "abcab"] == [True, True, False, True, True]
+    active.remove("a")
+    assert [places.take(name) for name in "cab"] == [True, False, True]
+
+
+def test_a_full_page_says_so_and_searches_nothing(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = Places(1, lambda session_id: True)
+    assert places.take("somebody else")
+    monkeypatch.setattr(limits, "_places", lambda: places)
+    at = page()
+    assert "come back in a few minutes" in at.info[0].value
+    assert not at.get("bidi_component")
+
+
+def test_a_visitor_has_a_place_for_every_run(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = Places(1, lambda session_id: True)
+    monkeypatch.setattr(limits, "_places", lambda: places)
+    assert page().run().get("bidi_component")
+
+
+def test_uploads_beyond_the_rate_are_not_taken(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGSEARCH_UPLOADS_PER_MINUTE", "2")
+    get_settings.cache_clear()
+    at = page()
+    upload(upload(at, 1), 2)
+    assert not at.info
+    before = at.query_params["upload"]
+    upload(at, 3)
+    assert "at most 2 a minute" in at.info[0].value
+    assert at.query_params["upload"] == before
+
+
+def test_a_query_leaves_one_line_without_picture_or_name(
+    collection: Collection, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("imgsearch.queries"), "propagate", True)
+    with caplog.at_level(logging.INFO, "imgsearch.queries"):
+        at = page()
+        upload(at, 1)
+    lines = [record.getMessage() for record in caplog.records if record.name == "imgsearch.queries"]
+    assert len(lines) == 2
+    assert lines[0].startswith("query collection=discs space=color_histogram items=1 uploads=0 results=11 search_ms=")
+    assert lines[1].startswith("query collection=discs space=color_histogram items=0 uploads=1 results=12 decode_ms=")
+    assert not any(word in " ".join(lines) for word in (".png", "red", "127.0.0.1", "".join(at.query_params["upload"])))
+
+
+def test_the_log_is_switched_on_once() -> None:
+    logger = logging.getLogger("imgsearch.queries")
+    query_log.switch_on()
+    query_log.switch_on()
+    assert len(logger.handlers) == 1

@@ -1,0 +1,79 @@
+"""The map: its points are the stored places, its address holds their digest, a query has its place on it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from streamlit.testing.v1 import AppTest
+
+from imgsearch import Collection
+from imgsearch.ui import map_points, server
+from tests.app.test_page import page
+
+
+def drawn(at: AppTest) -> dict[str, Any]:
+    """What the map's component was given."""
+    given = [json.loads(element.proto.json) for element in at.get("bidi_component")]
+    data = next(data for data in given if "thumbnails" in data)
+    return {**data, "place": dict(data["place"])}
+
+
+def test_the_points_are_the_stored_places(collection: Collection) -> None:
+    points = json.loads(map_points.map_points(collection, "color_histogram"))
+    projection = collection.space().projection
+    assert points["labels"] == ["blue", "green", "red"]
+    assert points["row"] == list(range(12))
+    for row, item in enumerate(collection.items):
+        assert (points["x"][row], points["y"][row]) == pytest.approx(projection[row].tolist(), abs=1e-4)
+        assert points["labels"][points["label"][row]] == item.label
+        assert (points["id"][row], points["thumbnail"][row]) == (item.item_id, item.thumbnail)
+
+
+def test_a_large_collection_shows_a_sample(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(map_points, "MAX_MAP_POINTS", 5)
+    points = json.loads(map_points.map_points(collection, "color_histogram"))
+    assert len(points["row"]) == 5 == len(set(points["row"]))
+    assert points["row"] == sorted(points["row"])
+    assert points["id"] == [collection.items[row].item_id for row in points["row"]]
+
+
+def get(collection: str, space: str, digest: str) -> Response:
+    """What the server answers."""
+    params = {"collection": collection, "space": space, "digest": digest}
+    return asyncio.run(server.points(Request({"type": "http", "headers": [], "path_params": params})))
+
+
+def test_the_server_sends_the_points_at_their_own_address_only(collection: Collection) -> None:
+    digest = map_points.map_digest(collection, "color_histogram")
+    answer = get("discs", "color_histogram", digest)
+    assert answer.body == map_points.map_points(collection, "color_histogram")
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    for name, space, asked in (
+        ("discs", "color_histogram", "0" * 64),
+        ("discs", "none", digest),
+        ("none", "color_histogram", digest),
+        ("..", "color_histogram", digest),
+    ):
+        assert get(name, space, asked).status_code == 404
+
+
+def test_the_query_stands_at_its_place_with_lines_to_its_results(collection: Collection) -> None:
+    data = drawn(page(view="map", item="green/2.png", k="3"))
+    row = collection.items.row_of("green/2.png")
+    results = [result.row for result in collection.search(item_id="green/2.png", k=3).results]
+    assert data["queries"] == [row]
+    assert data["results"] == results
+    assert (data["place"]["x"], data["place"]["y"]) == pytest.approx(collection.space().projection[row].tolist())
+    assert data["place"]["rows"] == results
+    assert data["place"]["faded"] is False
+    assert data["url"].endswith(f"/discs/color_histogram/{map_points.map_digest(collection, 'color_histogram')}.json")
+
+
+def test_a_pick_on_the_map_keeps_everything_but_the_query(collection: Collection) -> None:
+    data = drawn(page(view="map", item="green/2.png", k="3", space="color_histogram"))
+    assert data["href"] == "?view=map&k=3"

@@ -1,0 +1,62 @@
+"""The quality view: what was saved is what is shown, and each line leads to a query."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from imgsearch import Collection
+from imgsearch.evaluation import evaluate_collection, save_evaluation
+from tests.app.test_page import page
+
+RERANKINGS = "Re-rankings of descriptor (color_histogram)"
+
+
+def rows(at: AppTest, name: str) -> list[dict[str, Any]]:
+    """The bars of the list of that name."""
+    given = [json.loads(element.proto.json) for element in at.get("bidi_component")]
+    return next((data["rows"] for data in given if data["name"] == name), [])
+
+
+@pytest.fixture
+def measured(collection: Collection) -> Collection:
+    """`discs` with a saved evaluation."""
+    return save_evaluation(collection, evaluate_collection(collection))
+
+
+def test_without_an_evaluation_the_page_says_how_to_make_one(collection: Collection) -> None:
+    at = page(view="quality")
+    assert "not been measured" in at.info[0].value
+    assert at.code[0].value == "python -m imgsearch evaluate discs"
+
+
+def test_every_engine_shows_what_was_saved(measured: Collection) -> None:
+    at = page(view="quality")
+    (engine,) = rows(at, "Precision@5 by engine")
+    assert engine["value"] == measured.evaluation[0].precision_at_k[5].mean
+    shown = rows(at, RERANKINGS)
+    assert [row["value"] for row in shown] == [each.precision_at_k[5].mean for each in measured.evaluation]
+    assert [row["low"] for row in shown] == [each.precision_at_k[5].low for each in measured.evaluation]
+    assert [row["name"] for row in shown][:2] == ["By distance", "Gallery augmentation"]
+    assert [row["current"] for row in shown] == [True] + [False] * (len(shown) - 1)
+
+
+def test_choosing_an_engine_shows_its_labels(measured: Collection) -> None:
+    chosen = measured.evaluation[-1]
+    at = page(view="quality", space=chosen.space, rerank=chosen.rerank)
+    assert [row["current"] for row in rows(at, RERANKINGS)] == [False] * (len(measured.evaluation) - 1) + [True]
+    assert [row["value"] for row in rows(at, "Worst labels")] == [each.precision_at_k[5] for each in chosen.per_label]
+
+
+def test_labels_and_confusions_lead_to_queries(measured: Collection) -> None:
+    at = page(view="quality")
+    evaluation = measured.evaluation[0]
+    first = measured.items[int(measured.items.rows_with_label(evaluation.per_label[0].label)[0])].item_id
+    assert rows(at, "Worst labels")[0]["href"] == f"?item={first.replace('/', '%2F')}"
+    confused = rows(at, "Most confused")
+    assert len(confused) == len(evaluation.confused) > 0
+    assert confused[0]["href"] == f"?item={evaluation.confused[0].examples[0].replace('/', '%2F')}"
+    assert confused[0]["value"] == 1.0  # the longest bar

@@ -1,0 +1,258 @@
+"""The search view beyond a plain query: a part of the picture, the order, likes, the verdict, and why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from imgsearch import Collection
+from imgsearch.calibration import Calibration, Verdict
+from imgsearch.descriptors import DESCRIPTORS
+from imgsearch.embedding import EmbedderSpec
+from imgsearch.feature_maps import FeatureMaps
+from imgsearch.manifest import FILE_NAME, Manifest
+from imgsearch.regions import Region, Window
+from imgsearch.search import Query, ann_recall_at_k
+from imgsearch.ui import resources, state
+from imgsearch.ui.views import search
+from imgsearch.worker import WorkerEmbedder
+from tests.app.test_page import cards, page, png, results, state_uploader
+from tests.conftest import draw_picture
+
+RESULTS = "Most similar pictures"
+
+
+@pytest.fixture(autouse=True)
+def _no_leftovers() -> Any:
+    yield
+    resources.worker().close()
+    for cached in (resources._open, resources.worker, resources.warm_up):
+        cached.clear()
+
+
+def data_of(at: AppTest, key: str) -> dict[str, Any]:
+    """What a component was given that has such a key in its data."""
+    given = [json.loads(element.proto.json) for element in at.get("bidi_component")]
+    return next((data for data in given if key in data), {})
+
+
+def test_a_part_of_an_item_is_searched_with_and_the_item_is_left_out(collection: Collection) -> None:
+    at = page(item="red/0.png", region="0.4,0.4,0.6,0.6", k="5")
+    expected = collection.search(item_id="red/0.png", region=Region(0.4, 0.4, 0.6, 0.6), k=5)
+    assert results(at) == [result.item.item_id for result in expected.results]
+    assert results(at) != results(page(item="red/0.png", k="5"))
+    assert dict(data_of(at, "box")["box"]) == {"left": 0.4, "top": 0.4, "right": 0.6, "bottom": 0.6}
+    assert "red/0.png" not in results(at)
+    assert cards(at, RESULTS)[0]["same"]  # the label is still that of the item
+
+
+def test_a_part_of_an_upload_is_searched_with(collection: Collection) -> None:
+    at = page(k="5")
+    picture = png(draw_picture((220, 40, 40), 2))
+    at.file_uploader(key=state_uploader(at)).upload("x.png", picture, "image/png").run()
+    at.query_params["region"] = "0.45,0.45,0.55,0.55"
+    at.run()
+    expected = collection.search(picture=picture, region=Region(0.45, 0.45, 0.55, 0.55), k=5)
+    assert results(at) == [result.item.item_id for result in expected.results]
+    assert data_of(at, "box")["src"].startswith("/mock/media/")
+
+
+def test_a_part_that_cannot_be_looked_at_gets_words_and_can_be_taken_back(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise resources.WorkerError("The worker is away.")
+
+    monkeypatch.setattr(WorkerEmbedder, "embed_picture", refuse)
+    at = page(item="red/0.png", region="0.1,0.1,0.6,0.6")  # tests share a session: one of its own
+    assert "The worker is away" in at.error[0].value
+    assert data_of(at, "box")["box"]
+    assert cards(at, "Pictures of the collection")
+
+
+def test_cards_tell_how_far_a_result_has_moved(collection: Collection) -> None:
+    at = page(item="red/0.png", rerank="diverse", liked="blue/1.png")
+    expected = collection.search(item_id="red/0.png", k=12, rerank="diverse", liked=["blue/1.png"]).results
+    moves = [result.rank_before - result.rank for result in expected if result.rank_before]
+    assert len(set(moves)) > 2  # else this shows nothing
+    notes = [card["note"] for card in cards(at, RESULTS)]
+    assert notes == [f"{'↑' if move > 0 else '↓'} {abs(move)}" if move else "" for move in moves]
+    spoken = next(str(card["description"]) for card in cards(at, RESULTS) if card["note"] == f"↑ {max(moves)}")
+    assert spoken.endswith(f"({max(moves)} places up)")
+    assert [card["id"] for card in cards(at, RESULTS) if card["liked"]] == ["blue/1.png"]
+    assert any("re-rank" in caption.value for caption in at.caption)
+
+
+def test_a_plain_answer_tells_of_no_moves(collection: Collection) -> None:
+    assert {card["note"] for card in cards(page(item="red/0.png"), RESULTS)} == {""}
+
+
+def test_steering_is_said_and_ended(collection: Collection) -> None:
+    at = page(item="red/0.png", liked=["red/2.png", "red/3.png"], disliked="blue/1.png")
+    assert any("likes: 2, dislikes: 1" in caption.value for caption in at.caption)
+    assert "blue/1.png" not in results(at)
+    at.button(key="steering_reset").click().run()
+    assert "liked" not in at.query_params
+    assert "disliked" not in at.query_params
+    assert results(at) == results(page(item="red/0.png"))
+
+
+@pytest.mark.parametrize(
+    ("action", "liked", "disliked"),
+    [
+        ("like", ["a", "red/1.png"], ["b"]),
+        ("dislike", ["a"], ["b", "red/1.png"]),
+    ],
+)
+def test_a_button_changes_the_address_and_is_noted(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, action: str, liked: list[str], disliked: list[str]
+) -> None:
+    gone: dict[str, object] = {}
+    noted: list[tuple[str, bool]] = []
+    monkeypatch.setattr(state, "go", lambda **changes: gone.update(changes))
+    monkeypatch.setattr(search, "judge", lambda *found, is_similar: noted.append((found[3].item.item_id, is_similar)))
+    asked = replace(query_of(), liked=("a",), disliked=("b",))
+    found = collection.search(item_id="red/0.png")
+    search._act(collection, found, asked, action, "red/1.png")
+    assert gone == {"liked": liked, "disliked": disliked}
+    assert noted == [("red/1.png", action == "like")]
+    search._act(collection, found, asked, "like", "a")  # once more takes it back, and is no judgement
+    assert gone == {"liked": [], "disliked": ["b"]}
+    search._act(collection, found, asked, "like", "b")  # not liked and disliked at once
+    assert gone == {"liked": ["a", "b"], "disliked": []}
+    assert len(noted) == 1
+    search._act(collection, found, asked, "why", "red/1.png")
+    assert gone["why"] == "red/1.png"
+
+
+def query_of() -> state.Query:
+    return state.Query((), (), None, None, "", 12, "", None, (), (), "", False, -1)
+
+
+def test_what_is_not_similar_to_anything_is_said_for_what_comes_from_outside(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Calibration, "verdict", lambda _, distance: Verdict(True, distance, 0.01))
+    at = page()
+    assert at.header[0].value == "Most similar"
+    at.file_uploader(key=state_uploader(at)).upload("x.png", png(draw_picture((9, 9, 9), 2)), "image/png").run()
+    assert at.header[0].value == "Nearest all the same"
+    assert "Nothing similar in this collection" in at.info[0].value
+    assert "5%" in at.info[0].value
+    assert data_of(at, "calm")
+    assert len(results(at)) == 12
+    at.query_params["region"] = "0,0,0.5,0.5"
+    assert "like this part" in at.run().info[0].value
+
+
+def test_the_cut_off_and_the_order_are_chosen_and_left_out_of_the_address_when_they_say_nothing(
+    collection: Collection,
+) -> None:
+    at = page(item="red/0.png")
+    farthest = collection.search(item_id="red/0.png", max_distance=1.0, k=12).results
+    at.select_slider(key=state.widget_key("max_distance", "en")).set_value(1.0).run()
+    assert at.query_params["max_distance"] == "1"
+    assert results(at) == [result.item.item_id for result in farthest]
+    at.select_slider(key=state.widget_key("max_distance", "en")).set_value(2.0).run()
+    assert "max_distance" not in at.query_params
+    at.selectbox(key=state.widget_key("rerank", "en")).set_value("diverse").run()
+    assert at.query_params["rerank"] == "diverse"
+    assert any("unlike those before it" in caption.value for caption in at.caption)
+
+
+def test_a_cut_off_that_leaves_nothing_is_said(collection: Collection) -> None:
+    at = page(item="red/0.png", max_distance="0.001")
+    assert results(at) == []
+    assert "under Refine" in at.info[0].value
+    assert any(caption.value == "at most 0.001 away" for caption in at.caption)
+
+
+def test_how_it_was_found_is_measured_for_this_query(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Query] = []
+
+    def measured(items: Any, space: Any, query: Query) -> Any:
+        asked.append(query)
+        return replace(ann_recall_at_k(items, space, query), recall=0.5, index_ms=1.25, exact_ms=8.0)
+
+    monkeypatch.setattr("imgsearch.ui.refine.ann_recall_at_k", measured)
+    at = page(item="red/0.png", k="4", search_k="50")
+    assert asked == []  # nothing is measured behind a closed box
+    at.session_state["found"] = True
+    at.run()
+    assert "**2 of the 4** nearest in **1.2 ms**" in found_text(at)
+    assert "**8.0 ms**" in found_text(at)
+    (query,) = asked
+    assert (query.excluded, query.k, query.search_k) == ((collection.items.row_of("red/0.png"),), 4, 50)
+    assert np.array_equal(query.embeddings, collection.space().embeddings[list(query.excluded)])
+
+
+def found_text(at: AppTest) -> str:
+    return next(each.value for each in at.markdown if "nearest in" in each.value)
+
+
+def test_why_lists_what_a_descriptor_found_in_both(collection: Collection) -> None:
+    at = page(item="red/0.png", why="red/1.png")
+    embeddings = collection.space().embeddings
+    rows = [collection.items.row_of(f"red/{number}.png") for number in (0, 1)]
+    expected = DESCRIPTORS["color_histogram"].matches(*embeddings[rows])
+    listed = data_of(at, "rows")["rows"]
+    assert [row["share"] for row in listed] == [f"{match.share:.3f}" for match in expected[: len(listed)]]
+    assert listed[0]["colors"][0] == "rgb({}, {}, {})".format(*expected[0].colors[0])
+    result = next(each for each in collection.search(item_id="red/0.png").results if each.row == rows[1])
+    numbers = next(each.value for each in at.markdown if "cosine similarity" in each.value)
+    assert f"Number {result.rank} of the answer: **{result.distance:.3f}** away" in numbers
+    assert f"{result.percentile:.1f} % are nearer" in numbers
+
+
+def test_why_of_what_is_no_result_is_said(collection: Collection) -> None:
+    at = page(item="red/0.png", k="1", why="blue/1.png")
+    assert "not among the results" in at.toast[0].value
+    assert results(at)
+    assert "No picture of this collection is called" in page(why="nope").info[0].value
+
+
+def test_no_link_asks_why_again(collection: Collection) -> None:
+    at = page(item="red/0.png", why="red/1.png")
+    links = [str(card["href"]) for name in (RESULTS, "Pictures of the collection") for card in cards(at, name)]
+    assert not any("why" in link for link in links)
+
+
+@pytest.fixture
+def cnn_collection(collection: Collection, home: Path) -> Collection:
+    """`discs` whose vectors are said to be those of a CNN."""
+    path = home / "discs" / FILE_NAME
+    manifest = Manifest.from_bytes(path.read_bytes())
+    (entry,) = manifest.spaces.values()
+    spaces = {"mini": replace(entry, embedder=EmbedderSpec("mini", weights="0" * 64))}
+    path.write_bytes(replace(manifest, spaces=spaces).to_bytes())
+    return Collection.open("discs", home)
+
+
+def test_why_shows_the_maps_of_a_cnn_for_the_part_that_was_searched_with(
+    cnn_collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Region | None] = []
+    dim = cnn_collection.space().spec.dim
+
+    def feature_maps(_: object, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+        asked.append(region)
+        values = np.random.default_rng(len(asked)).random((3, 3, dim), dtype=np.float32)
+        return FeatureMaps(values, np.zeros(dim, np.float32), Window(0, 0, 1, 1))
+
+    monkeypatch.setattr(WorkerEmbedder, "feature_maps", feature_maps)
+    at = page(item="red/0.png", why="red/1.png")
+    assert asked == [None, None]
+    assert len(at.image) == 4
+    assert any("**Red** places" in each.value for each in at.markdown)
+
+
+def test_why_without_the_network_gets_words(cnn_collection: Collection) -> None:
+    at = page(item="red/0.png", why="red/1.png")
+    assert len(at.error) == 1
+    assert any("cosine similarity" in each.value for each in at.markdown)

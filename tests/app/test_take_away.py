@@ -1,0 +1,73 @@
+"""The files that an answer can be taken away as."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from imgsearch import Collection
+from imgsearch.ui import state, take_away, texts
+from tests.conftest import draw_picture
+
+
+class Buttons:
+    """Stands in for st.download_button, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, Callable[[], bytes]] = {}
+        self.options: dict[str, dict[str, Any]] = {}
+
+    def __call__(self, label: str, data: Callable[[], bytes], **options: Any) -> None:
+        suffix = options["file_name"].rsplit(".", 1)[1]
+        self.data[suffix], self.options[suffix] = data, {"label": label, **options}
+
+
+@pytest.fixture
+def buttons(monkeypatch: pytest.MonkeyPatch) -> Buttons:
+    drawn = Buttons()
+    monkeypatch.setattr(take_away.st, "download_button", drawn)
+    return drawn
+
+
+def query(**changes: Any) -> state.Query:
+    asked: dict[str, Any] = dict.fromkeys(state.Query.__dataclass_fields__, ())
+    return state.Query(**(asked | {"region": None, "label": "", "max_distance": None} | changes))
+
+
+def test_each_file_is_what_its_name_says(collection: Collection, buttons: Buttons) -> None:
+    page = collection.search(item_id="red/0.png", k=3)
+    take_away.take_away(collection, page, query(label="red", max_distance=1.5))
+    assert [options["file_name"] for options in buttons.options.values()] == [
+        f"imgsearch-discs-0.{suffix}" for suffix in ("html", "png", "csv", "json")
+    ]
+    html = buttons.data["html"]().decode()
+    assert 'lang="en"' in html
+    assert "<dt>Label</dt><dd><bdi>red</bdi></dd><dt>Largest distance</dt><dd><bdi>1.5</bdi></dd>" in html
+    assert Image.open(io.BytesIO(buttons.data["png"]())).format == "PNG"
+    lines = list(csv.DictReader(io.StringIO(buttons.data["csv"]().decode("utf-8-sig"))))
+    found = [result.item.item_id for result in page.results]
+    assert [line["item_id"] for line in lines] == found
+    assert [result["item_id"] for result in json.loads(buttons.data["json"]())["results"]] == found
+    # A click must not run the page again, and nothing may be made before it.
+    assert {options["on_click"] for options in buttons.options.values()} == {"ignore"}
+
+
+def test_an_upload_is_in_the_report_in_the_language_of_the_page(
+    collection: Collection, buttons: Buttons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(take_away, "language", lambda: "ko")
+    monkeypatch.setattr(take_away, "t", lambda key: texts.TABLES["ko"][key])
+    stream = io.BytesIO()
+    draw_picture((1, 2, 3), 1).save(stream, "JPEG")
+    page = collection.search(row=3, k=2)
+    take_away.take_away(collection, page, query(), [stream.getvalue()])
+    html = buttons.data["html"]().decode()
+    assert 'lang="ko"' in html
+    assert "data:image/jpeg;base64," in html
+    assert buttons.options["html"]["label"] == "보고서"

@@ -1,0 +1,121 @@
+"""The page's words: complete in every language, and nowhere but in `texts`."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imgsearch import errors
+from imgsearch.descriptors.edges import EDGES, REGIONS
+from imgsearch.descriptors.fuzzy import COLORS
+from imgsearch.ui import frame, texts
+from imgsearch.ui.texts import en, ko
+
+UI = Path(texts.__file__).parents[1]
+FILES = [path for path in sorted(UI.rglob("*.py")) if path.parent.name != "texts"]
+# Arguments of Streamlit's and our own drawing calls that are seen or read out.
+SHOWN = {"body", "label", "help", "alt", "caption", "text", "title", "page_title", "name", "placeholder"}
+# Commands are the same in every language, and so is the product's name.
+SAME_EVERYWHERE = re.compile("imgsearch|python -m imgsearch .*| --images DIR --embedder color_histogram", re.DOTALL)
+
+
+def placeholders(text: str) -> set[str]:
+    return {field for _, field, _, _ in string.Formatter().parse(text) if field}
+
+
+def calls(path: Path) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+
+
+def asked_for(path: Path) -> Iterator[str]:
+    """The keys of `t("...")` in a file, as regular expressions: `.+` stands for the braces of an f-string."""
+    for call in calls(path):
+        if isinstance(call.func, ast.Name) and call.func.id == "t":
+            yield from patterns(call.args[0])
+
+
+def handed_on(path: Path) -> Iterator[str]:
+    """Further text of a file that may be a key on its way to `t`, such as that of a note."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant | ast.JoinedStr):
+            yield from patterns(node)
+
+
+def patterns(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from (*patterns(node.body), *patterns(node.orelse))
+    elif isinstance(node, ast.JoinedStr):
+        yield "".join(re.escape(str(part.value)) if isinstance(part, ast.Constant) else ".+" for part in node.values)
+    elif isinstance(node, ast.Constant):
+        yield re.escape(str(node.value))
+
+
+def test_both_languages_have_the_same_keys_and_placeholders() -> None:
+    assert en.TEXTS.keys() == ko.TEXTS.keys()
+    assert {key: placeholders(text) for key, text in en.TEXTS.items()} == {
+        key: placeholders(text) for key, text in ko.TEXTS.items()
+    }
+
+
+def test_no_text_is_empty_or_left_in_english() -> None:
+    assert all(text.strip() for table in texts.TABLES.values() for text in table.values())
+    # What both write the same is an abbreviation: CNN, mAP.
+    same = [re.sub(r"\{.*?\}", "", text) for text in ko.TEXTS.values() if not re.search("[가-힣]", text)]
+    words = [word for text in same for word in text.split() if word.isalpha()]
+    assert [word for word in words if len(re.findall("[A-Z]", word)) < 2] == []
+
+
+def test_korean_is_formal() -> None:
+    plain = re.compile(r"(?<!니)다\.|(?<!세)(?<!주)(?<!있어)요\.")
+    assert {key: text for key, text in {**ko.TEXTS, **ko.ERRORS}.items() if plain.search(text)} == {}
+
+
+def test_every_key_that_is_used_exists_and_every_key_is_used() -> None:
+    asked = {pattern for path in FILES for pattern in asked_for(path)}
+    notes = {pattern for path in FILES for pattern in handed_on(path) if re.fullmatch(r"note\\\..*[a-z+]", pattern)}
+    assert [pattern for pattern in asked | notes if not any(re.fullmatch(pattern, key) for key in en.TEXTS)] == []
+    handed = {pattern for path in FILES for pattern in handed_on(path) if "\\." in pattern and pattern.count(".+") < 2}
+    assert [key for key in en.TEXTS if not any(re.fullmatch(pattern, key) for pattern in asked | handed)] == []
+    assert {kind for name in frame.VIEWS for kind in (f"nav.{name}", f"{name}.title")} <= en.TEXTS.keys()
+
+
+def test_what_descriptors_compare_is_said_in_korean(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = [*(f"{kind} edges" for kind in EDGES), *COLORS, *REGIONS, *(f"{color}, no edges" for color in COLORS)]
+    assert texts.match_words("row 3, column 5 of 8") == "row 3, column 5 of 8"
+    monkeypatch.setattr(texts, "language", lambda: "ko")
+    assert texts.match_words("row 3, column 5 of 8") == "8칸 중 3행 5열"
+    assert texts.match_words("dark orange / grey, no edges") == "어두운 주황색 / 회색, 윤곽 없음"
+    assert [words for words in map(texts.match_words, kinds) if re.search("[a-z]", words)] == []
+
+
+def test_errors_that_have_words_of_their_own_exist() -> None:
+    assert [name for name in ko.ERRORS if not hasattr(errors, name)] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_nothing_is_shown_that_is_not_from_texts(path: Path) -> None:
+    """No literal with a letter in it, bare or in an f-string, is handed to `st.*` or `components.*` to be shown."""
+    found = []
+    for call in calls(path):
+        if not (isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)):
+            continue
+        module, name = call.func.value.id, call.func.attr
+        if module not in ("st", "components") or name in ("component", "container", "get_option", "code"):
+            continue
+        shown = [*call.args[:1], *(word.value for word in call.keywords if word.arg in SHOWN)]
+        found += [text for argument in shown for text in literals(argument) if re.search("[^\\W\\d_]", text)]
+    assert [text for text in found if not SAME_EVERYWHERE.fullmatch(text)] == []
+
+
+def literals(node: ast.AST) -> Iterator[str]:
+    """Literal text in an expression; what other calls get is theirs."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield re.sub(r":material/\w+:|:small\[|· imgsearch", "", node.value)
+    elif not isinstance(node, ast.Call):
+        for child in ast.iter_child_nodes(node):
+            yield from literals(child)

@@ -1,0 +1,51 @@
+"""A page with nothing but the region picker, for test_region: the address holds the region, as on the real page."""
+
+import base64
+import io
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from imgsearch.regions import Region
+from imgsearch.ui.region_picker import region_picker
+
+WIDTH, HEIGHT = 400, 300
+
+
+@st.cache_data
+def source() -> str:
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    pixels = np.stack([x * 255 // WIDTH, y * 255 // HEIGHT, np.full_like(x, 90)], axis=2).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def mark(region: Region | None) -> None:
+    st.session_state["times"] = st.session_state.get("times", 0) + 1
+    if region:
+        st.query_params["region"] = str(region)
+    else:
+        st.query_params.pop("region", None)
+
+
+st.set_page_config(page_title="Region", layout="wide")
+st.title("A picture", anchor=False)
+asked = st.query_params.get("region")
+region_picker(
+    source(),
+    alt="The query: a test picture",
+    size=(WIDTH, HEIGHT),
+    region=Region.parse(asked) if asked else None,
+    key="picker",
+    on_mark=mark,
+    max_height="300px",
+)
+st.text(f"Told {st.session_state.get('times', 0)} times.")
+if st.button("Whole, by the page"):
+    st.query_params.pop("region", None)
+    st.rerun()
+st.button("Run again")
+for number in range(30):
+    st.text(f"Line {number}, so that the page can scroll.")

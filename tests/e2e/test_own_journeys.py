@@ -1,0 +1,77 @@
+"""A visitor's own pictures in a real browser: from a zip file to a search, for nobody else, and gone after a reload."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("playwright")
+
+from playwright.sync_api import Page, expect
+
+from tests.conftest import draw_picture
+from tests.e2e.browser import RESULTS, cards, upload, wait_until_idle
+from tests.e2e.test_access import PHONE, violations
+
+if TYPE_CHECKING:
+    Visit = Callable[..., Page]
+
+COLORS = {"red": (220, 40, 40), "blue": (50, 70, 210)}
+PER_COLOR = 4
+
+
+def archive() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as target:
+        for color, rgb in COLORS.items():
+            for number in range(PER_COLOR):
+                picture = io.BytesIO()
+                draw_picture(rgb, number).save(picture, "PNG")
+                target.writestr(f"{color}/{number}.png", picture.getvalue())
+    return stream.getvalue()
+
+
+def make(page: Page) -> None:
+    """Makes a collection of the zip file."""
+    upload(page, archive(), "pictures.zip", "application/zip")
+    expect(page.get_by_text("pictures.zip")).to_be_visible()
+    page.get_by_role("button", name="Make a collection").click()
+    expect(page.get_by_role("button", name="Delete")).to_be_visible()
+
+
+def test_own_pictures_are_searched_by_nobody_else_and_gone_after_a_reload(visit: Visit) -> None:
+    page = visit("?view=collections")
+    make(page)
+    expect(page.get_by_text("Pictures 8 · labels 2")).to_be_visible()
+    page.get_by_role("navigation", name="Views of Your own pictures").get_by_role("link", name="Search in it").click()
+    page.wait_for_url(re.compile(r"/\?collection=own-[0-9a-f]{32}$"))
+    wait_until_idle(page)
+    expect(cards(page)).to_have_count(7)
+    loaded = "images => images.every(image => image.complete && image.naturalWidth > 0)"
+    expect(cards(page).first.locator("img")).to_be_visible()
+    assert page.get_by_role("list", name=RESULTS).locator("img").evaluate_all(loaded)
+    gone = "Only who uploaded them can see them"
+    expect(visit(page.url).get_by_test_id("stAlert")).to_contain_text(gone)
+    page.reload()
+    expect(page.get_by_test_id("stAlert")).to_contain_text(gone)
+
+
+def test_a_zip_file_too_large_is_refused_in_words(visit: Visit) -> None:
+    page = visit("?view=collections")
+    upload(page, b"PK\x03\x04" + bytes(30 * 2**20), "pictures.zip", "application/zip")  # more than a picture may have
+    page.get_by_role("button", name="Make a collection").click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("whole zip")
+
+
+@pytest.mark.parametrize(("size", "dark"), [({}, False), (PHONE, True)], ids=["wide-light", "phone-dark"])
+def test_axe_finds_nothing_serious_in_collections(visit: Visit, size: dict[str, int], dark: bool) -> None:
+    page = visit("?view=collections", **size, dark=dark)
+    make(page)
+    wait_until_idle(page)
+    assert violations(page) == []
+    assert page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollWidth") <= size.get("width", 1280)

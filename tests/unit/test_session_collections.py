@@ -1,0 +1,397 @@
+"""Collections of a visitor's own pictures, embedded by an embedder in this process instead of the worker."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import stat
+import struct
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imgsearch import decode_image, embedder_spec, session_collections
+from imgsearch.embedding import EmbedderSpec, load_embedder
+from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError, WorkerError
+from imgsearch.images import make_preview
+from imgsearch.projection import MIN_TSNE_ITEMS
+from imgsearch.session_collections import SESSION_NAME, SessionCollections, SessionLimits
+from imgsearch.worker import EmbeddedPicture
+from tests.conftest import draw_picture
+
+SPEC = embedder_spec("color_histogram")
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[..., SessionCollections]]:
+    """Makes them with limits, and closes them."""
+    made = []
+
+    def new(**limits: float) -> SessionCollections:
+        made.append(SessionCollections(SessionLimits(**limits)))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield new
+    for each in made:
+        each.close()
+
+
+def embed(data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
+    """What the worker would answer."""
+    picture = decode_image(data)
+    vector = load_embedder(spec, Path()).embed([picture.pixels])[0]
+    return EmbeddedPicture(vector, make_preview(picture.pixels), picture.width, picture.height, {})
+
+
+def build(collections: SessionCollections, uploads: list[tuple[str, bytes]], **options: object):  # type: ignore[no-untyped-def]
+    return collections.build(uploads, **{"embed": embed, "specs": [SPEC], "title": "Mine", **options})  # type: ignore[arg-type]
+
+
+def png(number: int, color: tuple[int, int, int] = (200, 40, 60)) -> bytes:
+    file = io.BytesIO()
+    draw_picture(color, number).save(file, "PNG")
+    return file.getvalue()
+
+
+def archive(files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as stream:
+        for name, data in files.items():
+            stream.writestr(name, data)
+    return file.getvalue()
+
+
+def ids(collection) -> list[str]:  # type: ignore[no-untyped-def]
+    return [item.item_id for item in collection.items]
+
+
+def left_over(collections: SessionCollections) -> list[str]:
+    return sorted(path.name for path in collections.home.iterdir() if path.name != "lock")
+
+
+def test_uploads_become_a_collection_that_is_searched(make: Callable[..., SessionCollections]) -> None:
+    collections = make()
+    told: list[tuple[int, int, str]] = []
+    uploads = [(f"{n}.png", png(n)) for n in range(5)]
+    collection = build(collections, uploads, progress=lambda *step: told.append(step))
+    assert ids(collection) == [f"{n}.png" for n in range(5)]
+    assert collection.manifest.title == "Mine"
+    assert SESSION_NAME.fullmatch(collection.name)
+    page = collection.search(embedding=embed(png(3), SPEC).embedding, k=2)
+    assert page.results[0].item.item_id == "3.png"
+    assert page.results[0].distance == 0
+    with Image.open(collection.thumbnail_path(collection.items[0])) as thumbnail:
+        assert (thumbnail.size, thumbnail.format) == ((80, 60), "WEBP")
+    assert [step for step in told if step[2] == "embedding"] == [(n, 5, "embedding") for n in range(5)]
+    assert told[-1][2] != "embedding"
+
+
+def test_nothing_of_the_originals_is_kept(make: Callable[..., SessionCollections]) -> None:
+    collections = make()
+    data = png(1)
+    collection = build(collections, [("1.png", data), ("more.zip", archive({"2.png": png(2)}))])
+    kept = [path.read_bytes() for path in collections.home.rglob("*") if path.is_file()]
+    assert not [content for content in kept if data in content or b"PK\x03\x04" in content]
+    assert left_over(collections) == [collection.name]
+
+
+def test_nobody_else_may_look_and_no_name_comes_twice(make: Callable[..., SessionCollections]) -> None:
+    collections = make()
+    first, second = (build(collections, [("1.png", png(1))]) for _ in range(2))
+    assert first.name != second.name
+    assert stat.S_IMODE(collections.home.stat().st_mode) == 0o700
+
+
+def test_a_zip_gives_its_folders_as_labels(make: Callable[..., SessionCollections]) -> None:
+    files = {f"pets/{label}/{n}.png": png(n + 1) for label in ("cat", "dog") for n in range(2)}
+    collection = build(make(), [("pets.zip", archive({**files, "__MACOSX/pets/cat/._0.png": b"x", "pets/.x.png": b"x"}))])
+    assert [(item.item_id, item.label) for item in collection.items] == [
+        (name, name.split("/")[1]) for name in sorted(files)
+    ]
+    assert collection.skipped == []
+
+
+def test_one_folder_for_all_is_no_label(make: Callable[..., SessionCollections]) -> None:
+    collection = build(make(), [("a.zip", archive({"holiday/1.png": png(1), "holiday/2.png": png(2)}))])
+    assert [item.label for item in collection.items] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("names", "placed"),
+    [
+        (["a.png", "a.png", "A.PNG"], ["A (3).PNG", "a (2).png", "a.png"]),
+        (["../../etc/passwd.png", "/etc/x.png", "C:\\Users\\y.png"], ["C/Users/y.png", "etc/passwd.png", "etc/x.png"]),
+        ([".hidden.png", "..", ""], ["hidden.png", "picture", "picture (2)"]),
+        (["a\x00\n\u202eb.png", "고양이.png"], ["ab.png", "고양이.png"]),
+        (["1/2/3/4/5.png"], ["3/4/5.png"]),
+        (["x" * 300 + ".png"], ["x" * 196 + ".png"]),
+        (["고" * 100 + ".png"], ["고" * 65 + ".png"]),
+    ],
+)
+def test_names_lead_nowhere_and_are_different(
+    make: Callable[..., SessionCollections], names: list[str], placed: list[str]
+) -> None:
+    uploads = [(name, png(n % 5 + 1)) for n, name in enumerate(names)]
+    assert ids(build(make(), uploads)) == placed
+
+
+@pytest.mark.parametrize("name", ["../x.png", "/x.png", "a/../../x.png", "..\\x.png"])
+def test_a_zip_with_a_name_that_leads_out_is_refused(make: Callable[..., SessionCollections], name: str) -> None:
+    collections = make()
+    with pytest.raises(BuildError, match="leads out of it"):
+        build(collections, [("a.zip", archive({name: png(1)}))])
+    assert left_over(collections) == []
+
+
+def test_what_is_no_picture_is_listed_and_copies_are_embedded_once(make: Callable[..., SessionCollections]) -> None:
+    asked = []
+
+    def counted(data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
+        asked.append(data)
+        return embed(data, spec)
+
+    uploads = [("a.png", png(1)), ("b.png", png(1)), ("broken.jpg", b"\xff\xd8\xff\xe0 nothing"), ("c.txt", b"words")]
+    collection = build(make(), uploads, embed=counted)
+    assert ids(collection) == ["a.png", "b.png"]
+    assert [skipped.item_id for skipped in collection.skipped] == ["broken.jpg"]
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("uploads", [[], [("a.txt", b"words")], [("a.zip", archive({"b.txt": b"words"}))]])
+def test_without_pictures_there_is_no_collection(
+    make: Callable[..., SessionCollections], uploads: list[tuple[str, bytes]]
+) -> None:
+    collections = make()
+    with pytest.raises(BuildError, match="no pictures among these files") as caught:
+        build(collections, uploads)
+    assert str(collections.home) not in caught.value.message
+    assert left_over(collections) == []
+
+
+def test_where_none_can_be_used_the_reasons_are_told(make: Callable[..., SessionCollections]) -> None:
+    with pytest.raises(BuildError, match="None of the 1 pictures can be used: The file is not a picture"):
+        build(make(), [("a.jpg", b"words")])
+
+
+def test_too_many_files_are_refused(make: Callable[..., SessionCollections]) -> None:
+    uploads = [(f"{n}.png", png(n)) for n in range(4)]
+    assert len(build(make(max_pictures=4), uploads).items) == 4
+    for files in (uploads, [("a.zip", archive(dict(uploads)))], [uploads[0], ("a.zip", archive(dict(uploads[1:])))]):
+        collections = make(max_pictures=3)
+        with pytest.raises(BuildError, match=r"at most 3 files"):
+            build(collections, files)
+        assert left_over(collections) == []
+
+
+def test_too_many_bytes_are_refused(make: Callable[..., SessionCollections]) -> None:
+    with pytest.raises(BuildError, match="at most 1 MB together"):
+        build(make(max_bytes=2**20), [("a.png", bytes(2**19)), ("b.png", bytes(2**19 + 1))])
+
+
+def test_a_zip_bomb_is_stopped_where_it_exceeds_the_limit(make: Callable[..., SessionCollections]) -> None:
+    bomb = archive({f"{n}.png": bytes(2**20) for n in range(8)})
+    assert len(bomb) < 20_000
+    collections = make(max_bytes=3 * 2**20)
+    with pytest.raises(BuildError, match=r"at most 3,145,728 bytes when unpacked"):
+        build(collections, [("a.zip", bomb)])
+    with pytest.raises(BuildError, match=r"bytes when unpacked"):  # what came before counts
+        build(collections, [("a.png", bytes(2**21)), ("a.zip", archive({"b.png": bytes(2**20 + 1)}))])
+    assert left_over(collections) == []
+
+
+def test_a_zip_that_lists_more_files_than_memory_holds_is_refused(make: Callable[..., SessionCollections]) -> None:
+    data = bytearray(archive({"a.png": png(1)}))
+    end = data.rfind(b"PK\x05\x06")
+    for size in (2**20 + 1, 0xFFFFFFFF):
+        struct.pack_into("<I", data, end + 12, size)
+        with pytest.raises(BuildError, match="lists too many files"):
+            build(make(), [("a.zip", bytes(data))])
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-30], lambda data: b"PK\x03\x04" + bytes(100)])
+def test_a_damaged_zip_is_an_error_in_words(
+    make: Callable[..., SessionCollections], damage: Callable[[bytes], bytes]
+) -> None:
+    with pytest.raises(BuildError, match="whole zip"):
+        build(make(), [("a.zip", damage(archive({"a.png": png(1)})))])
+
+
+def test_a_busy_worker_is_waited_for(make: Callable[..., SessionCollections], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_collections.time, "sleep", lambda s: None)
+    n_asked = 0
+
+    def crowded(data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
+        nonlocal n_asked
+        n_asked += 1
+        if n_asked % 3:
+            raise WorkerBusyError("Others first.")
+        return embed(data, spec)
+
+    assert len(build(make(), [(f"{n}.png", png(n)) for n in range(3)], embed=crowded).items) == 3
+    assert n_asked == 9
+
+
+@pytest.mark.parametrize(("n_bad", "is_built"), [(2, True), (3, False)])
+def test_a_picture_that_kills_the_worker_is_left_out_but_not_many(
+    make: Callable[..., SessionCollections], n_bad: int, is_built: bool
+) -> None:
+    bad = {png(n) for n in range(n_bad)}
+
+    def dying(data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
+        if data in bad:
+            raise WorkerError("It stopped at this one.")
+        return embed(data, spec)
+
+    collections = make()
+    uploads = [(f"{n}.png", png(n)) for n in range(5)]
+    if is_built:
+        collection = build(collections, uploads, embed=dying)
+        assert [(each.item_id, each.reason) for each in collection.skipped] == [
+            ("0.png", "It stopped at this one."),
+            ("1.png", "It stopped at this one."),
+        ]
+    else:
+        with pytest.raises(WorkerError):
+            build(collections, uploads, embed=dying)
+        assert left_over(collections) == []
+
+
+def test_a_visitor_who_leaves_in_the_middle_leaves_nothing(make: Callable[..., SessionCollections]) -> None:
+    class Left(BaseException):
+        """As Streamlit ends a script."""
+
+    def leave(done: int, total: int, what: str) -> None:
+        if done == 2:
+            raise Left
+
+    collections = make(max_collections=1)
+    with pytest.raises(Left):
+        build(collections, [(f"{n}.png", png(n)) for n in range(4)], progress=leave)
+    assert left_over(collections) == []
+    build(collections, [("1.png", png(1))])  # and takes no room
+
+
+def test_there_is_room_for_so_many_collections(make: Callable[..., SessionCollections]) -> None:
+    collections = make(max_collections=2)
+    first, second = (build(collections, [("1.png", png(1))]) for _ in range(2))
+    with pytest.raises(BuildBusyError, match="At most 2 visitors"):
+        build(collections, [("1.png", png(1))])
+    collections.remove(first.name)
+    third = build(collections, [("1.png", png(1))])
+    assert left_over(collections) == sorted([second.name, third.name])
+
+
+def test_so_many_are_built_at_a_time(make: Callable[..., SessionCollections]) -> None:
+    collections = make(max_builds=1)
+
+    def another(done: int, total: int, what: str) -> None:
+        with pytest.raises(BuildBusyError, match="At most 1 visitors can make a collection at the same time"):
+            build(collections, [("2.png", png(2))])
+
+    first = build(collections, [("1.png", png(1))], progress=another)
+    second = build(collections, [("2.png", png(2))])
+    assert left_over(collections) == sorted([first.name, second.name])
+
+
+def test_it_is_kept_open_until_it_is_removed(make: Callable[..., SessionCollections]) -> None:
+    collections = make()
+    collection = build(collections, [("1.png", png(1))])
+    assert collections.open(collection.name) is collection
+    collections.remove(collection.name)
+    with pytest.raises(CollectionNotFoundError) as caught:
+        collections.open(collection.name)
+    assert collection.name not in caught.value.message
+
+
+def test_the_map_is_drawn_without_scikit_learn(
+    make: Callable[..., SessionCollections], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.manifold", None)  # importing it fails
+    collection = build(make(), [(f"{n}.png", png(n % 9, (7 * n, 0, 99))) for n in range(MIN_TSNE_ITEMS)])
+    assert len(collection.space().projection) == MIN_TSNE_ITEMS
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, to be set."""
+    now = [1000.0]
+    monkeypatch.setattr(session_collections.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_what_is_not_used_is_removed(make: Callable[..., SessionCollections], now: list[float]) -> None:
+    collections = make(idle_s=60)
+    first, second = (build(collections, [("1.png", png(1))]) for _ in range(2))
+    now[0] += 50
+    assert collections.use(first.name)
+    now[0] += 50
+    collections.remove_ended()
+    assert left_over(collections) == [first.name]
+    assert not collections.use(second.name)
+    assert not collections.use("own-" + "0" * 32)
+
+
+def test_a_visitor_who_was_cut_off_may_come_back(make: Callable[..., SessionCollections], now: list[float]) -> None:
+    collections = make(idle_s=60, grace_s=10)
+    back, gone = (build(collections, [("1.png", png(1))]) for _ in range(2))
+    for collection in (back, gone):
+        collections.leave(collection.name)
+    now[0] += 9
+    collections.remove_ended()
+    assert collections.use(back.name)
+    now[0] += 2
+    collections.remove_ended()
+    assert left_over(collections) == [back.name]
+    collections.leave(gone.name)  # is told twice at times
+
+
+def test_it_is_removed_without_anybody_asking(
+    make: Callable[..., SessionCollections], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_collections, "_SWEEP_S", 0.01)
+    collections = make(grace_s=0)
+    name = build(collections, [("1.png", png(1))]).name
+    collections.leave(name)
+    for _ in range(1000):
+        if not left_over(collections):
+            return
+        threading.Event().wait(0.01)
+    pytest.fail("still there")
+
+
+def test_closing_removes_all(make: Callable[..., SessionCollections]) -> None:
+    collections = make()
+    build(collections, [("1.png", png(1))])
+    collections.close()
+    assert not collections.home.exists()
+
+
+def test_what_a_killed_process_left_is_removed_at_the_next_start(
+    make: Callable[..., SessionCollections], temporary: Path
+) -> None:
+    abandoned, alive, foreign = (temporary / f"{name}" for name in ("imgsearch-own-1", "imgsearch-own-2", "other-own-3"))
+    for folder in (abandoned, alive, foreign):
+        folder.mkdir()
+        (folder / "lock").touch()
+    (temporary / "imgsearch-own-4").symlink_to(foreign)
+    with (alive / "lock").open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        collections = make()
+        assert sorted(os.listdir(temporary)) == sorted([alive.name, foreign.name, "imgsearch-own-4", collections.home.name])
+        make()  # a second server on this machine leaves the first one's alone
+    assert (collections.home / "lock").exists()
