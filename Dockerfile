@@ -1,0 +1,26 @@
+# docker build -t imgsearch . && docker run -p 8501:8501 -v imgsearch:/data imgsearch
+# The first stage has the compiler that annoy needs (it comes as source code); the second has what runs.
+FROM python:3.11-slim AS build
+RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
+# Without -march=native, which annoy's setup.py adds: an image must run on other processors than the one that built it.
+ENV ANNOY_COMPILER_ARGS=-D_CRT_SECURE_NO_WARNINGS,-fpermissive,-O3,-ffast-math,-fno-associative-math,-DANNOYLIB_MULTITHREADED_BUILD,-std=c++14
+RUN python -m venv /venv
+COPY requirements.txt .
+RUN /venv/bin/pip install --no-cache-dir -r requirements.txt
+
+FROM python:3.11-slim
+# 1000 is the user that Hugging Face runs a Space as.
+RUN useradd --uid 1000 --create-home app && install -d -o app /data
+COPY --from=build /venv /venv
+WORKDIR /app
+COPY app.py requirements.txt ./
+COPY .streamlit .streamlit
+COPY imgsearch imgsearch
+USER app
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 IMGSEARCH_HOME=/data
+VOLUME /data
+EXPOSE 8501
+# Unknown paths answer 200 with the page itself, so the body is looked at too.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD ["python", "-c", "import json, urllib.request as u; assert json.load(u.urlopen('http://127.0.0.1:8501/api/health', timeout=4)) == {'status': 'ok'}"]
+# With nothing to serve and nothing to pull, the sample is drawn and built first.
+CMD ["sh", "-c", "[ -n \"$IMGSEARCH_COLLECTIONS\" ] || python -m imgsearch sample --if-empty; exec streamlit run app.py --server.headless true --server.address 0.0.0.0 --server.port 8501"]

@@ -1,0 +1,113 @@
+"""A page full of visitors: `python scripts/soak_sessions.py [--minutes M]`. Numbers on stdout, exit 1 for any failure.
+
+Visitors that click and upload for some minutes; then no error, memory at the start and the end, and how long they waited.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlencode
+
+import click
+import numpy as np
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from imgsearch import Collection, list_collections
+from scripts.soak import build, check, draw_pictures, scratch
+from scripts.visitor import Visitor
+from tests.e2e.browser import Server, run_server, wait_for_health
+
+
+@click.command()
+@click.option("--home", type=click.Path(path_type=Path), help="Collections to visit.  [default: one of noise]")
+@click.option("--clickers", default=50, show_default=True)
+@click.option("--uploaders", default=10, show_default=True)
+@click.option("--minutes", default=10.0, show_default=True)
+def sessions(home: Path | None, clickers: int, uploaders: int, minutes: float) -> None:
+    """Visitors that click every one to three seconds, and others that upload every five to seven."""
+    with scratch() as folder:
+        if home is None:
+            home = folder / "home"
+            draw_pictures(folder / "pictures")
+            build(home, folder / "pictures")
+        name = list_collections(home)[0]
+        items = [item.item_id for item in Collection.open(name, home).items]
+        with run_server(home, folder / "log.txt") as server:
+            wait_for_health(server, 200)
+            until = time.monotonic() + 60 * minutes
+            crowd = [Stroll(server.url, items, number, number < uploaders, until) for number in range(clickers + uploaders)]
+            for each in crowd:
+                each.start()
+            time.sleep(60 * minutes / 5)
+            memory = [resident(server)]
+            for each in crowd:
+                each.join()
+            memory.append(resident(server))
+            log = (folder / "log.txt").read_text(errors="replace")
+    for what, chosen in (("clicks", crowd[uploaders:]), ("uploads", crowd[:uploaders])):
+        times = [seconds for each in chosen for seconds in each.times]
+        if times:
+            p50, p95 = np.percentile(times, [50, 95]) * 1000
+            click.echo(f"{len(times)} {what} by {len(chosen)} visitors: p50 {p50:.0f} ms, p95 {p95:.0f} ms")
+    click.echo(f"resident memory of page and worker, MiB: {memory[0]} after a fifth of the time, {memory[1]} at the end")
+    errors = sorted({error for each in crowd for error in each.errors})
+    check(not errors, f"errors: {errors}")
+    check("Traceback" not in log, f"a stack trace in the log:\n{log[-3000:]}")
+
+
+class Stroll(threading.Thread):
+    """A visitor on the way until a time on the monotonic clock."""
+
+    def __init__(self, url: str, items: list[str], number: int, is_uploader: bool, until: float) -> None:
+        super().__init__(daemon=True)
+        self.times: list[float] = []
+        self._visitor = Visitor(url)
+        self._choose = random.Random(number)
+        self._items = items
+        self._is_uploader = is_uploader
+        self._until = until
+
+    @property
+    def errors(self) -> list[str]:
+        """What went wrong."""
+        return self._visitor.errors
+
+    def run(self) -> None:
+        """Arrives, strolls, leaves."""
+        try:
+            time.sleep(self._choose.uniform(0, 5))
+            self._visitor.arrive()
+            while time.monotonic() < self._until:
+                time.sleep(self._choose.uniform(5, 7) if self._is_uploader else self._choose.uniform(1, 3))
+                self.times.append(self._visitor.upload(self._photo()) if self._is_uploader else self._click())
+            self._visitor.leave()
+        except Exception as exc:
+            self.errors.append(repr(exc))
+
+    def _click(self) -> float:
+        return self._visitor.go(urlencode({"item": self._choose.choice(self._items), "k": self._choose.randint(1, 60)}))
+
+    def _photo(self) -> bytes:
+        pixels = np.random.default_rng(self._choose.randrange(1 << 30)).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+        stream = io.BytesIO()
+        Image.fromarray(pixels).resize((1600, 1200)).save(stream, "JPEG", quality=80)
+        return stream.getvalue()
+
+
+def resident(server: Server) -> list[int]:
+    """Memory of the page and of its workers, MiB."""
+    pids = [server.process.pid, *server.worker_pids()]
+    pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids]
+    return [n_pages * os.sysconf("SC_PAGE_SIZE") >> 20 for n_pages in pages]
+
+
+if __name__ == "__main__":
+    sessions()
