@@ -33,8 +33,9 @@ from imgsearch import errors
 from imgsearch.embedding import Embedder, EmbedderSpec, load_embedder
 from imgsearch.errors import ImgSearchError, WorkerBusyError, WorkerError, WorkerTimeoutError
 from imgsearch.feature_maps import FeatureMaps
-from imgsearch.images import decode_image, make_preview
+from imgsearch.images import decode_image
 from imgsearch.regions import Region, Window
+from imgsearch.scaling import make_preview
 
 MAX_MODELS = 2
 MAX_HEADER_BYTES = 1 << 16
@@ -145,7 +146,7 @@ class WorkerEmbedder:
     def pid(self) -> int | None:
         """Process id of the worker, or None while there is none."""
         process = self._process
-        return process.pid if process else None
+        return process.pid if process and process.poll() is None else None
 
     def close(self) -> None:
         """Ends the process for good. May be called from any thread, also while a request is under way."""
@@ -319,7 +320,7 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
 
 
 class _Worker:
-    """The other end: answers requests one by one, keeps the last models it used."""
+    """The other end: answers requests one by one, keeps the last backbones it used."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -340,6 +341,8 @@ class _Worker:
             return {"error": "WorkerError", "message": "The picture could not be looked at.", "hint": None}, []
 
     def _embedder(self, spec: EmbedderSpec) -> Embedder:
+        if spec.is_descriptor:  # has nothing to load, and must not push out a backbone
+            return load_embedder(spec, self._home)
         if spec not in self._embedders:
             while len(self._embedders) >= MAX_MODELS:
                 self._embedders.popitem(last=False)

@@ -130,6 +130,7 @@ def test_a_worker_that_died_between_two_requests_is_replaced(start: Callable[...
     pid = client.embed_picture(b"good", SPEC).width
     os.kill(pid, 9)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert client.pid is None
     assert client.embed_picture(b"good", SPEC).width != pid
 
 
@@ -487,7 +488,8 @@ def test_the_worker_keeps_the_two_models_used_last(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(worker, "load_embedder", load)
     server = worker._Worker(tmp_path)
-    for name in ("vgg16", "resnet50", "vgg16", "mobilenet_v2", "vgg16", "resnet50"):
-        spec = EmbedderSpec(name, weights="imagenet")
+    for name in ("vgg16", "resnet50", "vgg16", "mobilenet_v2", "cedd", "vgg16", "resnet50"):
+        spec = EmbedderSpec(name, weights="" if name == "cedd" else "imagenet")
         assert server.answer({"task": "load", "spec": spec.to_json()}, b"") == ({}, [])
-    assert loaded == ["vgg16", "resnet50", "mobilenet_v2", "resnet50"]
+    # A descriptor has no model, so that it takes no place.
+    assert loaded == ["vgg16", "resnet50", "mobilenet_v2", "cedd", "resnet50"]
