@@ -1,6 +1,6 @@
 """A page full of visitors: `python scripts/soak_sessions.py [--minutes M]`. Numbers on stdout, exit 1 for any failure.
 
-Visitors that click and upload for some minutes; then no error, memory at the start and the end, and how long they waited.
+Visitors that click and upload for some minutes; then no error, memory from the start to the end, and how long they waited.
 """
 
 from __future__ import annotations
@@ -46,18 +46,19 @@ def sessions(home: Path | None, clickers: int, uploaders: int, minutes: float) -
             crowd = [Stroll(server.url, items, number, number < uploaders, until) for number in range(clickers + uploaders)]
             for each in crowd:
                 each.start()
-            time.sleep(60 * minutes / 5)
-            memory = [resident(server)]
+            memory = []
+            for _ in range(5):
+                time.sleep(60 * minutes / 5)
+                memory.append(resident(server))
             for each in crowd:
                 each.join()
-            memory.append(resident(server))
             log = (folder / "log.txt").read_text(errors="replace")
     for what, chosen in (("clicks", crowd[uploaders:]), ("uploads", crowd[:uploaders])):
         times = [seconds for each in chosen for seconds in each.times]
         if times:
             p50, p95 = np.percentile(times, [50, 95]) * 1000
             click.echo(f"{len(times)} {what} by {len(chosen)} visitors: p50 {p50:.0f} ms, p95 {p95:.0f} ms")
-    click.echo(f"resident memory of page and worker, MiB: {memory[0]} after a fifth of the time, {memory[1]} at the end")
+    click.echo(f"resident memory of page and worker, MiB, after each fifth of the time: {memory}")
     errors = sorted({error for each in crowd for error in each.errors})
     check(not errors, f"errors: {errors}")
     check("Traceback" not in log, f"a stack trace in the log:\n{log[-3000:]}")
