@@ -21,7 +21,8 @@ import numpy as np
 
 from benchmarks.common import arguments, clock, compiled, gather, machine, print_table, ratios, spread, subject
 from imgsearch.build import build_collection
-from imgsearch.images import decode_image, resize_and_crop
+from imgsearch.images import decode_image
+from imgsearch.scaling import resize_and_crop
 from imgsearch.worker import WorkerEmbedder
 
 WARM_UP = 5

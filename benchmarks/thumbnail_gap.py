@@ -18,8 +18,9 @@ import numpy as np
 from benchmarks.common import machine, print_table
 from imgsearch.distance import angular_distance
 from imgsearch.embedding import embedder_spec, load_embedder
-from imgsearch.images import decode_image, make_thumbnail
+from imgsearch.images import decode_image
 from imgsearch.regions import Region
+from imgsearch.scaling import make_thumbnail
 from imgsearch.weights import keep_weights
 
 SIDES = (0.7, 0.5, 0.3, 0.15)

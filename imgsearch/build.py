@@ -19,7 +19,8 @@ import numpy as np
 
 from imgsearch import folder, images, ledger
 from imgsearch.backbones import DEFAULT_BACKBONE
-from imgsearch.collection import Collection, Skipped, collection_path, read_manifest
+from imgsearch.collection import Collection, Skipped, collection_path
+from imgsearch.collection_files import read_manifest
 from imgsearch.draft import Draft, add_thumbnail, disk_errors, retire, sweep
 from imgsearch.embedding import BATCH_SIZE, Embedder, EmbedderSpec, embedder_spec, load_embedder
 from imgsearch.errors import (

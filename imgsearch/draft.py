@@ -14,20 +14,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from imgsearch import ledger
 from imgsearch.calibration import calibrate
-from imgsearch.collection import Collection, Skipped, read_manifest
+from imgsearch.collection import Collection, Skipped
+from imgsearch.collection_files import read_manifest
 from imgsearch.embedding import EmbedderSpec
 from imgsearch.errors import BuildError, CollectionError
-from imgsearch.images import make_thumbnail
 from imgsearch.index import SEED, AnnoyIndex
 from imgsearch.items import Item, Items
 from imgsearch.manifest import FILE_NAME, SOURCE_FILE_NAME, FileEntry, Manifest, SpaceEntry
 from imgsearch.neighbors import N_NEIGHBORS, nearest_neighbors
 from imgsearch.projection import Method, project
+from imgsearch.scaling import make_thumbnail
 from imgsearch.space import SpaceSpec
 from imgsearch.transform import Transform, fit_pca
 from imgsearch.weights import file_digest
@@ -284,12 +286,13 @@ def add_thumbnail(path: Path, pixels: np.ndarray) -> tuple[str, int]:
     return digest, len(thumbnail)
 
 
-def write_atomically(path: Path, data: bytes, *, sync: bool = False) -> None:
-    """Writes a file that is there whole or not at all; `sync` waits until it is on the disk."""
+@contextlib.contextmanager
+def replacing(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
+    """A stream whose content becomes the file at the end of the block, whole, or not at all; see `write_atomically`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{time.monotonic_ns()}.tmp")
     try:
         with temporary.open("wb") as stream:
-            stream.write(data)
+            yield stream
             if sync:
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -297,6 +300,12 @@ def write_atomically(path: Path, data: bytes, *, sync: bool = False) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: Path, data: bytes, *, sync: bool = False) -> None:
+    """Writes a file that is there whole or not at all; `sync` waits until it is on the disk."""
+    with replacing(path, sync=sync) as stream:
+        stream.write(data)
 
 
 def retire(previous: Collection, items: Sequence[Item]) -> None:

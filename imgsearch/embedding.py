@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from imgsearch import images
+from imgsearch import scaling
 from imgsearch.backbones import BACKBONES, BUNDLED_BACKBONE, N_CLASSES, Backbone, get_backbone
 from imgsearch.descriptors import DESCRIPTORS, Descriptor, squash
 from imgsearch.distance import normalize
@@ -179,7 +179,7 @@ class Embedder(Protocol):
     def prepare(self, pixels: np.ndarray, region: Region | None = None) -> np.ndarray:
         """uint8 (height, width, 3) upright RGB -> uint8 (input_size, input_size, 3). May be called from any thread.
 
-        Of a whole picture a backbone sees the centre square, less a margin (`images.resize_and_crop`), a descriptor
+        Of a whole picture a backbone sees the centre square, less a margin (`scaling.resize_and_crop`), a descriptor
         everything, squashed to a square. Of a region a backbone sees the square around it (`regions.cut_square`), a
         descriptor the region itself, squashed.
         """
@@ -243,7 +243,7 @@ class KerasEmbedder:
 
     def prepare(self, pixels: np.ndarray, region: Region | None = None) -> np.ndarray:
         size = self._backbone.input_size
-        return cut_square(pixels, region, size) if region else images.resize_and_crop(pixels, size)
+        return cut_square(pixels, region, size) if region else scaling.resize_and_crop(pixels, size)
 
     def embed_prepared(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         # Groups of BATCH_SIZE bound the memory whatever the caller hands in.

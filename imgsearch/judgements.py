@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -11,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from imgsearch import spreadsheet
 from imgsearch.errors import JudgementError
 
 FILE_NAME = "judgements.sqlite"
 _Z = 1.959964
 """Of the standard normal distribution, for 95 %."""
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True)
@@ -81,17 +79,8 @@ def wilson(n_right: int, n: int) -> tuple[float, float, float]:
 
 
 def to_csv(judgements: Sequence[Judgement]) -> bytes:
-    """A table for spreadsheets: UTF-8 with a byte order mark. Text that would be a formula there gets an apostrophe."""
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(field.name for field in fields(Judgement))
-    for each in judgements:
-        writer.writerow(_harmless(value) for value in asdict(each).values())
-    return stream.getvalue().encode("utf-8-sig")
-
-
-def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_RISKY) else value
+    """One line a judgement, for spreadsheets: see `spreadsheet.to_csv`."""
+    return spreadsheet.to_csv([field.name for field in fields(Judgement)], map(asdict, judgements))
 
 
 class JudgementStore:

@@ -6,8 +6,8 @@ import html
 from collections.abc import Iterable
 from pathlib import Path
 
-from imgsearch.images import data_url
 from imgsearch.items import Item, short_name
+from imgsearch.scaling import data_url
 
 _CARD = (
     '<figure title="{item_id}" style="width:120px;margin:0;font-size:12px">'

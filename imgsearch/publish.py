@@ -20,7 +20,7 @@ from typing import IO
 from imgsearch.archives import unpack
 from imgsearch.collection import Collection, collection_path, list_collections
 from imgsearch.download import fetch
-from imgsearch.draft import alone, disk_errors, retire, sweep, write_atomically
+from imgsearch.draft import alone, disk_errors, replacing, retire, sweep, write_atomically
 from imgsearch.errors import CollectionCorruptError, CollectionError, DownloadError, ImgSearchError
 from imgsearch.locks import exclusive
 from imgsearch.manifest import FILE_NAME
@@ -131,23 +131,15 @@ class _Hashing:
 
 
 def _write_tar(target: Path, files: dict[str, Path]) -> tuple[int, str]:
-    part = target.with_name(f"{target.name}.part")
-    try:
-        with part.open("wb") as stream:
-            hashing = _Hashing(stream)
-            # "w|" never seeks, so that the hash sees every byte once.
-            with tarfile.open(fileobj=hashing, mode="w|", format=tarfile.USTAR_FORMAT) as archive:  # type: ignore[call-overload]
-                for name, path in files.items():
-                    member = tarfile.TarInfo(name)  # owner 0, time 0, mode 644
-                    member.size = path.stat().st_size
-                    with path.open("rb") as content:
-                        archive.addfile(member, content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with replacing(target, sync=True) as stream:
+        hashing = _Hashing(stream)
+        # "w|" never seeks, so that the hash sees every byte once.
+        with tarfile.open(fileobj=hashing, mode="w|", format=tarfile.USTAR_FORMAT) as archive:  # type: ignore[call-overload]
+            for name, path in files.items():
+                member = tarfile.TarInfo(name)  # owner 0, time 0, mode 644
+                member.size = path.stat().st_size
+                with path.open("rb") as content:
+                    archive.addfile(member, content)
     return hashing.size, hashing.digest.hexdigest()
 
 

@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from PIL import Image
 
-from imgsearch import images
+from imgsearch import scaling
 from imgsearch.errors import InvalidQueryError
 
 MIN_SIDE = 0.05
@@ -96,8 +96,8 @@ def _widened(start: float, end: float, side: float, length: int) -> tuple[float,
 
 
 def centre_window(width: int, height: int, input_size: int) -> Window:
-    """The part of a whole picture of that many px that `images.resize_and_crop` keeps."""
-    left, top, side = images.centre_square(width, height, input_size)
+    """The part of a whole picture of that many px that `scaling.resize_and_crop` keeps."""
+    left, top, side = scaling.centre_square(width, height, input_size)
     return Window(left / width, top / height, (left + side) / width, (top + side) / height)
 
 

@@ -53,6 +53,10 @@ class Candidates:
     neighbors: np.ndarray
     left_out: tuple[int, ...] = ()
 
+    def augmented(self, rows: np.ndarray) -> np.ndarray:
+        """float32 (len(rows), dim): the rows as they are in the augmented gallery, see `expansion.augment`."""
+        return augment(self.embeddings, self.neighbors, rows, left_out=self.left_out)
+
 
 @dataclass(frozen=True)
 class Reranking:
@@ -228,16 +232,16 @@ def _expansion(candidates: Candidates) -> np.ndarray:
 
 def _augmentation(candidates: Candidates) -> np.ndarray:
     it = candidates
-    return _by_similarity(it.rows, augment(it.embeddings, it.neighbors, it.rows, left_out=it.left_out) @ it.query)
+    return _by_similarity(it.rows, it.augmented(it.rows) @ it.query)
 
 
 def _augmentation_and_expansion(candidates: Candidates) -> np.ndarray:
     it = candidates
     # What the query is expanded by are its nearest in the augmented gallery, as they are there.
-    nearest = augment(it.embeddings, it.neighbors, it.nearest, left_out=it.left_out)
+    nearest = it.augmented(it.nearest)
     best = np.argsort(-(nearest @ it.query), kind="stable")[:N_EXPANSION]
     query = expand_query(it.query, nearest[best])
-    return _by_similarity(it.rows, augment(it.embeddings, it.neighbors, it.rows, left_out=it.left_out) @ query)
+    return _by_similarity(it.rows, it.augmented(it.rows) @ query)
 
 
 def _k_reciprocal(candidates: Candidates) -> np.ndarray:

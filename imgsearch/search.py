@@ -212,17 +212,19 @@ def search(items: Items, space: Space, query: Query) -> SearchPage:
     rows, distances = rows[nearest_first], distances[nearest_first]
     searched = time.perf_counter()
     timings_ms = {"search": (searched - started) * 1000}
+    nearest = _nearest(space, query, point)
     ordered = rows
     if moved is not None:
         ordered = rows[np.lexsort((rows, angular_distance(space.embeddings[rows], moved)))]
     if query.rerank:
-        ordered = _reranked(space, query, point if moved is None else moved, ordered)
+        asked, near_asked = (point, nearest) if moved is None else (moved, _nearest(space, query, moved))
+        ordered = _reranked(space, query, asked, ordered, near_asked)
         timings_ms["rerank"] = (time.perf_counter() - searched) * 1000
     query_items = tuple(items[row] for row in query.rows)
     copied = {item.sha256 for item in query_items}
     distance_of = dict(zip(rows.tolist(), distances.tolist(), strict=True))
     rank_before = {row: rank for rank, row in enumerate(rows[np.isin(rows, found)].tolist(), start=1)}
-    near = angular_distance(space.embeddings[_nearest(space, query, point)], point)
+    near = angular_distance(space.embeddings[nearest], point)
     around = neighborhood(near) if len(near) else 0.0
     results = tuple(
         SearchResult(
@@ -250,12 +252,12 @@ def search(items: Items, space: Space, query: Query) -> SearchPage:
     )
 
 
-def _reranked(space: Space, query: Query, vector: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Rows, nearest to the vector first, in the order of the query's re-ranking."""
+def _reranked(space: Space, query: Query, vector: np.ndarray, rows: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+    """Rows, nearest to the vector first, in the order of the query's re-ranking; `nearest` from `_nearest`."""
     candidates = Candidates(
         query=vector,
         rows=rows[:DEPTH],
-        nearest=_nearest(space, query, vector),
+        nearest=nearest,
         embeddings=space.embeddings,
         neighbors=space.neighbors,
         left_out=query.left_out,

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from imgsearch import images
+from imgsearch import images, scaling
 from imgsearch.backbones import BUNDLED_BACKBONE, get_backbone
 from imgsearch.build import N_THREADS, Progress
 from imgsearch.collection import Skipped
@@ -273,7 +273,7 @@ def _view_pair(picture: bytes, seed: int | None, teacher_size: int) -> tuple[np.
     pixels = images.decode_image(picture).pixels
     sizes = (teacher_size, STUDENT.input_size)
     if seed is None:
-        first, second = (images.resize_and_crop(pixels, size) for size in sizes)
+        first, second = (scaling.resize_and_crop(pixels, size) for size in sizes)
         return first, second
     crop = Image.fromarray(random_crop(pixels, np.random.default_rng(seed)))
     first, second = (np.asarray(crop.resize((size, size), Image.Resampling.BICUBIC)) for size in sizes)
@@ -319,7 +319,7 @@ def _read_pictures(files: Sequence[PictureFile], show: Progress) -> tuple[list[b
 
 def _read_picture(file: PictureFile) -> bytes | Skipped:
     try:
-        return images.make_thumbnail(images.decode_image(file.path).pixels, _SHORT_SIDE)
+        return scaling.make_thumbnail(images.decode_image(file.path).pixels, _SHORT_SIDE)
     except ImageError as exc:
         return Skipped(file.item_id, exc.message)
 

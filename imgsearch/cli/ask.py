@@ -14,10 +14,11 @@ import click
 from imgsearch.cli.group import cli, printable
 from imgsearch.collection import Collection
 from imgsearch.errors import ItemNotFoundError
-from imgsearch.images import decode_image, make_preview
+from imgsearch.images import decode_image
 from imgsearch.regions import Region
 from imgsearch.report import FORMATS, Report
 from imgsearch.rerank import DEFAULT_RERANKING, RERANKINGS, default_reranking
+from imgsearch.scaling import make_preview
 from imgsearch.search import AnnRecall, SearchPage, ann_recall_at_k
 from imgsearch.settings import DEFAULT_K, MAX_K
 from imgsearch.space import Space

@@ -15,11 +15,11 @@ from imgsearch.backbones import BACKBONES
 from imgsearch.descriptors import DESCRIPTORS
 from imgsearch.distance import closeness
 from imgsearch.embedding import embedder_spec
-from imgsearch.images import data_url
 from imgsearch.items import label_words, short_name
 from imgsearch.regions import Region
 from imgsearch.report.report import Report
 from imgsearch.report.texts import LANGUAGES
+from imgsearch.scaling import data_url
 from imgsearch.search import SearchResult
 
 _STYLE = Path(__file__).with_name("document.css")

@@ -21,7 +21,7 @@ class Report:
     Attributes:
         collection, page: What was searched, and what was found there.
         previews: Query pictures that are no items of the collection, each as the bytes of a JPEG, PNG or WebP file such as
-            `images.make_preview` makes.
+            `scaling.make_preview` makes.
         region: The part of the one query picture that was asked with; None for the whole.
         region_of: The item whose region it is, if it is one's: the page does not know that.
         details: Further facts for people, name -> value, in the report's language.

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import fields
 from typing import Any
 
+from imgsearch import spreadsheet
 from imgsearch.report.report import Report
 from imgsearch.search import SearchResult
-
-_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  spreadsheets take the wide ones too
 
 _ITEM_COLUMNS = ("item_id", "label", "width", "height")
 
@@ -23,11 +20,9 @@ def to_json(report: Report) -> bytes:
 
 
 def to_csv(report: Report) -> bytes:
-    """One line a result under a line of names, as RFC 4180 has it: commas, quotes where needed, CRLF.
+    """One line a result, for spreadsheets: see `spreadsheet.to_csv`.
 
-    Each line says which query it answers, so that files can be put below each other. UTF-8 with a byte order mark: without
-    one, spreadsheets on Windows read names that are not English as nonsense; what reads no mark takes it with the encoding
-    "utf-8-sig". A text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection).
+    Each line says which query it answers, so that files can be put below each other.
     """
     page = report.page
     query = {
@@ -35,13 +30,7 @@ def to_csv(report: Report) -> bytes:
         "space": page.space,
         "query": " ".join(item.item_id for item in report.query_items),
     }
-    file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, [*query, *_columns()])
-    writer.writeheader()
-    for result in page.results:
-        row = {**query, **_row(result)}
-        writer.writerow({name: _cell(value) for name, value in row.items()})
-    return file.getvalue().encode("utf-8-sig")
+    return spreadsheet.to_csv([*query, *_columns()], ({**query, **_row(result)} for result in page.results))
 
 
 def _columns() -> list[str]:
@@ -52,11 +41,3 @@ def _columns() -> list[str]:
 
 def _row(result: SearchResult) -> dict[str, Any]:
     return {name: getattr(result.item if name in _ITEM_COLUMNS else result, name) for name in _columns()}
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, 6)
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    return value

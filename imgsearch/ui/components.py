@@ -34,14 +34,17 @@ _log = logging.getLogger(__name__)
 
 
 def component(name: str, assets: str, *, html: str) -> Any:
-    """A component of our own: `assets/<assets>.css` and `.js`, in a shadow root. Call it where it is drawn.
+    """A component of our own: `assets/<assets>.css` and `.js` after `common`, in a shadow root. Call it where it is drawn.
 
     Args:
         name: Its name for Streamlit, made once a process.
         assets: Stem of its files.
         html: What it begins with.
     """
-    css, js = ((_ASSETS / f"{assets}.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    css, js = (
+        "".join((_ASSETS / f"{stem}.{kind}").read_text(encoding="utf-8") for stem in ("common", assets))
+        for kind in ("css", "js")
+    )
     return st.components.v2.component(name, html=html, css=css, js=js)
 
 
@@ -244,7 +247,7 @@ def grid(
         if on_action and isinstance(value, Mapping) and value.get("action") in ACTIONS and isinstance(value.get("id"), str):
             on_action(value["action"], value["id"])
 
-    _GRID(key=key, data=data, on_followed_change=lambda: _follow(key), on_acted_change=acted)
+    _GRID(key=key, data=data, on_followed_change=lambda: follow(key), on_acted_change=acted)
 
 
 @dataclass(frozen=True)
@@ -280,7 +283,7 @@ def links(links: Sequence[Link], *, name: str, key: str, is_bordered: bool = Fal
     )
     data = {"links": items, "name": name, "language": language(), "bordered": is_bordered}
     deeds = {link.href: link.on_follow for link in links if link.on_follow}
-    _LINKS(key=key, data=data, on_followed_change=lambda: _follow(key, deeds))
+    _LINKS(key=key, data=data, on_followed_change=lambda: follow(key, deeds))
 
 
 @dataclass(frozen=True)
@@ -328,10 +331,16 @@ def bars(rows: Sequence[Bar], *, name: str, key: str) -> None:
                 "current": row.is_current,
             }
         )
-    _BARS(key=key, data={"rows": tuple(drawn), "name": name}, on_followed_change=lambda: _follow(key))
+    _BARS(key=key, data={"rows": tuple(drawn), "name": name}, on_followed_change=lambda: follow(key))
 
 
-def _follow(key: str, deeds: Mapping[str, Callable[[], None]] = MappingProxyType({})) -> None:
+def follow(key: str, deeds: Mapping[str, Callable[[], None]] = MappingProxyType({})) -> None:
+    """Goes where a link of a component leads that was clicked: its trigger `followed`, from before the run.
+
+    Args:
+        key: Session key of the component.
+        deeds: Href -> what is done instead.
+    """
     href = st.session_state[key].get("followed")
     if isinstance(href, str) and href in deeds:
         deeds[href]()

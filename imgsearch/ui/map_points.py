@@ -17,9 +17,8 @@ _SEED = 0
 
 def map_digest(collection: Collection, space: str) -> str:
     """What the points depend on, as a name for their file: hexadecimal, 64 characters."""
-    # Both are digests; one that differs in either differs.
-    parts = (collection.manifest.items.sha256, collection.manifest.spaces[space].projection.sha256)
-    return f"{int(parts[0], 16) ^ int(parts[1], 16):064x}"
+    manifest = collection.manifest
+    return manifest.items.sha256[:32] + manifest.spaces[space].projection.sha256[:32]
 
 
 def map_points(collection: Collection, space: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import streamlit as st
@@ -28,6 +28,18 @@ _N_MATCHES = 8
 _ALL = Region(0, 0, 1, 1)
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """A query picture with its embedding, and the result it is compared with."""
+
+    collection: Collection
+    space: Space
+    query: QueryPicture
+    vector: np.ndarray
+    result: SearchResult
+    region: Region | None
+
+
 def open_why(collection: Collection, view: View, answer: Answer, result: SearchResult) -> None:
     """Opens the dialog; closing it takes `why` out of the address."""
 
@@ -39,12 +51,12 @@ def open_why(collection: Collection, view: View, answer: Answer, result: SearchR
         _render_numbers(answer, result, view.query.region)
         query = answer.asked[nearest]
         maps = _render_pictures(collection, query, result)
-        vector = answer.vectors[nearest]
+        pair = _Pair(collection, space, query, answer.vectors[nearest], result, view.query.region)
         try:
             if space.spec.has_feature_maps:
-                _render_maps(collection, space, query, vector, result, view.query.region, maps)
+                _render_maps(pair, maps)
             elif space.spec.is_descriptor and not space.transform:
-                _render_matches(collection, space, query, vector, result, view.query.region, maps)
+                _render_matches(pair, maps)
             else:
                 st.caption(t("why.no_parts"))
         except ImgSearchError as exc:
@@ -96,47 +108,31 @@ def _render_pictures(collection: Collection, query: QueryPicture, result: Search
     return places
 
 
-def _render_maps(
-    collection: Collection,
-    space: Space,
-    query: QueryPicture,
-    vector: np.ndarray,
-    result: SearchResult,
-    region: Region | None,
-    places: list[DeltaGenerator],
-) -> None:
+def _render_maps(pair: _Pair, places: list[DeltaGenerator]) -> None:
     """What each place of the two adds: for embeddings that are averages over places."""
-    asked = collection.items.row_of(query.item.item_id) if query.item else query.content
+    asked = pair.collection.items.row_of(pair.query.item.item_id) if pair.query.item else pair.query.content
     with st.spinner(t("why.looking"), show_time=True):
         explanation = explain(
-            collection,
+            pair.collection,
             resources.worker(),
             asked,
-            result.row,
-            space=space.name,
-            region=region,
-            query_embedding=vector,
+            pair.result.row,
+            space=pair.space.name,
+            region=pair.region,
+            query_embedding=pair.vector,
         )
     for place, explained in zip(places, (explanation.query, explanation.result), strict=True):
         place.image(blend(explained.pixels, explained.overlay), alt=t("why.map_alt"), width="stretch", output_format="JPEG")
-    st.markdown(t("why.maps_region" if region else "why.maps"))
+    st.markdown(t("why.maps_region" if pair.region else "why.maps"))
 
 
-def _render_matches(
-    collection: Collection,
-    space: Space,
-    query: QueryPicture,
-    vector: np.ndarray,
-    result: SearchResult,
-    region: Region | None,
-    places: list[DeltaGenerator],
-) -> None:
+def _render_matches(pair: _Pair, places: list[DeltaGenerator]) -> None:
     """What a descriptor counts in both, largest share first, and where, if it knows."""
-    matches = DESCRIPTORS[space.spec.name].matches(vector, space.embeddings[result.row])
+    matches = DESCRIPTORS[pair.space.spec.name].matches(pair.vector, pair.space.embeddings[pair.result.row])
     map_ = match_map(matches)
     if map_ is not None:
-        asked = collection.thumbnail_path(query.item) if query.item else query.content
-        pictures = ((asked, region or _ALL), (collection.thumbnail_path(result.item), _ALL))
+        asked = pair.collection.thumbnail_path(pair.query.item) if pair.query.item else pair.query.content
+        pictures = ((asked, pair.region or _ALL), (pair.collection.thumbnail_path(pair.result.item), _ALL))
         for place, (source, part) in zip(places, pictures, strict=True):
             pixels = decode_image(source).pixels
             height, width = pixels.shape[:2]

@@ -20,8 +20,8 @@ from streamlit.testing.v1 import AppTest
 from imgsearch import Collection, build_collection, decode_image, embedder_spec
 from imgsearch.embedding import EmbedderSpec, load_embedder
 from imgsearch.errors import BackboneUnavailableError
-from imgsearch.images import make_preview
 from imgsearch.manifest import FILE_NAME, SOURCE_FILE_NAME
+from imgsearch.scaling import make_preview
 from imgsearch.session_collections import SESSION_NAME
 from imgsearch.settings import get_settings
 from imgsearch.ui import collection_card, resources, server

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from imgsearch import decode_image, embedder_spec
 from imgsearch.embedding import EmbedderSpec, load_embedder
-from imgsearch.images import make_preview
+from imgsearch.scaling import make_preview
 from imgsearch.session_collections import SessionCollections
 from imgsearch.ui import resources
 from imgsearch.worker import EmbeddedPicture

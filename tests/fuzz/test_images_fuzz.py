@@ -17,10 +17,8 @@ from imgsearch.images import (
     DEFAULT_LIMITS,
     decode_image,
     looks_like_image,
-    make_preview,
-    make_thumbnail,
-    resize_and_crop,
 )
+from imgsearch.scaling import make_preview, make_thumbnail, resize_and_crop
 
 pytestmark = pytest.mark.fuzz
 

@@ -18,9 +18,9 @@ import pytest
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
-from imgsearch import Collection, build_collection, embedder_spec, list_collections
-from imgsearch import collection as collection_module
-from imgsearch.collection import collection_path, describe, read_manifest
+from imgsearch import Collection, build_collection, collection_files, embedder_spec, list_collections
+from imgsearch.collection import collection_path, describe
+from imgsearch.collection_files import read_manifest
 from imgsearch.errors import (
     CollectionCorruptError,
     CollectionError,
@@ -246,7 +246,7 @@ def test_no_file_of_a_collection_names_the_place_of_the_pictures(collection: Col
 def test_without_a_working_annoy_the_answers_are_the_same(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = [answers(collection, item_id=(), row=row) for row in range(12)]
     assert isinstance(collection.space().index, AnnoyIndex)
-    monkeypatch.setattr(collection_module, "annoy_works", lambda: False)
+    monkeypatch.setattr(collection_files, "annoy_works", lambda: False)
     exact = Collection.open("discs", collection.home)
     assert isinstance(exact.space().index, ExactIndex)
     assert [answers(exact, item_id=(), row=row) for row in range(12)] == expected

@@ -26,10 +26,8 @@ from imgsearch.images import (
     Limits,
     decode_image,
     looks_like_image,
-    make_preview,
-    make_thumbnail,
-    resize_and_crop,
 )
+from imgsearch.scaling import make_preview, make_thumbnail, resize_and_crop
 
 R, G, B, Y, M, C = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255), (0, 255, 255)
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch import Collection, images
+from imgsearch import Collection, scaling
 from imgsearch.errors import InvalidQueryError, ItemNotFoundError
 from imgsearch.regions import Region, centre_window, crop, cut_square, square_window
 
@@ -116,7 +116,7 @@ def test_the_centre_window_is_what_a_whole_picture_is_cropped_to() -> None:
     """Found from the pixels: a picture whose colours are its coordinates."""
     y, x = np.mgrid[0:160, 0:240]
     pixels = np.stack([x, y, y], axis=2).astype(np.uint8)
-    cropped = images.resize_and_crop(pixels, 70)  # 70 / 0.875 = 80: half size
+    cropped = scaling.resize_and_crop(pixels, 70)  # 70 / 0.875 = 80: half size
     window = centre_window(240, 160, 70)
     assert (window.left * 240, window.right * 240) == pytest.approx((50, 190))
     assert (window.top * 160, window.bottom * 160) == pytest.approx((10, 150))

@@ -22,13 +22,13 @@ from imgsearch.calibration import Verdict
 from imgsearch.collection import Collection
 from imgsearch.embedding import EmbedderSpec
 from imgsearch.errors import CollectionCorruptError
-from imgsearch.images import data_url, make_preview, make_thumbnail
 from imgsearch.index import ExactIndex
 from imgsearch.items import Item, Items
 from imgsearch.manifest import FileEntry, Manifest, SpaceEntry
 from imgsearch.regions import Region
 from imgsearch.report import FORMATS, LANGUAGES, Report
 from imgsearch.report.sheet import _drawable, _shortened
+from imgsearch.scaling import data_url, make_preview, make_thumbnail
 from imgsearch.search import SearchPage, SearchResult
 from imgsearch.space import Space
 

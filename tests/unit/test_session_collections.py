@@ -20,8 +20,8 @@ from PIL import Image
 from imgsearch import decode_image, embedder_spec, session_collections
 from imgsearch.embedding import EmbedderSpec, load_embedder
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError, WorkerError
-from imgsearch.images import make_preview
 from imgsearch.projection import MIN_TSNE_ITEMS
+from imgsearch.scaling import make_preview
 from imgsearch.session_collections import SESSION_NAME, SessionCollections, SessionLimits
 from imgsearch.worker import EmbeddedPicture
 from tests.conftest import draw_picture

@@ -1,23 +1,11 @@
 // Values as bars from 0 to 1, with their intervals; a row that leads somewhere is a link.
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text; // never innerHTML: labels are anybody's text
-  return node;
-}
-
 const percent = (value) => `${100 * Math.min(1, Math.max(0, value))}%`;
 
 function bar(row, follow) {
   const line = element(row.href ? "a" : "div", "row");
   if (row.href) {
-    line.href = row.href;
+    leadTo(line, row.href, follow);
     line.title = row.title;
-    line.onclick = (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-      event.preventDefault();
-      follow(row.href);
-    };
   }
   line.toggleAttribute("data-current", Boolean(row.current));
   const track = element("span", "track");

@@ -1,13 +1,6 @@
 // From a picture to its neighbours, drawn with the numbers of this collection.
 const SVG = "http://www.w3.org/2000/svg";
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function shape(tag, className, attributes) {
   const node = document.createElementNS(SVG, tag);
   if (className) node.setAttribute("class", className);

@@ -1,22 +1,10 @@
-// A grid of pictures. Each is a real link (so it can be opened in a new tab or copied) whose plain click stays here.
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text; // never innerHTML: names of files are anybody's text
-  return node;
-}
-
+// A grid of pictures, each a link.
 function card(item, follow) {
   const link = element("a", "card");
-  link.href = item.href;
+  leadTo(link, item.href, follow);
   link.setAttribute("aria-label", item.description);
   link.title = item.title;
   if (item.current) link.setAttribute("aria-current", "true");
-  link.onclick = (event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-    event.preventDefault();
-    follow(item.href);
-  };
   const picture = element("div", "picture");
   const image = element("img");
   image.alt = "";

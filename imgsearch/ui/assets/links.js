@@ -1,4 +1,4 @@
-// A row of links within the page. Each is a real link (so it can be opened in a new tab or copied) whose plain click stays here.
+// A row of links within the page.
 export default function ({ data, parentElement, setTriggerValue }) {
   const nav = parentElement.querySelector("nav");
   nav.setAttribute("aria-label", data.name);
@@ -6,16 +6,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   document.documentElement.lang = data.language; // what a screen reader pronounces the page in
   nav.replaceChildren(
     ...data.links.map((item) => {
-      const link = document.createElement("a");
-      link.textContent = item.text;
-      link.href = item.href;
+      const link = element("a", "", item.text);
+      leadTo(link, item.href, (href) => setTriggerValue("followed", href));
       if (item.current) link.setAttribute("aria-current", "page");
       if (item.language) link.lang = link.hreflang = item.language;
-      link.onclick = (event) => {
-        if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-        event.preventDefault();
-        setTriggerValue("followed", item.href);
-      };
       return link;
     }),
   );

@@ -4,13 +4,6 @@ const PADDING = 24; // px
 const MOST_ZOOM = 40;
 const fetched = new Map(); // URL -> promise of the points; the browser keeps the file, this its parsed form
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function points(url) {
   if (!fetched.has(url)) {
     fetched.clear(); // one map at a time

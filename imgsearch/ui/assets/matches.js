@@ -1,11 +1,4 @@
 // What two pictures have in common by a descriptor: a row each, with its colours in both and its share.
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function line(row) {
   const entry = element("li", "row");
   const swatches = element("span", "swatches");

@@ -26,6 +26,7 @@ _HTML = """
 <div class="labels" role="group"></div>
 <div class="spoken" aria-live="polite"></div>
 """
+_KEY = "map"
 _MAP = components.component("imgsearch_map", "map", html=_HTML)
 
 
@@ -34,7 +35,7 @@ def render(collection: Collection, view: View) -> None:
     space = collection.space(view.query.space)
     st.markdown(t("map.intro", space=components.space_words(space)))
     answer = ask(collection, view)
-    _MAP(key="map", data=_data(collection, view, answer), on_followed_change=_follow)
+    _MAP(key=_KEY, data=_data(collection, view, answer), on_followed_change=lambda: components.follow(_KEY))
     if answer:
         words = "map.foreign" if answer.is_foreign else "map.query"
         st.caption(t(words, name=escape(answer.caption), n=len(answer.page.results)))
@@ -70,9 +71,3 @@ def _data(collection: Collection, view: View, answer: Answer | None) -> dict[str
             ("labels", t("map.labels")),
         ),
     }
-
-
-def _follow() -> None:
-    href = st.session_state["map"].get("followed")
-    if isinstance(href, str):
-        state.follow(href)
