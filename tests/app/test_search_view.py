@@ -93,6 +93,13 @@ def test_a_plain_answer_tells_of_no_moves(collection: Collection) -> None:
     assert {card["note"] for card in cards(page(item="red/0.png"), RESULTS)} == {""}
 
 
+@pytest.mark.parametrize(("rerank", "said"), [("", 0), ("diverse", 1)])
+def test_an_order_that_is_not_by_distance_is_said(collection: Collection, rerank: str, said: int) -> None:
+    at = page(item="red/0.png", **({"rerank": rerank} if rerank else {}))
+    assert not at.exception
+    assert sum("distances need not rise" in caption.value for caption in at.caption) == said
+
+
 def test_steering_is_said_and_ended(collection: Collection) -> None:
     at = page(item="red/0.png", liked=["red/2.png", "red/3.png"], disliked="blue/1.png")
     assert any("likes: 2, dislikes: 1" in caption.value for caption in at.caption)

@@ -1,4 +1,15 @@
 // A row of links within the page.
+const watched = new WeakSet();
+
+// Its right end fades while there is more to scroll to.
+function watch(nav) {
+  if (watched.has(nav)) return;
+  watched.add(nav);
+  const update = () => nav.toggleAttribute("data-more", nav.scrollWidth - nav.clientWidth - nav.scrollLeft > 1);
+  nav.addEventListener("scroll", update, { passive: true });
+  new ResizeObserver(update).observe(nav);
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const nav = parentElement.querySelector("nav");
   nav.setAttribute("aria-label", data.name);
@@ -13,5 +24,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
       return link;
     }),
   );
+  watch(nav);
   nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
