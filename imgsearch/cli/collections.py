@@ -47,7 +47,11 @@ from imgsearch.weights import keep_weights
     type=click.IntRange(min=1),
     help="Add a space of so many principal components of each backbone's: a smaller, faster index.",
 )
-@click.option("--whiten", is_flag=True, help="With --pca: let all components count alike.")
+@click.option(
+    "--whiten",
+    is_flag=True,
+    help="With --pca: let all components count alike; for many more pictures than components. Measure it with evaluate.",
+)
 @click.option("--title", help="Name for people.  [default: NAME]")
 @click.option("--source", help="Where the pictures come from, for people.")
 @click.option("--license", help="Under which terms they may be used, for people.")
