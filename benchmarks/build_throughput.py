@@ -86,7 +86,7 @@ class Rounds:
         until_writing = ExitStack()
 
         def progress(done: int, total: int, what: str) -> None:
-            if what == "writing the index":
+            if what != "embedding":
                 until_writing.close()
 
         with patch.object(build, "load_embedder", lambda spec, home: self._ready[spec]):
