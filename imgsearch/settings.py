@@ -37,6 +37,8 @@ class Settings:
         uploads_per_minute: IMGSEARCH_UPLOADS_PER_MINUTE, pictures that one visitor may hand in in a minute. Defaults to 30.
         worker_idle_s: IMGSEARCH_WORKER_IDLE_S, time without uploads after which the worker ends and gives its memory back,
             s; the next upload then waits for its start. Defaults to 900.
+        warm_up: IMGSEARCH_WARM_UP=0 starts the worker with the first upload, not already with the first visitor, for hosts
+            with little memory. Defaults to on.
         collections: IMGSEARCH_COLLECTIONS, packages that the page pulls when it starts, each as `URL#sha256=...`, with
             spaces between.
         keep_judgements: IMGSEARCH_KEEP_JUDGEMENTS=1 keeps the likes and dislikes of visitors in `<home>/judgements.sqlite`.
@@ -51,6 +53,7 @@ class Settings:
     worker_timeout_s: int = 60
     worker_queue: int = 8
     worker_idle_s: int = 900
+    warm_up: bool = True
     max_sessions: int = 100
     uploads_per_minute: int = 30
     frame_ancestors: str = "'self'"
@@ -74,7 +77,8 @@ class Settings:
             home=Path(values.get("IMGSEARCH_HOME") or "collections"),
             collections=tuple(values.get("IMGSEARCH_COLLECTIONS", "").split()),
             frame_ancestors=_frame_ancestors(values),
-            keep_judgements=_switch(values, "IMGSEARCH_KEEP_JUDGEMENTS"),
+            keep_judgements=_switch(values, "IMGSEARCH_KEEP_JUDGEMENTS", "0"),
+            warm_up=_switch(values, "IMGSEARCH_WARM_UP", "1"),
             allowed_emails=_allowed_emails(values),
             **numbers,
         )
@@ -104,8 +108,8 @@ def _allowed_emails(values: Mapping[str, str]) -> tuple[str, ...]:
     return emails
 
 
-def _switch(values: Mapping[str, str], name: str) -> bool:
-    text = values.get(name) or "0"
+def _switch(values: Mapping[str, str], name: str, default: str) -> bool:
+    text = values.get(name) or default
     if text not in ("0", "1"):
         raise ImgSearchError(f"{name} must be 0 or 1. Received: {text[:40]!r}.")
     return text == "1"

@@ -14,8 +14,8 @@ def show_readiness(warm_up: WarmUp) -> None:
     if warm_up.error:
         st.caption(f":material/error: {t('search.no_uploads', reason=escape(error_words(warm_up.error)))}")
         return
-    if warm_up.is_over:
-        st.caption(f":material/check_circle: {t('search.ready')}")
+    if warm_up.is_over or not warm_up.is_wanted:
+        st.caption(f":material/check_circle: {t('search.ready' if warm_up.is_wanted else 'search.ready_later')}")
         return
 
     @st.fragment(run_every=1.0)

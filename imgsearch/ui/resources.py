@@ -113,11 +113,13 @@ class WarmUp:
     """The loading of one embedder by the worker, in the background; tried again from time to time while it fails.
 
     Attributes:
+        is_wanted: Whether anything is loaded before the first upload, see `Settings.warm_up`.
         is_over: Whether it has been tried, well or not.
         error: Why the embedder cannot be loaded, or None.
     """
 
     def __init__(self, spec: EmbedderSpec) -> None:
+        self.is_wanted = get_settings().warm_up
         self.is_over = False
         self.error: ImgSearchError | None = None
         self._spec = spec
@@ -134,7 +136,8 @@ class WarmUp:
 
     def _load(self) -> None:
         try:
-            worker().load(self._spec)
+            if self.is_wanted:
+                worker().load(self._spec)
             self.error = None
         except WorkerError:
             pass  # that passes; the next upload starts the worker anew
@@ -156,7 +159,8 @@ def _still_holds(warm_up: WarmUp) -> bool:
     asked: set[WarmUp] = st.session_state.setdefault(_WARM_UPS, set())
     is_known = warm_up in asked
     asked.add(warm_up)
-    return is_known or not warm_up.is_over or warm_up.error is not None or worker().pid is not None
+    is_asleep = warm_up.is_wanted and warm_up.is_over and warm_up.error is None and worker().pid is None
+    return is_known or not is_asleep
 
 
 @st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False, validate=_still_holds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -13,13 +14,21 @@ from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.errors import BackboneUnavailableError
+from imgsearch.settings import get_settings
 from imgsearch.ui import frame, resources, server, state
+from tests.app.test_page import png
+from tests.conftest import draw_picture
+
+shared_worker = resources.worker  # which tests replace
 
 
 @pytest.fixture(autouse=True)
-def _no_leftovers() -> None:
-    resources._open.clear()
-    resources.warm_up.clear()
+def _no_leftovers() -> Iterator[None]:
+    for cached in (resources._open, resources.warm_up):
+        cached.clear()
+    yield
+    shared_worker().close()
+    shared_worker.clear()
 
 
 def page(locale: str | None = None, **params: str) -> AppTest:
@@ -143,6 +152,23 @@ def test_a_warm_up_that_failed_is_tried_again_and_recovers(monkeypatch: pytest.M
     wait_until(lambda: warm_up.error is None)
     warm_up.start()  # nothing is left to do
     assert answers == []
+
+
+def test_without_a_warm_up_the_worker_starts_with_the_first_upload(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGSEARCH_WARM_UP", "0")
+    get_settings.cache_clear()
+    at = page()
+    assert "one after a pause takes some seconds" in words(at)
+    warm_up = resources.warm_up(collection.space().spec)
+    wait_until(lambda: warm_up.is_over)
+    assert resources.worker().pid is None
+    at.run()
+    assert resources.warm_up(collection.space().spec) is warm_up
+    at.file_uploader[0].upload("x.png", png(draw_picture((220, 40, 40), 2)), "image/png").run()
+    assert "upload" in at.query_params
+    assert resources.worker().pid is not None
 
 
 def test_who_comes_after_an_idle_worker_has_ended_wakes_another(

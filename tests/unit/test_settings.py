@@ -64,3 +64,12 @@ def test_sites_that_may_frame_the_page_cannot_smuggle_in_another_rule() -> None:
     for text in ("*; script-src *", "a\nb", " ", "https://a, https://b"):
         with pytest.raises(ImgSearchError, match="IMGSEARCH_FRAME_ANCESTORS must be sites"):
             Settings.from_mapping({"IMGSEARCH_FRAME_ANCESTORS": text})
+
+
+@pytest.mark.parametrize(("name", "default"), [("keep_judgements", False), ("warm_up", True)])
+def test_switches_are_0_or_1(name: str, default: bool) -> None:
+    variable = f"IMGSEARCH_{name.upper()}"
+    values = [getattr(Settings.from_mapping({variable: text}), name) for text in ("", "0", "1")]
+    assert values == [default, False, True]
+    with pytest.raises(ImgSearchError, match=f"{variable} must be 0 or 1. Received: 'yes'"):
+        Settings.from_mapping({variable: "yes"})

@@ -84,6 +84,7 @@ TEXTS = {
     "search.examples": "Examples to try",
     "search.no_uploads": "Your own pictures cannot be searched with here. {reason}",
     "search.ready": "Ready for uploads.",
+    "search.ready_later": "Ready for uploads; one after a pause takes some seconds.",
     "search.getting_ready": "Getting ready for uploads…",
     "search.refine": "Refine",
     "search.k": "Results",

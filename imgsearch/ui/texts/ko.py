@@ -82,6 +82,7 @@ TEXTS = {
     "search.examples": "예시 이미지",
     "search.no_uploads": "지금은 내 이미지로 검색할 수 없습니다. {reason}",
     "search.ready": "업로드할 수 있습니다.",
+    "search.ready_later": "업로드할 수 있습니다. 한동안 업로드가 없었다면 몇 초 걸립니다.",
     "search.getting_ready": "업로드 준비 중입니다…",
     "search.refine": "상세 설정",
     "search.k": "결과 수",
