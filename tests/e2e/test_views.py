@@ -95,8 +95,8 @@ def test_the_bar_and_the_menu_are_both_in_reach_on_a_phone(visit: Visit, view: s
 
 def test_a_bar_that_goes_on_to_the_right_shows_it(visit: Visit) -> None:
     page = visit("", **PHONE)
-    bar = page.get_by_role("navigation")
+    bar = page.get_by_role("navigation", name="Views")
     expect(bar).to_have_attribute("data-more", "")
     bar.get_by_role("link").last.scroll_into_view_if_needed()
     expect(bar).not_to_have_attribute("data-more", "")
-    expect(visit("").get_by_role("navigation")).not_to_have_attribute("data-more", "")
+    expect(visit("").get_by_role("navigation", name="Views")).not_to_have_attribute("data-more", "")
