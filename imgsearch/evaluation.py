@@ -22,7 +22,7 @@ from imgsearch.errors import ImageError, QueryError
 from imgsearch.images import decode_image
 from imgsearch.items import Items
 from imgsearch.metrics import K_VALUES, Confusion, Evaluation, Gain, LabelScores, average_precision, estimates
-from imgsearch.rerank import DEPTH, N_NEAREST, RERANKINGS, Candidates
+from imgsearch.rerank import N_NEAREST, RERANKINGS, Candidates, reorder
 from imgsearch.search import Query, search
 from imgsearch.space import Space
 
@@ -238,13 +238,13 @@ def _reordered(space: Space, questions: Questions, number: int, order: np.ndarra
     own = questions.rows[number]
     candidates = Candidates(
         query=questions.embeddings[number],
-        rows=order[:DEPTH],
+        rows=order,
         nearest=order[:N_NEAREST],
         embeddings=space.embeddings,
         neighbors=space.neighbors,
         left_out=(own,) if own >= 0 else (),
     )
-    return np.concatenate([RERANKINGS[name].reorder(candidates), order[DEPTH:]])
+    return reorder(name, candidates)
 
 
 class _Tally:

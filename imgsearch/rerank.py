@@ -312,6 +312,12 @@ intervals (259 pets, 37 labels; sample gallery, 456 pictures, 19 labels; `python
 With descriptors nothing gains: there the nearest pictures are seldom of the same kind."""
 
 
+def reorder(name: str, candidates: Candidates) -> np.ndarray:
+    """int64: all of the candidates' rows (but what a re-ranking drops), the first DEPTH in the order of that re-ranking."""
+    reordered = RERANKINGS[name].reorder(replace(candidates, rows=candidates.rows[:DEPTH]))
+    return np.concatenate([reordered, candidates.rows[DEPTH:]])
+
+
 def default_reranking(spec: EmbedderSpec) -> str:
     """Name of the re-ranking that a space of this embedder is searched with unless another is asked for; "" for none."""
     return "" if spec.is_descriptor else DEFAULT_RERANKING

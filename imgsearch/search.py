@@ -21,7 +21,7 @@ from imgsearch.expansion import joint_query, rocchio
 from imgsearch.index import ExactIndex, VectorIndex
 from imgsearch.items import Item, Items
 from imgsearch.notebook import cards_html
-from imgsearch.rerank import DEPTH, N_NEAREST, RERANKINGS, Candidates
+from imgsearch.rerank import DEPTH, N_NEAREST, RERANKINGS, Candidates, reorder
 from imgsearch.settings import DEFAULT_K, MAX_K
 from imgsearch.space import Space
 
@@ -212,19 +212,25 @@ def search(items: Items, space: Space, query: Query) -> SearchPage:
     rows, distances = rows[nearest_first], distances[nearest_first]
     searched = time.perf_counter()
     timings_ms = {"search": (searched - started) * 1000}
-    nearest = _nearest(space, query, point)
+    nearest, near = _nearest(space, query, point)
     ordered = rows
     if moved is not None:
         ordered = rows[np.lexsort((rows, angular_distance(space.embeddings[rows], moved)))]
     if query.rerank:
-        asked, near_asked = (point, nearest) if moved is None else (moved, _nearest(space, query, moved))
-        ordered = _reranked(space, query, asked, ordered, near_asked)
+        candidates = Candidates(
+            query=point if moved is None else moved,
+            rows=ordered,
+            nearest=nearest if moved is None else _nearest(space, query, moved)[0],
+            embeddings=space.embeddings,
+            neighbors=space.neighbors,
+            left_out=query.left_out,
+        )
+        ordered = reorder(query.rerank, candidates)
         timings_ms["rerank"] = (time.perf_counter() - searched) * 1000
     query_items = tuple(items[row] for row in query.rows)
     copied = {item.sha256 for item in query_items}
     distance_of = dict(zip(rows.tolist(), distances.tolist(), strict=True))
     rank_before = {row: rank for rank, row in enumerate(rows[np.isin(rows, found)].tolist(), start=1)}
-    near = angular_distance(space.embeddings[nearest], point)
     around = neighborhood(near) if len(near) else 0.0
     results = tuple(
         SearchResult(
@@ -250,19 +256,6 @@ def search(items: Items, space: Space, query: Query) -> SearchPage:
         timings_ms=timings_ms,
         query=query,
     )
-
-
-def _reranked(space: Space, query: Query, vector: np.ndarray, rows: np.ndarray, nearest: np.ndarray) -> np.ndarray:
-    """Rows, nearest to the vector first, in the order of the query's re-ranking; `nearest` from `_nearest`."""
-    candidates = Candidates(
-        query=vector,
-        rows=rows[:DEPTH],
-        nearest=nearest,
-        embeddings=space.embeddings,
-        neighbors=space.neighbors,
-        left_out=query.left_out,
-    )
-    return np.concatenate([RERANKINGS[query.rerank].reorder(candidates), rows[DEPTH:]])
 
 
 def ann_recall_at_k(items: Items, space: Space, query: Query) -> AnnRecall:
@@ -309,11 +302,16 @@ def _candidates(items: Items, space: Space, query: Query, vector: np.ndarray) ->
     return _ask(space, index, query, vector, n)
 
 
-def _nearest(space: Space, query: Query, vector: np.ndarray) -> np.ndarray:
-    """int64: the rows nearest to the vector, nearest first, whatever the query's label; none that is left out."""
+def _nearest(space: Space, query: Query, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """int64, float32: the rows nearest to the vector, nearest first, whatever the query's label, and their distances.
+
+    None that is left out is among them.
+    """
     index: VectorIndex = ExactIndex(space.embeddings) if query.exact else space.index
     rows = _ask(space, index, query, vector, MIN_CANDIDATES)
-    return rows[np.lexsort((rows, angular_distance(space.embeddings[rows], vector)))][:N_NEAREST]
+    distances = angular_distance(space.embeddings[rows], vector)
+    nearest_first = np.lexsort((rows, distances))[:N_NEAREST]
+    return rows[nearest_first], distances[nearest_first]
 
 
 def _ask(space: Space, index: VectorIndex, query: Query, vector: np.ndarray, n: int) -> np.ndarray:

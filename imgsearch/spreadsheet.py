@@ -14,7 +14,7 @@ def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> byte
 
     UTF-8 with a byte order mark: without one, spreadsheets on Windows read names that are not English as nonsense; what
     reads no mark takes it with the encoding "utf-8-sig". A text that a spreadsheet would take for a formula gets an
-    apostrophe in front (OWASP, CSV injection). Numbers are rounded to six digits after the point.
+    apostrophe in front (OWASP, CSV injection).
 
     Args:
         columns: Names, in the order of the columns.
@@ -29,8 +29,6 @@ def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> byte
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, float):
-        return round(value, 6)
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"
     return value

@@ -40,4 +40,5 @@ def _columns() -> list[str]:
 
 
 def _row(result: SearchResult) -> dict[str, Any]:
-    return {name: getattr(result.item if name in _ITEM_COLUMNS else result, name) for name in _columns()}
+    values = {name: getattr(result.item if name in _ITEM_COLUMNS else result, name) for name in _columns()}
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in values.items()}

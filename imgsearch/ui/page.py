@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from imgsearch.ui import components, frame
+from imgsearch.ui import components, frame, texts
 
 st.set_page_config(page_title="imgsearch", page_icon=str(components.ICON), layout="wide")
-with components.error_boundary():
+with components.error_boundary(), texts.one_language():
     frame.render()

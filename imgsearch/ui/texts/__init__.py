@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import streamlit as st
 
@@ -16,6 +19,7 @@ DEFAULT_LANGUAGE = "en"
 LANGUAGES = {"en": "English", "ko": "한국어"}
 """Code in the address -> the language's name in itself."""
 TABLES = {"en": en.TEXTS, "ko": ko.TEXTS}
+_of_this_run: ContextVar[str | None] = ContextVar("_of_this_run", default=None)
 
 
 def t(key: str, **values: object) -> str:
@@ -33,8 +37,17 @@ def match_words(words: str) -> str:
 
 def language() -> str:
     """The language that the address names, or the browser's, or English. Holds in callbacks and fragments too."""
-    asked = st.query_params.get("lang", "")
-    return asked if asked in LANGUAGES else _browser_language()
+    return _of_this_run.get() or _asked_language()
+
+
+@contextmanager
+def one_language() -> Iterator[None]:
+    """Finds the language out once for all texts of the block: a page has hundreds, and asking Streamlit takes time."""
+    token = _of_this_run.set(_asked_language())
+    try:
+        yield
+    finally:
+        _of_this_run.reset(token)
 
 
 def error_words(error: ImgSearchError) -> str:
@@ -44,6 +57,11 @@ def error_words(error: ImgSearchError) -> str:
             if kind.__name__ in ko.ERRORS:
                 return ko.ERRORS[kind.__name__]
     return error.message + (f"  \n{error.hint}" if error.hint else "")
+
+
+def _asked_language() -> str:
+    asked = st.query_params.get("lang", "")
+    return asked if asked in LANGUAGES else _browser_language()
 
 
 def _browser_language() -> str:
