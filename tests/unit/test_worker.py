@@ -303,10 +303,11 @@ def test_a_refused_request_leaves_its_place_to_others(start: Callable[..., Worke
 def test_an_idle_worker_ends_and_comes_back(start: Callable[..., WorkerEmbedder]) -> None:
     client = start(idle_s=0.05)
     before = client.embed_picture(b"good", SPEC)
-    deadline = time.monotonic() + 20
-    while client.pid is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    timer = client._idle_timer
+    assert timer
+    timer.join(20)  # the client knows no process any more a moment before that has ended
+    assert not timer.is_alive()
+    assert client.pid is None
     with pytest.raises(ProcessLookupError):
         os.kill(before.width, 0)
     after = client.embed_picture(b"good", SPEC)
