@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ _PCA_DIM = 50
 _PERPLEXITY = 30.0
 _START_SPREAD = 1e-4
 _N_ANCHORS = 1_000
+_MAX_COPIES = 10
 _SEED = 0
 
 
@@ -60,8 +62,11 @@ def project(embeddings: np.ndarray, neighbors: np.ndarray, method: Method = "tsn
     """Places of all items on a map.
 
     t-SNE (van der Maaten and Hinton 2008) of the first 50 principal components, by scikit-learn, seeded and started from
-    the first two. Fewer than 30 items get those two instead. Of more than 20,000 a sample is projected, and each other
-    item stands at its nearest projected neighbour's place.
+    the first two. Fewer than 30 different items get those two instead. Of more than 20,000 a sample is projected, and each
+    other item stands at its nearest projected neighbour's place.
+
+    Items with equal vectors stand at one place. Each counts, up to ten of them: a hundred would take the map for
+    themselves, and a picture that counted once, however many copies its neighbours have lost, would lose its cluster.
 
     Args:
         embeddings: float32 (n, dim), rows of length 1.
@@ -72,25 +77,48 @@ def project(embeddings: np.ndarray, neighbors: np.ndarray, method: Method = "tsn
         float32 (n, 2) in [0, 1]: the longer axis fills it, the other is centred.
     """
     n, dim = embeddings.shape
-    sample = np.arange(n)
-    if n > MAX_TSNE_ITEMS and method == "tsne":
-        sample = np.sort(np.random.default_rng(_SEED).choice(n, MAX_TSNE_ITEMS, replace=False))
-    points = _principal(np.asarray(embeddings[sample]), max(2, min(_PCA_DIM, dim)))
+    first_of, n_before = _equals(embeddings)
+    sample = np.flatnonzero(n_before < _MAX_COPIES)
+    if len(sample) > MAX_TSNE_ITEMS and method == "tsne":
+        sample = np.sort(np.random.default_rng(_SEED).choice(sample, MAX_TSNE_ITEMS, replace=False))
+    rows, at, which = np.unique(first_of[sample], return_index=True, return_inverse=True)
+    # Equal rows of a product of matrices differ by rounding, on some processors; t-SNE would drive them apart from there.
+    points = _principal(np.asarray(embeddings[sample]), max(2, min(_PCA_DIM, dim)))[at][which]
     spread = float(points[:, 0].std())
-    if method == "pca" or n < MIN_TSNE_ITEMS or spread < 1e-6:  # all in one place: nothing to arrange
-        return _fit_unit_square(points[:, :2])
+    if method == "tsne" and len(rows) >= MIN_TSNE_ITEMS and spread >= 1e-6:  # else all in one place: nothing to arrange
+        points = _tsne(points, spread)
+    places = np.empty((n, 2))
+    places[rows] = points[at, :2]
+    _place_the_rest(places, rows, np.setdiff1d(first_of, rows), embeddings, first_of[neighbors])
+    return _fit_unit_square(places[first_of])
+
+
+def _equals(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each row the first one that equals it, and how many equal ones come before: int (n,) each.
+
+    By digest, since sorting the rows takes many times as long.
+    """
+    first_of, n_before = np.empty((2, len(embeddings)), dtype=np.int64)
+    seen: dict[bytes, tuple[int, int]] = {}
+    for row, vector in enumerate(embeddings):
+        digest = blake2b(vector + 0.0, digest_size=16).digest()  # of -0.0, as of 0.0
+        first_of[row], n_before[row] = first, n = seen.get(digest, (row, 0))
+        seen[digest] = first, n + 1
+    return first_of, n_before
+
+
+def _tsne(points: np.ndarray, spread: float) -> np.ndarray:
+    """Places of points, (n, 2), started from the first two components; `spread` is the deviation of the first."""
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     # The start that init="pca" would compute once more.
     start = (points[:, :2] * (_START_SPREAD / spread)).astype(np.float32)
-    perplexity = min(_PERPLEXITY, (len(sample) - 1) / 3)
+    perplexity = min(_PERPLEXITY, (len(points) - 1) / 3)
     tsne = TSNE(n_components=2, perplexity=perplexity, init=start, random_state=_SEED)
-    places = np.empty((n, 2))
     with threadpool_limits(1):  # on a busy machine its threads wait for each other, and take ten times as long
-        places[sample] = tsne.fit_transform(points)
-    _place_the_rest(places, sample, embeddings, neighbors)
-    return _fit_unit_square(places)
+        places: np.ndarray = tsne.fit_transform(points)
+    return places
 
 
 def _principal(points: np.ndarray, dim: int) -> np.ndarray:
@@ -103,12 +131,14 @@ def _principal(points: np.ndarray, dim: int) -> np.ndarray:
     return result
 
 
-def _place_the_rest(places: np.ndarray, sample: np.ndarray, embeddings: np.ndarray, neighbors: np.ndarray) -> None:
-    """Items outside of the sample: at the first of their neighbours that is in it, else at the nearest of a few of it."""
+def _place_the_rest(
+    places: np.ndarray, sample: np.ndarray, rest: np.ndarray, embeddings: np.ndarray, neighbors: np.ndarray
+) -> None:
+    """Rows outside of the sample: at the first of their neighbours that is in it, else at the nearest of a few of it."""
     is_placed = np.zeros(len(places), dtype=bool)
     is_placed[sample] = True
     anchors = sample[:: max(1, len(sample) // _N_ANCHORS)]
-    for row in np.flatnonzero(~is_placed):
+    for row in rest:
         known = neighbors[row][is_placed[neighbors[row]]]
         places[row] = places[known[0] if len(known) else anchors[int((embeddings[anchors] @ embeddings[row]).argmax())]]
 
