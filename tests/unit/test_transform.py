@@ -30,7 +30,19 @@ def test_points_are_those_of_scikit_learn_at_length_1(embeddings: np.ndarray, wh
 
 def test_one_picture_becomes_the_same_point_alone(embeddings: np.ndarray) -> None:
     transform = fit_pca(embeddings, 4)
-    np.testing.assert_allclose(transform.apply(embeddings[7:8])[0], transform.apply(embeddings)[7], atol=1e-6)
+    points = transform.apply(embeddings)
+    np.testing.assert_array_equal(transform.apply(embeddings[7:8])[0], points[7])
+    read = Transform.from_array(np.load(io.BytesIO(transform.to_bytes())))
+    np.testing.assert_array_equal(read.apply(embeddings), points)
+
+
+@pytest.mark.parametrize(("n", "dim_in", "dim_out"), [(61, 256, 50), (259, 1280, 128), (456, 256, 64)])
+def test_equal_pictures_become_equal_points_wherever_they_stand(n: int, dim_in: int, dim_out: int) -> None:
+    embeddings = normalize(np.abs(np.random.default_rng(0).normal(size=(n, dim_in))))
+    embeddings[1::7] = embeddings[-1] = embeddings[0]
+    points = fit_pca(embeddings, dim_out).apply(embeddings)
+    np.testing.assert_array_equal(points[1::7], np.tile(points[0], (len(points[1::7]), 1)))
+    np.testing.assert_array_equal(points[-1], points[0])
 
 
 def test_the_file_gives_the_same_transform(embeddings: np.ndarray) -> None:
