@@ -84,6 +84,9 @@ def _render_camera() -> None:
                 t("search.camera_label"),
                 key=state.uploader_key("photo"),
                 on_change=_take_photo,
+                # Else the widget's width is asked for, which is 0 at first: the camera starts at its largest, and anew
+                # with the true width a second later, and what is taken in between is lost.
+                resolution="720p",
                 help=t("search.camera_help"),
             )
 

@@ -150,6 +150,9 @@ def test_a_picture_can_be_taken_with_the_camera(visit: Visit) -> None:
     expect(page.locator("video")).to_have_count(0)  # nothing films before it is asked to
     page.get_by_role("button", name="Camera").click()
     expect(page.locator("video")).to_be_visible()
+    # The button can be pressed as soon as there is a camera, which takes a moment to give its first picture: Streamlit
+    # drops what is taken before. Whoever looks at the camera's picture waits for it.
+    page.wait_for_function("() => document.querySelector('video').readyState >= HTMLMediaElement.HAVE_CURRENT_DATA")
     page.get_by_role("button", name="Take Photo").click()
     page.wait_for_url(re.compile(r"/\?upload=[0-9a-f]{16}$"))
     expect_own_picture(page)
