@@ -57,13 +57,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """A headless chromium."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     from tests.e2e.browser import BROWSER_ARGS, chromium_path
 
     path = chromium_path()
     if path is None:
         pytest.skip("there is no chromium: set CHROMIUM, or apt-get install chromium")
+    expect.set_options(timeout=TIMEOUT_MS)  # here, so that tests with pages of their own wait as long
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=list(BROWSER_ARGS))
         yield browser
@@ -157,9 +158,6 @@ class Visitors:
 @pytest.fixture
 def visitors(chromium: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Visitors]:
     """Visitors of the server. After the test their consoles must be clean; if it failed, pictures and log are kept."""
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=TIMEOUT_MS)
     visitors = Visitors(chromium, server.url)
     try:
         yield visitors

@@ -58,7 +58,7 @@ def test_the_first_page_holds_an_answer(visit: Visit, discs: Collection) -> None
     query = discs.items[len(discs.items) // 2].item_id
     wait_for_items(page, nearest(discs, query))
     expect(query_picture(page)).to_be_visible()
-    assert query_picture(page).evaluate("image => image.complete && image.naturalWidth > 0")
+    assert query_picture(page).evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     first = cards(page).first
     expect(first).to_be_in_viewport(ratio=0.5)
     assert first.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0

@@ -33,7 +33,6 @@ def demo(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def visit(chromium: Browser, demo: Server) -> Iterator[Visit]:
-    expect.set_options(timeout=TIMEOUT_MS)
     visitors = Visitors(chromium, demo.url)
 
     def open_demo(address: str = "/", **options: int | bool) -> Page:
