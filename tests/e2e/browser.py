@@ -189,6 +189,12 @@ def upload(page: Page, data: bytes, name: str = "picture.jpg", kind: str = "imag
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files({"name": name, "mimeType": kind, "buffer": data})
 
 
+def upload_file(page: Page, path: Path) -> None:
+    """The same with a file on disk, which the browser reads itself: megabytes of content take Playwright many seconds."""
+    wait_until_idle(page)
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(path)
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Page, expect
 
 from tests.conftest import draw_picture
-from tests.e2e.browser import RESULTS, cards, upload, wait_until_idle
+from tests.e2e.browser import RESULTS, cards, upload, upload_file, wait_until_idle
 from tests.e2e.test_access import PHONE, violations
 
 if TYPE_CHECKING:
@@ -61,9 +62,11 @@ def test_own_pictures_are_searched_by_nobody_else_and_gone_after_a_reload(visit:
     expect(page.get_by_test_id("stAlert")).to_contain_text(gone)
 
 
-def test_a_zip_file_too_large_is_refused_in_words(visit: Visit) -> None:
+def test_a_zip_file_too_large_is_refused_in_words(visit: Visit, tmp_path: Path) -> None:
     page = visit("?view=collections")
-    upload(page, b"PK\x03\x04" + bytes(30 * 2**20), "pictures.zip", "application/zip")  # more than a picture may have
+    file = tmp_path / "pictures.zip"
+    file.write_bytes(b"PK\x03\x04" + bytes(30 * 2**20))  # more than a picture may have
+    upload_file(page, file)
     page.get_by_role("button", name="Make a collection").click()
     expect(page.get_by_test_id("stAlert")).to_contain_text("whole zip")
 

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,17 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import GALLERY, Server, card_items, cards, query_picture, upload, wait_for_items, wait_until_idle
+from tests.e2e.browser import (
+    GALLERY,
+    Server,
+    card_items,
+    cards,
+    query_picture,
+    upload,
+    upload_file,
+    wait_for_items,
+    wait_until_idle,
+)
 
 if TYPE_CHECKING:
     Visit = Callable[..., Page]
@@ -29,7 +40,8 @@ RED, BLUE = (220, 40, 40), (50, 70, 210)
 ORIENTATION = 0x0112
 TURN_RIGHT_TO_SEE = 6
 
-CORNERS = """image => {
+CORNERS = """async image => {
+  await image.decode();  // it may stand there before it is loaded
   const canvas = document.createElement('canvas');
   [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
   const pen = canvas.getContext('2d', {willReadFrequently: true});
@@ -170,10 +182,12 @@ def test_what_is_no_picture_gets_words_and_the_page_goes_on(visit: Visit) -> Non
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
 
 
-def test_what_is_too_large_is_refused_in_words(visit: Visit) -> None:
+def test_what_is_too_large_is_refused_in_words(visit: Visit, tmp_path: Path) -> None:
     page = visit()
     start = card_items(page)
-    upload(page, b"\xff\xd8" + bytes(11 * 2**20))
+    file = tmp_path / "picture.jpg"
+    file.write_bytes(b"\xff\xd8" + bytes(11 * 2**20))
+    upload_file(page, file)
     expect(page.get_by_test_id("stFileUploader")).to_contain_text("must be 10.0MB or smaller")
     assert card_items(page) == start
 
