@@ -2,6 +2,6 @@
 
 import streamlit as st
 
-from imgsearch.ui import server
+from imgsearch.ui.server import lifespan, middleware, routes
 
-app = st.App(server.SCRIPT, routes=server.routes(), middleware=server.middleware(), lifespan=server.lifespan)
+app = st.App(routes.SCRIPT, routes=routes.routes(), middleware=middleware.middleware(), lifespan=lifespan.lifespan)

@@ -39,8 +39,9 @@ from benchmarks.common import (
     spread,
     subject,
 )
-from imgsearch import build, images
-from imgsearch.embedding import BATCH_SIZE, Embedder, EmbedderSpec, load_embedder
+from imgsearch.collection import build
+from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, EmbedderSpec, load_embedder
+from imgsearch.pictures import decode
 
 LOOP_PICTURES = 24
 NEIGHBOURS = 10
@@ -60,7 +61,7 @@ class Rounds:
         self._ready: dict[EmbedderSpec, Embedder] = {spec: load_embedder(spec, home) for spec in self._specs.values()}
         self._forward = compiled(subject.model)
         embedder = self._ready[subject.spec]
-        prepared = np.stack([embedder.prepare(images.decode_image(path).pixels) for path in paths])
+        prepared = np.stack([embedder.prepare(decode.decode_image(path).pixels) for path in paths])
         # preprocess_input overwrites its input, so each batch is an array of its own.
         self._batches = [
             np.asarray(subject.preprocess(prepared[i : i + BATCH_SIZE].astype(np.float32)))

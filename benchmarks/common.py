@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from imgsearch.backbones import Backbone, get_backbone
-from imgsearch.embedding import EmbedderSpec
-from imgsearch.network import build_model, import_keras
-from imgsearch.weights import keep_weights
+from imgsearch.embedding.backbones import Backbone, get_backbone
+from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.network import build_model, import_keras
+from imgsearch.embedding.weights import keep_weights
 
 
 def arguments(description: str | None, *, pictures: int, repeats: int) -> argparse.ArgumentParser:

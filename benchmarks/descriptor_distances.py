@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import gather, print_table
-from imgsearch.descriptors import DESCRIPTORS, squash
-from imgsearch.descriptors.cedd import fuzzy_histogram
-from imgsearch.descriptors.color import color_histogram
-from imgsearch.descriptors.edges import REGION_WEIGHTS, local_histogram, region_shares
-from imgsearch.descriptors.layout import CHANNELS, WEIGHTS, coefficients
-from imgsearch.images import decode_image
+from imgsearch.embedding.descriptors import DESCRIPTORS, squash
+from imgsearch.embedding.descriptors.cedd import fuzzy_histogram
+from imgsearch.embedding.descriptors.color import color_histogram
+from imgsearch.embedding.descriptors.edges import REGION_WEIGHTS, local_histogram, region_shares
+from imgsearch.embedding.descriptors.layout import CHANNELS, WEIGHTS, coefficients
+from imgsearch.pictures.decode import decode_image
 
 
 def intersection_distance(all_shares: np.ndarray, shares: np.ndarray) -> np.ndarray:

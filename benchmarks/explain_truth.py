@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import machine, print_table
-from imgsearch.embedding import Embedder, embedder_spec, load_embedder
-from imgsearch.explain import mean_embedding, similarity_map
-from imgsearch.feature_maps import FeatureMaps
-from imgsearch.images import decode_image
-from imgsearch.regions import Region
-from imgsearch.weights import keep_weights
+from imgsearch.embedding.embedders import Embedder, embedder_spec, load_embedder
+from imgsearch.embedding.feature_maps import FeatureMaps
+from imgsearch.embedding.weights import keep_weights
+from imgsearch.measure.explain import mean_embedding, similarity_map
+from imgsearch.pictures.decode import decode_image
+from imgsearch.pictures.regions import Region
 
 HIDDEN_SHARE = 0.2
 N_RANDOM = 5

@@ -24,11 +24,11 @@ from scipy.stats import rankdata
 
 from benchmarks.common import print_table
 from imgsearch import Collection, decode_image
-from imgsearch.calibration import neighborhood, own_neighborhoods
-from imgsearch.embedding import BATCH_SIZE, EmbedderSpec, load_embedder
-from imgsearch.index import ExactIndex
-from imgsearch.neighbors import N_NEIGHBORS, distances_between
-from imgsearch.space import Space
+from imgsearch.embedding.embedders import BATCH_SIZE, EmbedderSpec, load_embedder
+from imgsearch.vectors.calibration import neighborhood, own_neighborhoods
+from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.neighbors import N_NEIGHBORS, distances_between
+from imgsearch.vectors.space import Space
 
 N_RESAMPLES = 1000
 SEED = 0

@@ -31,7 +31,7 @@ from benchmarks.page_visit import (
     pick,
     prepared_home,
 )
-from imgsearch.ui import server as page_server
+from imgsearch.ui.server import routes as page_server
 from tests.e2e.browser import Server, run_server, wait_for_health, wait_until_idle
 
 WARM_UP_PICKS = 10

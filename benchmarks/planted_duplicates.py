@@ -20,7 +20,7 @@ from PIL import Image
 
 from benchmarks.common import clock, print_table
 from imgsearch import build_collection, decode_image, embedder_spec
-from imgsearch.duplicates import find_duplicates
+from imgsearch.measure.duplicates import find_duplicates
 
 SEED = 0
 

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import arguments, clock, compiled, gather, machine, print_table, ratios, spread, subject
-from imgsearch.build import build_collection
-from imgsearch.images import decode_image
-from imgsearch.scaling import resize_and_crop
-from imgsearch.worker import WorkerEmbedder
+from imgsearch.collection.build import build_collection
+from imgsearch.embedding.worker.client import WorkerEmbedder
+from imgsearch.pictures.decode import decode_image
+from imgsearch.pictures.scaling import resize_and_crop
 
 WARM_UP = 5
 

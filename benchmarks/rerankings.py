@@ -16,12 +16,12 @@ import numpy as np
 
 from benchmarks.common import print_table
 from imgsearch import Collection
-from imgsearch.evaluation import ALL_RERANKINGS, evaluate, leave_one_out
-from imgsearch.index import ExactIndex
-from imgsearch.items import Items
-from imgsearch.metrics import Estimate
-from imgsearch.neighbors import nearest_neighbors
-from imgsearch.space import Space
+from imgsearch.measure.evaluation import ALL_RERANKINGS, evaluate, leave_one_out
+from imgsearch.pictures.items import Items
+from imgsearch.retrieval.metrics import Estimate
+from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.neighbors import nearest_neighbors
+from imgsearch.vectors.space import Space
 
 SEED = 0
 

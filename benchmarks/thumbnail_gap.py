@@ -17,11 +17,11 @@ import numpy as np
 
 from benchmarks.common import machine, print_table
 from imgsearch.distance import angular_distance
-from imgsearch.embedding import embedder_spec, load_embedder
-from imgsearch.images import decode_image
-from imgsearch.regions import Region
-from imgsearch.scaling import make_thumbnail
-from imgsearch.weights import keep_weights
+from imgsearch.embedding.embedders import embedder_spec, load_embedder
+from imgsearch.embedding.weights import keep_weights
+from imgsearch.pictures.decode import decode_image
+from imgsearch.pictures.regions import Region
+from imgsearch.pictures.scaling import make_thumbnail
 
 SIDES = (0.7, 0.5, 0.3, 0.15)
 N_NEAREST = 10

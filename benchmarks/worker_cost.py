@@ -20,9 +20,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.common import machine, resident_mib, subject
-from imgsearch.backbones import get_backbone
-from imgsearch.embedding import EmbedderSpec, embedder_spec
-from imgsearch.worker import WorkerEmbedder
+from imgsearch.embedding.backbones import get_backbone
+from imgsearch.embedding.embedders import EmbedderSpec, embedder_spec
+from imgsearch.embedding.worker.client import WorkerEmbedder
 
 BACKBONES = ("mini", "mobilenet_v2", "inception_v3")
 N_UPLOADS = 20

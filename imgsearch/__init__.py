@@ -3,13 +3,13 @@
 Importing it loads neither TensorFlow nor Streamlit.
 """
 
-from imgsearch.build import BuildReport, build_collection
-from imgsearch.collection import Collection, list_collections
-from imgsearch.embedding import EmbedderSpec, embedder_spec
+from imgsearch.collection.build import BuildReport, build_collection
+from imgsearch.collection.collection import Collection, list_collections
+from imgsearch.embedding.embedders import EmbedderSpec, embedder_spec
 from imgsearch.errors import ImgSearchError
-from imgsearch.images import Picture, decode_image
-from imgsearch.items import Item
-from imgsearch.search import SearchPage, SearchResult
+from imgsearch.pictures.decode import Picture, decode_image
+from imgsearch.pictures.items import Item
+from imgsearch.retrieval.search import SearchPage, SearchResult
 
 __all__ = [
     "BuildReport",

@@ -14,9 +14,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from imgsearch.backbones import BUNDLED_BACKBONE, get_backbone
-from imgsearch.network import model_with_weights_of
-from imgsearch.weights import BUNDLED
+from imgsearch.embedding.backbones import BUNDLED_BACKBONE, get_backbone
+from imgsearch.embedding.network import model_with_weights_of
+from imgsearch.embedding.weights import BUNDLED
 
 
 def main(weights: Path) -> None:

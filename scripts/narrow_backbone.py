@@ -25,11 +25,11 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from imgsearch.backbones import BUNDLED_BACKBONE, get_backbone
-from imgsearch.folder import scan
-from imgsearch.images import decode_image
-from imgsearch.network import import_keras, model_with_weights_of, narrow_mobilenet_v2
-from imgsearch.training import TRUNK_END, random_crop
+from imgsearch.embedding.backbones import BUNDLED_BACKBONE, get_backbone
+from imgsearch.embedding.network import import_keras, model_with_weights_of, narrow_mobilenet_v2
+from imgsearch.embedding.training import TRUNK_END, random_crop
+from imgsearch.pictures.decode import decode_image
+from imgsearch.pictures.folder import scan
 
 keras = import_keras()
 import tensorflow as tf  # noqa: E402  after Keras, which comes quietly

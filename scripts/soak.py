@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.errors import ImgSearchError
-from imgsearch.publish import Packed, pack
-from imgsearch.sources import Source, remember
+from imgsearch.supply.publish import Packed, pack
+from imgsearch.supply.sources import Source, remember
 
 ROOT = Path(__file__).resolve().parents[1]
 HISTOGRAM = "color_histogram"

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from imgsearch import Collection, build_collection, embedder_spec
-from imgsearch.calibration import calibrate
-from imgsearch.index import ExactIndex, VectorIndex
-from imgsearch.neighbors import nearest_neighbors
 from imgsearch.settings import get_settings
-from imgsearch.space import Space
+from imgsearch.vectors.calibration import calibrate
+from imgsearch.vectors.engines.annoy import ExactIndex, VectorIndex
+from imgsearch.vectors.neighbors import nearest_neighbors
+from imgsearch.vectors.space import Space
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 LABELS = {"red": (220, 40, 40), "green": (40, 180, 60), "blue": (50, 70, 210)}

@@ -12,16 +12,16 @@ from typing import Any
 import click
 
 from imgsearch.cli.group import cli, printable
-from imgsearch.collection import Collection
+from imgsearch.collection.collection import Collection
 from imgsearch.errors import ItemNotFoundError
-from imgsearch.images import decode_image
-from imgsearch.regions import Region
+from imgsearch.pictures.decode import decode_image
+from imgsearch.pictures.regions import Region
+from imgsearch.pictures.scaling import make_preview
 from imgsearch.report import FORMATS, Report
-from imgsearch.rerank import DEFAULT_RERANKING, RERANKINGS, default_reranking
-from imgsearch.scaling import make_preview
-from imgsearch.search import AnnRecall, SearchPage, ann_recall_at_k
+from imgsearch.retrieval.rerank import DEFAULT_RERANKING, RERANKINGS, default_reranking
+from imgsearch.retrieval.search import AnnRecall, SearchPage, ann_recall_at_k
 from imgsearch.settings import DEFAULT_K, MAX_K
-from imgsearch.space import Space
+from imgsearch.vectors.space import Space
 
 _NO_RERANKING = "none"
 _ROW = re.compile(r"-?[0-9]{1,18}")

@@ -9,17 +9,17 @@ from typing import Any
 
 import click
 
-from imgsearch.backbones import BACKBONES, BUNDLED_BACKBONE, DEFAULT_BACKBONE
-from imgsearch.build import BuildReport, build_collection
 from imgsearch.cli.group import cli, printable, progress_bar
-from imgsearch.collection import Collection, describe, list_collections
-from imgsearch.datasets import DATASETS, build_sample
-from imgsearch.descriptors import DESCRIPTORS
-from imgsearch.embedding import LAYERS, PRECISIONS, EmbedderSpec, embedder_spec
+from imgsearch.collection.build import BuildReport, build_collection
+from imgsearch.collection.collection import Collection, describe, list_collections
+from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE, DEFAULT_BACKBONE
+from imgsearch.embedding.descriptors import DESCRIPTORS
+from imgsearch.embedding.embedders import LAYERS, PRECISIONS, EmbedderSpec, embedder_spec
+from imgsearch.embedding.weights import keep_weights
 from imgsearch.errors import BackboneUnavailableError, ImgSearchError
 from imgsearch.settings import get_settings
-from imgsearch.sources import Source, prepare, remember, update_collection
-from imgsearch.weights import keep_weights
+from imgsearch.supply.datasets import DATASETS, build_sample
+from imgsearch.supply.sources import Source, prepare, remember, update_collection
 
 
 @cli.command()

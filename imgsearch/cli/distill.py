@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from imgsearch.backbones import BACKBONES, BUNDLED_BACKBONE
 from imgsearch.cli.group import cli, printable, progress_bar
-from imgsearch.embedding import embedder_spec
+from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE
+from imgsearch.embedding.embedders import embedder_spec
+from imgsearch.embedding.training import MIN_PICTURES, STEPS, distill
+from imgsearch.embedding.weights import keep_weights
 from imgsearch.settings import get_settings
-from imgsearch.training import MIN_PICTURES, STEPS, distill
-from imgsearch.weights import keep_weights
 
 TEACHERS = [name for name, backbone in BACKBONES.items() if not backbone.bundled]
 

@@ -7,9 +7,9 @@ import json
 import click
 
 from imgsearch.cli.group import cli, printable, progress_bar
-from imgsearch.collection import Collection
+from imgsearch.collection.collection import Collection
 from imgsearch.distance import MAX_DISTANCE, MIN_DISTANCE
-from imgsearch.duplicates import DuplicateGroup, find_duplicates
+from imgsearch.measure.duplicates import DuplicateGroup, find_duplicates
 
 
 @cli.command()

@@ -11,7 +11,7 @@ import click
 from tqdm import tqdm
 
 from imgsearch import __version__
-from imgsearch.build import Progress
+from imgsearch.collection.build import Progress
 from imgsearch.errors import ImgSearchError
 
 _STAGES_IN_BYTES = ("downloading", "unpacking")

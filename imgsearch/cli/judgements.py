@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from imgsearch.cli.group import cli
-from imgsearch.judgements import JudgementStore, to_csv
+from imgsearch.measure.judgements import JudgementStore, to_csv
 from imgsearch.settings import get_settings
 
 

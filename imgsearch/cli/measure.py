@@ -9,16 +9,16 @@ from pathlib import Path
 import click
 
 from imgsearch.cli.group import cli, printable, progress_bar
-from imgsearch.collection import Collection
-from imgsearch.evaluation import (
+from imgsearch.collection.collection import Collection
+from imgsearch.measure.evaluation import (
     ALL_RERANKINGS,
     evaluate_collection,
     evaluate_folder,
     query_time_ratio,
     save_evaluation,
 )
-from imgsearch.metrics import Estimate, Evaluation
-from imgsearch.rerank import RERANKINGS
+from imgsearch.retrieval.metrics import Estimate, Evaluation
+from imgsearch.retrieval.rerank import RERANKINGS
 
 _HEADER = "| space | re-ranking | precision@1 | precision@5 | mAP | dimensions | index | query time (exact: 1) |"
 _N_WORST = 3

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from imgsearch.cli.group import cli, printable, progress_bar
-from imgsearch.publish import SUFFIX, pack, pull
 from imgsearch.settings import get_settings
+from imgsearch.supply.publish import SUFFIX, pack, pull
 
 
 @cli.command("pack")

@@ -8,10 +8,10 @@ from dataclasses import asdict
 import click
 
 from imgsearch.cli.group import cli, progress_bar
-from imgsearch.collection import Collection
+from imgsearch.collection.collection import Collection
 from imgsearch.errors import QueryError
-from imgsearch.tuning import TARGET_RECALL, Setting, Tuning, apply_setting
-from imgsearch.tuning import tune as measure
+from imgsearch.measure.tuning import TARGET_RECALL, Setting, Tuning, apply_setting
+from imgsearch.measure.tuning import tune as measure
 
 
 @cli.command()

@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import imgsearch
-from imgsearch.backbones import BACKBONES
-from imgsearch.descriptors import DESCRIPTORS
 from imgsearch.distance import closeness
-from imgsearch.embedding import embedder_spec
-from imgsearch.items import label_words, short_name
-from imgsearch.regions import Region
+from imgsearch.embedding.backbones import BACKBONES
+from imgsearch.embedding.descriptors import DESCRIPTORS
+from imgsearch.embedding.embedders import embedder_spec
+from imgsearch.pictures.items import label_words, short_name
+from imgsearch.pictures.regions import Region
+from imgsearch.pictures.scaling import data_url
 from imgsearch.report.report import Report
 from imgsearch.report.texts import LANGUAGES
-from imgsearch.scaling import data_url
-from imgsearch.search import SearchResult
+from imgsearch.retrieval.search import SearchResult
 
 _STYLE = Path(__file__).with_name("document.css")
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

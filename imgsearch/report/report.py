@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from imgsearch.collection import Collection
+from imgsearch.collection.collection import Collection
 from imgsearch.errors import CollectionCorruptError
-from imgsearch.items import Item
-from imgsearch.regions import Region
-from imgsearch.search import SearchPage
-from imgsearch.space import Space
+from imgsearch.pictures.items import Item
+from imgsearch.pictures.regions import Region
+from imgsearch.retrieval.search import SearchPage
+from imgsearch.vectors.space import Space
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from imgsearch.images import decode_image
-from imgsearch.items import short_name
-from imgsearch.regions import Region
+from imgsearch.pictures.decode import decode_image
+from imgsearch.pictures.items import short_name
+from imgsearch.pictures.regions import Region
 from imgsearch.report.report import Report
 from imgsearch.report.texts import LANGUAGES
-from imgsearch.search import SearchResult
+from imgsearch.retrieval.search import SearchResult
 
 MARGIN = 28
 GAP = 14

@@ -6,9 +6,9 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from imgsearch import spreadsheet
+from imgsearch.files import spreadsheet
 from imgsearch.report.report import Report
-from imgsearch.search import SearchResult
+from imgsearch.retrieval.search import SearchResult
 
 _ITEM_COLUMNS = ("item_id", "label", "width", "height")
 

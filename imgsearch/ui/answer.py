@@ -8,17 +8,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from imgsearch.collection import Collection
+from imgsearch.collection.collection import Collection
+from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import ImgSearchError
-from imgsearch.items import Item, short_name
-from imgsearch.search import SearchPage
-from imgsearch.ui import components, resources, state
-from imgsearch.ui.query_log import log_query
+from imgsearch.pictures.items import Item, short_name
+from imgsearch.retrieval.search import SearchPage
+from imgsearch.ui import resources, state
+from imgsearch.ui.parts.addresses import thumbnail_url
+from imgsearch.ui.parts.messages import show_error
+from imgsearch.ui.server.internals import DeltaGenerator
+from imgsearch.ui.server.query_log import log_query
 from imgsearch.ui.state import Query, View
 from imgsearch.ui.texts import t
-from imgsearch.worker import EmbeddedPicture
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def ask(collection: Collection, view: View, *, waiting: DeltaGenerator | None = 
         left_out = query.items if is_part_of_item else ()
         page = collection.search(item_id=whole, embedding=embeddings, excluded=left_out, **wanted)
     except ImgSearchError as exc:
-        components.show_error(exc)
+        show_error(exc)
         return None
     timings = {step: sum(picture.timings_ms[step] for picture in embedded) for step in ("decode", "embed") if embedded}
     page = replace(page, timings_ms={**timings, **page.timings_ms})
@@ -132,7 +134,7 @@ def asked_items(collection: Collection, query: Query) -> tuple[QueryPicture, ...
     """The items of a query, which are known before there is an answer."""
     items = [collection.items[collection.items.row_of(item_id)] for item_id in query.items]
     return tuple(
-        QueryPicture(short_name(item), item.width, item.height, item, components.thumbnail_url(collection.name, item))
+        QueryPicture(short_name(item), item.width, item.height, item, thumbnail_url(collection.name, item))
         for item in items
     )
 

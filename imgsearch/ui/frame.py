@@ -6,15 +6,21 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from imgsearch.collection import Collection
+from imgsearch.collection.collection import Collection
 from imgsearch.errors import ImgSearchError
-from imgsearch.ui import access, components, own_pictures, resources, sign_in, state
-from imgsearch.ui.components import Link
-from imgsearch.ui.limits import has_place
-from imgsearch.ui.pulling import pulling
+from imgsearch.ui import resources, sign_in, state
+from imgsearch.ui.parts.links import Link, draw_links
+from imgsearch.ui.parts.messages import show_error, show_notes
+from imgsearch.ui.parts.words import collection_words
+from imgsearch.ui.server import access
+from imgsearch.ui.server.limits import has_place
+from imgsearch.ui.server.pulling import pulling
 from imgsearch.ui.state import Frame, View
 from imgsearch.ui.texts import LANGUAGES, language, t
-from imgsearch.ui.views import about, collections, compare, map, quality, search
+from imgsearch.ui.views import about, compare, map, quality
+from imgsearch.ui.views.collections import own_pictures
+from imgsearch.ui.views.collections import view as collections
+from imgsearch.ui.views.search import view as search
 
 # Not st.navigation: in Streamlit 1.67 st.page_link does not write the address when only its parameters differ and opens no
 # new tab on Ctrl-click, and Back after st.switch_page has the parameters of the view that it led to.
@@ -54,10 +60,10 @@ def render() -> None:
         if VIEWS[frame.name] is collections.render:
             collections.render(None, frame)  # which says it too
         else:
-            components.show_error(exc)
+            show_error(exc)
         return
     _render_top(view, names)
-    components.show_notes((*state.take_notes(), *view.notes))
+    show_notes((*state.take_notes(), *view.notes))
     VIEWS[view.name](collection, view)
 
 
@@ -74,7 +80,7 @@ def _render_links(frame: Frame) -> None:
     links += [Link(name, frame.link(lang=code), language=code) for code, name in LANGUAGES.items() if code != language()]
     if access.is_required():
         links.append(sign_in.way_out())
-    components.links(links, name=t("nav.name"), key="nav")
+    draw_links(links, name=t("nav.name"), key="nav")
 
 
 def _render_head(frame: Frame, names: list[str]) -> None:
@@ -84,7 +90,7 @@ def _render_head(frame: Frame, names: list[str]) -> None:
             st.selectbox(
                 t("frame.collection"),
                 names,
-                format_func=components.collection_words,
+                format_func=collection_words,
                 label_visibility="collapsed",
                 width=220,
                 **state.bound("collection", frame.collection, **dict.fromkeys(state.OF_A_COLLECTION)),

@@ -10,15 +10,15 @@ from time import monotonic as _now
 
 import streamlit as st
 
-from imgsearch.collection import Collection, collection_path, list_collections
-from imgsearch.datasets import example_queries_folder
-from imgsearch.embedding import EmbedderSpec
+from imgsearch.collection.collection import Collection, collection_path, list_collections
+from imgsearch.collection.manifest import FILE_NAME
+from imgsearch.collection.session import SESSION_NAME, SessionCollections, SessionLimits
+from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.worker.client import EmbeddedPicture, WorkerEmbedder
 from imgsearch.errors import CollectionNotFoundError, ImgSearchError, WorkerError
-from imgsearch.manifest import FILE_NAME
-from imgsearch.regions import Region
-from imgsearch.session_collections import SESSION_NAME, SessionCollections, SessionLimits
+from imgsearch.pictures.regions import Region
 from imgsearch.settings import SAMPLE_COLLECTION, get_settings
-from imgsearch.worker import EmbeddedPicture, WorkerEmbedder
+from imgsearch.supply.datasets import example_queries_folder
 
 MAX_OPEN_COLLECTIONS = 8
 MAX_EMBEDDED_PICTURES = 32

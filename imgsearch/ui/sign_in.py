@@ -8,10 +8,12 @@ from importlib.util import find_spec
 import streamlit as st
 from streamlit.errors import StreamlitAuthError
 
-from imgsearch.ui import access, components, state
-from imgsearch.ui.components import Link
-from imgsearch.ui.markdown import escape
+from imgsearch.ui import state
+from imgsearch.ui.parts.addresses import sign_out_url
+from imgsearch.ui.parts.links import Link, draw_links
+from imgsearch.ui.server import access
 from imgsearch.ui.texts import LANGUAGES, language, t
+from imgsearch.ui.texts.markdown import escape
 
 _NEEDED = ("authlib", "httpx")
 """What `streamlit[auth]` brings."""
@@ -24,7 +26,7 @@ def render() -> None:
     links = [Link(LANGUAGES[code], state.link({}, lang=code), language=code) for code in others]
     if access.is_signed_in():
         links.append(way_out())
-    components.links(links, name=t("nav.name"), key="nav")
+    draw_links(links, name=t("nav.name"), key="nav")
     st.title("imgsearch", anchor=False)
     if access.is_signed_in():
         st.info(t("sign_in.not_allowed", email=escape(str(st.user.get("email") or ""))), icon=":material/lock:")
@@ -54,4 +56,4 @@ def _go(provider: str | None) -> None:
 
 def way_out() -> Link:
     """A link that signs the visitor out, here and, where it offers that, at the provider."""
-    return Link(t("sign_in.out"), components.sign_out_url(), on_follow=st.logout)
+    return Link(t("sign_in.out"), sign_out_url(), on_follow=st.logout)

@@ -18,15 +18,17 @@ from streamlit.runtime.caching import clear_session_resource_cache
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection, build_collection, decode_image, embedder_spec
-from imgsearch.embedding import EmbedderSpec, load_embedder
+from imgsearch.collection.manifest import FILE_NAME, SOURCE_FILE_NAME
+from imgsearch.collection.session import SESSION_NAME
+from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
+from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import BackboneUnavailableError
-from imgsearch.manifest import FILE_NAME, SOURCE_FILE_NAME
-from imgsearch.scaling import make_preview
-from imgsearch.session_collections import SESSION_NAME
+from imgsearch.pictures.scaling import make_preview
 from imgsearch.settings import get_settings
-from imgsearch.ui import collection_card, resources, server
-from imgsearch.ui.views.collections import embedders
-from imgsearch.worker import EmbeddedPicture
+from imgsearch.ui import resources
+from imgsearch.ui.server import routes
+from imgsearch.ui.views.collections import card
+from imgsearch.ui.views.collections.view import embedders
 from tests.app.test_page import cards, page, results
 from tests.conftest import draw_picture
 
@@ -56,7 +58,7 @@ def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     real = resources.worker
     monkeypatch.setattr(resources, "worker", Worker)
-    cached = (resources._open, resources.warm_up, resources.session_collections, collection_card._overview, real)
+    cached = (resources._open, resources.warm_up, resources.session_collections, card._overview, real)
     for each in cached:
         each.clear()
     yield
@@ -211,7 +213,7 @@ def test_thumbnails_need_the_name_and_the_digest(collection: Collection) -> None
     digest = resources.open_collection(name).items[0].thumbnail
 
     async def answer(name: str, digest: str) -> tuple[int, str]:
-        response = await server.thumbnail(
+        response = await routes.thumbnail(
             Request({"type": "http", "path_params": {"collection": name, "digest": digest}, "headers": []})
         )
         return response.status_code, response.headers.get("cache-control", "")
@@ -281,7 +283,7 @@ def test_without_files_it_says_what_is_missing(collection: Collection) -> None:
 
 def test_so_many_may_be_made_in_a_time(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     released: list[str] = []
-    monkeypatch.setattr("imgsearch.ui.state.release_file", released.append)
+    monkeypatch.setattr("imgsearch.ui.views.collections.own_pictures.release_upload", released.append)
     at = page(view="collections")
     for _ in range(3):
         assert not make(at, pictures_of(1)).error

@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.settings import get_settings
-from imgsearch.ui import frame, resources, server, state
+from imgsearch.ui import frame, resources, state
+from imgsearch.ui.server import routes
 from tests.app.test_page import png
 from tests.conftest import draw_picture
 
@@ -32,7 +33,7 @@ def _no_leftovers() -> Iterator[None]:
 
 
 def page(locale: str | None = None, **params: str) -> AppTest:
-    at = AppTest.from_file(str(server.SCRIPT), default_timeout=60)
+    at = AppTest.from_file(str(routes.SCRIPT), default_timeout=60)
     if locale:
         at.context = {"locale": locale}
     for name, value in params.items():

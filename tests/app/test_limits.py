@@ -11,8 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection
 from imgsearch.settings import get_settings
-from imgsearch.ui import limits, query_log, resources, server
-from imgsearch.ui.limits import Places, Rate
+from imgsearch.ui import resources
+from imgsearch.ui.server import limits, query_log, routes
+from imgsearch.ui.server.limits import Places, Rate
 from tests.conftest import draw_picture
 
 shared_places = limits._places  # which tests replace
@@ -28,7 +29,7 @@ def _no_leftovers() -> Iterator[None]:
 
 
 def page() -> AppTest:
-    at = AppTest.from_file(str(server.SCRIPT), default_timeout=60).run()
+    at = AppTest.from_file(str(routes.SCRIPT), default_timeout=60).run()
     assert not at.exception
     return at
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection
-from imgsearch.ui import map_points, server
+from imgsearch.ui.server import map_points, routes
 from tests.app.test_page import page
 
 
@@ -45,7 +45,7 @@ def test_a_large_collection_shows_a_sample(collection: Collection, monkeypatch: 
 def get(collection: str, space: str, digest: str) -> Response:
     """What the server answers."""
     params = {"collection": collection, "space": space, "digest": digest}
-    return asyncio.run(server.points(Request({"type": "http", "headers": [], "path_params": params})))
+    return asyncio.run(routes.points(Request({"type": "http", "headers": [], "path_params": params})))
 
 
 def test_the_server_sends_the_points_at_their_own_address_only(collection: Collection) -> None:

@@ -12,11 +12,11 @@ from streamlit.runtime.caching import clear_session_resource_cache
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import decode_image, embedder_spec
-from imgsearch.embedding import EmbedderSpec, load_embedder
-from imgsearch.scaling import make_preview
-from imgsearch.session_collections import SessionCollections
+from imgsearch.collection.session import SessionCollections
+from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
+from imgsearch.embedding.worker.client import EmbeddedPicture
+from imgsearch.pictures.scaling import make_preview
 from imgsearch.ui import resources
-from imgsearch.worker import EmbeddedPicture
 from tests.conftest import draw_picture
 
 
@@ -46,9 +46,10 @@ def end_of_session() -> None:
 def script() -> None:
     import streamlit as st
 
-    from imgsearch.embedding import embedder_spec
+    from imgsearch.embedding.embedders import embedder_spec
     from imgsearch.errors import ImgSearchError
-    from imgsearch.ui import own_pictures, resources
+    from imgsearch.ui import resources
+    from imgsearch.ui.views.collections import own_pictures
 
     files = st.file_uploader("Pictures", accept_multiple_files=True, key="files")
     if st.button("Build", key="build"):

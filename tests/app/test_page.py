@@ -12,7 +12,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection, build_collection, embedder_spec
-from imgsearch.ui import resources, server, state
+from imgsearch.ui import resources, state
+from imgsearch.ui.server import routes
+from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from tests.conftest import draw_picture
 
 
@@ -25,7 +27,7 @@ def _no_leftovers() -> Iterator[None]:
 
 
 def page(**params: str | list[str]) -> AppTest:
-    at = AppTest.from_file(str(server.SCRIPT), default_timeout=60)
+    at = AppTest.from_file(str(routes.SCRIPT), default_timeout=60)
     for name, value in params.items():
         at.query_params[name] = value
     at.run()
@@ -140,7 +142,7 @@ def test_a_liked_picture_cannot_be_disliked_too(collection: Collection) -> None:
 
 
 def test_more_pictures_than_a_search_takes_are_left_out_in_words(collection: Collection) -> None:
-    at = page(item=[item.item_id for item in collection.items][: state.MAX_QUERY_PICTURES + 1])
+    at = page(item=[item.item_id for item in collection.items][: MAX_QUERY_PICTURES + 1])
     assert "at most 5 pictures" in at.info[0].value
     assert at.markdown[0].value.startswith("**5 pictures together**")
 

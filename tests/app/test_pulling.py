@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from imgsearch import Collection, download
-from imgsearch.publish import pack
+from imgsearch import Collection
+from imgsearch.files import download
 from imgsearch.settings import get_settings
-from imgsearch.ui import resources, server
-from imgsearch.ui.pulling import pulling
+from imgsearch.supply.publish import pack
+from imgsearch.ui import resources
+from imgsearch.ui.server import routes
+from imgsearch.ui.server.pulling import pulling
 from tests.http_server import FileServer, serving
 
 
@@ -39,7 +41,7 @@ def host(collection: Collection, home: Path, tmp_path: Path, monkeypatch: pytest
 
 
 def page() -> AppTest:
-    at = AppTest.from_file(str(server.SCRIPT), default_timeout=60).run()
+    at = AppTest.from_file(str(routes.SCRIPT), default_timeout=60).run()
     assert not at.exception
     return at
 

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection
-from imgsearch.evaluation import evaluate_collection, save_evaluation
+from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
 from tests.app.test_page import page
 
 RERANKINGS = "Re-rankings of descriptor (color_histogram)"

@@ -12,16 +12,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection
-from imgsearch.calibration import Calibration, Verdict
-from imgsearch.descriptors import DESCRIPTORS
-from imgsearch.embedding import EmbedderSpec
-from imgsearch.feature_maps import FeatureMaps
-from imgsearch.manifest import FILE_NAME, Manifest
-from imgsearch.regions import Region, Window
-from imgsearch.search import Query, ann_recall_at_k
+from imgsearch.collection.manifest import FILE_NAME, Manifest
+from imgsearch.embedding.descriptors import DESCRIPTORS
+from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.feature_maps import FeatureMaps
+from imgsearch.embedding.worker.client import WorkerEmbedder
+from imgsearch.pictures.regions import Region, Window
+from imgsearch.retrieval.search import Query, ann_recall_at_k
 from imgsearch.ui import resources, state
-from imgsearch.ui.views import search
-from imgsearch.worker import WorkerEmbedder
+from imgsearch.ui.views.search import view
+from imgsearch.vectors.calibration import Calibration, Verdict
 from tests.app.test_page import cards, page, png, results, state_uploader
 from tests.conftest import draw_picture
 
@@ -123,18 +123,18 @@ def test_a_button_changes_the_address_and_is_noted(
     gone: dict[str, object] = {}
     noted: list[tuple[str, bool]] = []
     monkeypatch.setattr(state, "go", lambda **changes: gone.update(changes))
-    monkeypatch.setattr(search, "judge", lambda *found, is_similar: noted.append((found[3].item.item_id, is_similar)))
+    monkeypatch.setattr(view, "judge", lambda *found, is_similar: noted.append((found[3].item.item_id, is_similar)))
     asked = replace(query_of(), liked=("a",), disliked=("b",))
     found = collection.search(item_id="red/0.png")
-    search._act(collection, found, asked, action, "red/1.png")
+    view._act(collection, found, asked, action, "red/1.png")
     assert gone == {"liked": liked, "disliked": disliked}
     assert noted == [("red/1.png", action == "like")]
-    search._act(collection, found, asked, "like", "a")  # once more takes it back, and is no judgement
+    view._act(collection, found, asked, "like", "a")  # once more takes it back, and is no judgement
     assert gone == {"liked": [], "disliked": ["b"]}
-    search._act(collection, found, asked, "like", "b")  # not liked and disliked at once
+    view._act(collection, found, asked, "like", "b")  # not liked and disliked at once
     assert gone == {"liked": ["a", "b"], "disliked": []}
     assert len(noted) == 1
-    search._act(collection, found, asked, "why", "red/1.png")
+    view._act(collection, found, asked, "why", "red/1.png")
     assert gone["why"] == "red/1.png"
 
 
@@ -187,7 +187,7 @@ def test_how_it_was_found_is_measured_for_this_query(collection: Collection, mon
         asked.append(query)
         return replace(ann_recall_at_k(items, space, query), recall=0.5, index_ms=1.25, exact_ms=8.0)
 
-    monkeypatch.setattr("imgsearch.ui.refine.ann_recall_at_k", measured)
+    monkeypatch.setattr("imgsearch.ui.views.search.refine.ann_recall_at_k", measured)
     at = page(item="red/0.png", k="4", search_k="50")
     assert asked == []  # nothing is measured behind a closed box
     at.session_state["found"] = True

@@ -16,8 +16,10 @@ from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.settings import get_settings
-from imgsearch.ui import access, components, resources, server, sign_in
-from imgsearch.ui.map_points import map_digest
+from imgsearch.ui import resources, sign_in
+from imgsearch.ui.parts.addresses import example_url, map_url, thumbnail_pattern, thumbnail_url
+from imgsearch.ui.server import access, routes
+from imgsearch.ui.server.map_points import map_digest
 
 PROVIDER = {"client_id": "me", "client_secret": "it", "server_metadata_url": "https://id.example.org"}
 SECRETS = {"auth": {"redirect_uri": "http://localhost/oauth2callback", "cookie_secret": "x" * 32, **PROVIDER}}
@@ -41,7 +43,7 @@ def locked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def page(user: dict[str, Any] = NOBODY, secrets: dict[str, Any] = SECRETS, **params: str) -> AppTest:
-    at = AppTest.from_file(str(server.SCRIPT), default_timeout=60)
+    at = AppTest.from_file(str(routes.SCRIPT), default_timeout=60)
     at.secrets, at.user = secrets, user
     at.query_params.update(params)
     at.run()
@@ -58,7 +60,7 @@ def get(url: str) -> httpx.Response:
     """What the routes answer."""
 
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(Starlette(routes=server.routes()))
+        transport = httpx.ASGITransport(Starlette(routes=routes.routes()))
         async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
             return await client.get(url)
 
@@ -174,9 +176,9 @@ def test_an_address_counts_where_it_is_listed_and_verified(email: object, is_ver
 def urls(collection: Collection) -> list[str]:
     """An address of each kind that belongs to the collection."""
     return [
-        components.thumbnail_url(collection.name, collection.items[0]),
-        components.thumbnail_pattern(collection.name).replace("{}", collection.items[0].thumbnail),
-        components.map_url(collection, "color_histogram"),
+        thumbnail_url(collection.name, collection.items[0]),
+        thumbnail_pattern(collection.name).replace("{}", collection.items[0].thumbnail),
+        map_url(collection, "color_histogram"),
     ]
 
 
@@ -206,12 +208,12 @@ def test_addresses_open_with_the_key_of_their_collection_only(collection: Collec
 @pytest.mark.usefixtures("locked")
 def test_a_refusal_does_not_tell_what_there_is(collection: Collection) -> None:
     for path in (f"discs/{collection.items[0].thumbnail}", f"none/{'0' * 64}"):
-        assert get(f"{server.THUMBNAIL_ROUTE}/{path}.webp").status_code == 403
+        assert get(f"{routes.THUMBNAIL_ROUTE}/{path}.webp").status_code == 403
 
 
 @pytest.mark.usefixtures("locked")
 def test_examples_open_with_the_key_of_the_sample(home: Path) -> None:
-    url = components.example_url("one.jpg")
+    url = example_url("one.jpg")
     assert get(url).status_code == 404  # there is none
     assert get(url.partition("?")[0]).status_code == 403
     assert get(url.partition("?")[0] + access.key("discs")).status_code == 403

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from imgsearch import Collection
-from imgsearch.ui import state, take_away, texts
+from imgsearch.ui import state, texts
+from imgsearch.ui.views.search import take_away
 from tests.conftest import draw_picture
 
 

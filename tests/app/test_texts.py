@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from imgsearch import errors
-from imgsearch.descriptors.edges import EDGES, REGIONS
-from imgsearch.descriptors.fuzzy import COLORS
+from imgsearch.embedding.descriptors.edges import EDGES, REGIONS
+from imgsearch.embedding.descriptors.fuzzy import COLORS
 from imgsearch.ui import frame, texts
 from imgsearch.ui.texts import en, ko
 

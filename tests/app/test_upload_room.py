@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-from imgsearch.ui.upload_room import UploadRoom
+from imgsearch.ui.server.upload_room import UploadRoom
 
 
 @pytest.fixture

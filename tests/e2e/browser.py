@@ -97,7 +97,7 @@ class Server:
 
     def worker_pids(self) -> list[int]:
         """The embedding workers that this server has started and that live."""
-        return [pid for pid in _children(self.process.pid) if "imgsearch.worker" in _command_line(pid)]
+        return [pid for pid in _children(self.process.pid) if "imgsearch.embedding.worker.client" in _command_line(pid)]
 
 
 @contextmanager

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from imgsearch import Collection, build_collection, embedder_spec
-from imgsearch.datasets import example_queries_folder
-from imgsearch.embedding import EmbedderSpec
-from imgsearch.evaluation import evaluate_collection, save_evaluation
-from imgsearch.manifest import FILE_NAME, Manifest
+from imgsearch.collection.manifest import FILE_NAME, Manifest
+from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
 from imgsearch.settings import SAMPLE_COLLECTION
+from imgsearch.supply.datasets import example_queries_folder
 from tests.conftest import draw_picture
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from imgsearch.regions import Region
-from imgsearch.ui.region_picker import region_picker
+from imgsearch.pictures.regions import Region
+from imgsearch.ui.parts.region_picker import region_picker
 
 WIDTH, HEIGHT = 400, 300
 

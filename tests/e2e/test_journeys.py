@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from imgsearch import Collection
-from imgsearch.datasets import example_queries_folder
+from imgsearch.supply.datasets import example_queries_folder
 
 pytest.importorskip("playwright")
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from imgsearch import Collection
-from imgsearch.regions import Region
+from imgsearch.pictures.regions import Region
 
 pytest.importorskip("playwright")
 

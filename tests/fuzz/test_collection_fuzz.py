@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from imgsearch import Collection, Item, build_collection, embedder_spec
 from imgsearch.cli import cli
+from imgsearch.collection.manifest import Manifest
 from imgsearch.errors import CollectionError
-from imgsearch.items import Items
-from imgsearch.manifest import Manifest
+from imgsearch.pictures.items import Items
 from tests.conftest import LABELS, draw_picture
 
 pytestmark = pytest.mark.fuzz

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from imgsearch.descriptors import DESCRIPTORS
+from imgsearch.embedding.descriptors import DESCRIPTORS
 
 pytestmark = pytest.mark.fuzz
 

@@ -13,12 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgsearch.errors import ImageError
-from imgsearch.images import (
-    DEFAULT_LIMITS,
-    decode_image,
-    looks_like_image,
-)
-from imgsearch.scaling import make_preview, make_thumbnail, resize_and_crop
+from imgsearch.pictures.decode import DEFAULT_LIMITS, decode_image, looks_like_image
+from imgsearch.pictures.scaling import make_preview, make_thumbnail, resize_and_crop
 
 pytestmark = pytest.mark.fuzz
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgsearch.distance import angular_distance, normalize
-from imgsearch.index import AnnoyIndex, ExactIndex
-from imgsearch.items import Item, Items
-from imgsearch.search import Query, search
+from imgsearch.pictures.items import Item, Items
+from imgsearch.retrieval.search import Query, search
+from imgsearch.vectors.engines.annoy import AnnoyIndex, ExactIndex
 from tests.conftest import toy_space
 
 pytestmark = pytest.mark.fuzz

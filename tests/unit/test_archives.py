@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch.archives import unpack
 from imgsearch.errors import BuildError
+from imgsearch.files.archives import unpack
 
 FILES = {"cat/1.jpg": b"one", "dog/2.jpg": b"two" * 1000, "top.png": b""}
 MTIME = 1_000_000_000  # even, as zip counts in steps of 2 s

@@ -21,14 +21,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch import BuildReport, Collection, build, build_collection, embedding, list_collections
-from imgsearch.descriptors import DESCRIPTORS, Descriptor
-from imgsearch.draft import SWEEP_AFTER_S
-from imgsearch.embedding import DescriptorEmbedder, EmbedderSpec
+from imgsearch import BuildReport, Collection, build_collection, list_collections
+from imgsearch.collection import build
+from imgsearch.collection.draft import SWEEP_AFTER_S
+from imgsearch.collection.ledger import Ledger
+from imgsearch.embedding import embedders
+from imgsearch.embedding.descriptors import DESCRIPTORS, Descriptor
+from imgsearch.embedding.embedders import DescriptorEmbedder, EmbedderSpec
 from imgsearch.errors import BackboneError, BuildError, CollectionError, IncompatibleCollectionError
-from imgsearch.index import AnnoyIndex
-from imgsearch.items import Items
-from imgsearch.ledger import Ledger
+from imgsearch.pictures.items import Items
+from imgsearch.vectors.engines.annoy import AnnoyIndex
 from tests.conftest import draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +68,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
 def mean_color(monkeypatch: pytest.MonkeyPatch) -> EmbedderSpec:
     """A second descriptor, of 3 dimensions."""
     row = Descriptor("mean_color", lambda x: x.mean(axis=(0, 1)).astype(np.float32), 3, 8, "none", lambda a, b: [])
-    monkeypatch.setattr(embedding, "DESCRIPTORS", {**DESCRIPTORS, "mean_color": row})
+    monkeypatch.setattr(embedders, "DESCRIPTORS", {**DESCRIPTORS, "mean_color": row})
     return EmbedderSpec("mean_color")
 
 
@@ -582,11 +584,11 @@ def test_a_space_that_another_build_has_just_added_is_kept(
 
     def late(folder: Path) -> Ledger:
         monkeypatch.undo()
-        monkeypatch.setattr(embedding, "DESCRIPTORS", known)
+        monkeypatch.setattr(embedders, "DESCRIPTORS", known)
         make(pictures, home, embedders=[mean_color])  # done just before this one gets its turn
         return Ledger(folder)
 
-    known = embedding.DESCRIPTORS
+    known = embedders.DESCRIPTORS
     monkeypatch.setattr(build.ledger, "Ledger", late)
     report = make(pictures, home, title="late")
     assert list(report.collection.spaces) == ["color_histogram", "mean_color"]
@@ -663,7 +665,7 @@ for n in range(1, 500):
     child = os.fork()
     if child == 0:
         left = n
-        build.build_collection("discs", pictures, home=home, embedders=[embedding.embedder_spec("color_histogram")])
+        build.build_collection("discs", pictures, home=home, embedders=[embedders.embedder_spec("color_histogram")])
         os._exit(0)
     _, status = os.waitpid(child, 0)
     if status == 0:

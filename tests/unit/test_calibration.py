@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imgsearch import calibration
-from imgsearch.calibration import Bin, Calibration, SameLabel, calibrate, neighborhood, own_neighborhoods
 from imgsearch.distance import normalize
-from imgsearch.index import ExactIndex
-from imgsearch.neighbors import nearest_neighbors
+from imgsearch.vectors import calibration
+from imgsearch.vectors.calibration import Bin, Calibration, SameLabel, calibrate, neighborhood, own_neighborhoods
+from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.neighbors import nearest_neighbors
 
 N_LABELS, PER_LABEL = 12, 12
 

@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from imgsearch import Collection, build_collection, embedder_spec
-from imgsearch.backbones import BUNDLED_BACKBONE, DEFAULT_BACKBONE
 from imgsearch.cli import cli, collections, printable
+from imgsearch.embedding.backbones import BUNDLED_BACKBONE, DEFAULT_BACKBONE
 from imgsearch.errors import BackboneUnavailableError
-from imgsearch.regions import Region
-from imgsearch.rerank import RERANKINGS
+from imgsearch.pictures.regions import Region
+from imgsearch.retrieval.rerank import RERANKINGS
 from tests.conftest import draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,9 +18,12 @@ import pytest
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
-from imgsearch import Collection, build_collection, collection_files, embedder_spec, list_collections
-from imgsearch.collection import collection_path, describe
-from imgsearch.collection_files import read_manifest
+from imgsearch import Collection, build_collection, embedder_spec, list_collections
+from imgsearch.collection import reading
+from imgsearch.collection.collection import collection_path, describe
+from imgsearch.collection.manifest import FileEntry, Manifest
+from imgsearch.collection.reading import read_manifest
+from imgsearch.embedding.weights import file_digest
 from imgsearch.errors import (
     CollectionCorruptError,
     CollectionError,
@@ -30,9 +33,7 @@ from imgsearch.errors import (
     InvalidQueryError,
     ItemNotFoundError,
 )
-from imgsearch.index import AnnoyIndex, ExactIndex
-from imgsearch.manifest import FileEntry, Manifest
-from imgsearch.weights import file_digest
+from imgsearch.vectors.engines.annoy import AnnoyIndex, ExactIndex
 from tests.conftest import draw_picture
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
@@ -246,7 +247,7 @@ def test_no_file_of_a_collection_names_the_place_of_the_pictures(collection: Col
 def test_without_a_working_annoy_the_answers_are_the_same(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = [answers(collection, item_id=(), row=row) for row in range(12)]
     assert isinstance(collection.space().index, AnnoyIndex)
-    monkeypatch.setattr(collection_files, "annoy_works", lambda: False)
+    monkeypatch.setattr(reading, "annoy_works", lambda: False)
     exact = Collection.open("discs", collection.home)
     assert isinstance(exact.space().index, ExactIndex)
     assert [answers(exact, item_id=(), row=row) for row in range(12)] == expected
@@ -419,7 +420,7 @@ def test_a_damaged_index_never_aborts_the_process(
 def test_a_manifest_of_another_version_is_incompatible(
     collection: Collection, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imgsearch.manifest.FORMAT_VERSION", 3)
+    monkeypatch.setattr("imgsearch.collection.manifest.FORMAT_VERSION", 3)
     rewrite_manifest(collection, lambda manifest: manifest)
     monkeypatch.undo()
     with pytest.raises(IncompatibleCollectionError, match="format version 3; this program reads version 2"):

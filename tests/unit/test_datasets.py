@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from imgsearch import Collection, datasets, download
+from imgsearch import Collection
 from imgsearch.cli import cli
-from imgsearch.collection import Skipped
-from imgsearch.datasets import DATASETS, RemoteFile, prepare_dataset
+from imgsearch.collection.collection import Skipped
 from imgsearch.errors import BuildError, DownloadError
-from imgsearch.sources import Source, remember, remembered, update_collection
+from imgsearch.files import download
+from imgsearch.supply import datasets
+from imgsearch.supply.datasets import DATASETS, RemoteFile, prepare_dataset
+from imgsearch.supply.sources import Source, remember, remembered, update_collection
 from tests.conftest import draw_picture
 from tests.http_server import FileServer, serving
 

@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from imgsearch.descriptors import DESCRIPTORS, Match
-from imgsearch.descriptors.cedd import LEVELS, fuzzy_histogram
+from imgsearch.embedding.descriptors import DESCRIPTORS, Match
+from imgsearch.embedding.descriptors.cedd import LEVELS, fuzzy_histogram
 from tests.unit.test_descriptors import BLOCKS, edges_in_one_cell, flat, greys, noise, scene
 
 PICTURES = {

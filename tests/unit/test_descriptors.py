@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgsearch.descriptors import DESCRIPTORS, squash
-from imgsearch.descriptors.cedd import TEXTURES, cedd, fuzzy_histogram
-from imgsearch.descriptors.color import color_histogram
-from imgsearch.descriptors.edges import EDGES, REGIONS, edge_histogram, local_histogram, region_shares
-from imgsearch.descriptors.fuzzy import COLORS, TYPICAL_COLORS, color_names, fuzzy_colors
-from imgsearch.descriptors.joint import PARTS, joint
-from imgsearch.descriptors.layout import coefficients, color_layout
-from imgsearch.embedding import EmbedderSpec, load_embedder
+from imgsearch.embedding.descriptors import DESCRIPTORS, squash
+from imgsearch.embedding.descriptors.cedd import TEXTURES, cedd, fuzzy_histogram
+from imgsearch.embedding.descriptors.color import color_histogram
+from imgsearch.embedding.descriptors.edges import EDGES, REGIONS, edge_histogram, local_histogram, region_shares
+from imgsearch.embedding.descriptors.fuzzy import COLORS, TYPICAL_COLORS, color_names, fuzzy_colors
+from imgsearch.embedding.descriptors.joint import PARTS, joint
+from imgsearch.embedding.descriptors.layout import coefficients, color_layout
+from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
 from imgsearch.errors import BackboneError
 
 # Hue of Pillow: degrees * 255 / 360, so 0, 85, 170; of 16 bins 0, 5, 10. Saturation and value 255 are bin 3 of 4.

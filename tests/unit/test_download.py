@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch import download
-from imgsearch.download import fetch
 from imgsearch.errors import DownloadError
+from imgsearch.files import download
+from imgsearch.files.download import fetch
 from tests.http_server import FileServer, serving
 
 DATA = random.Random(7).randbytes(2500)

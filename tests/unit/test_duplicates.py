@@ -15,9 +15,9 @@ from PIL import Image
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.cli import cli
 from imgsearch.distance import normalize
-from imgsearch.duplicates import DuplicateGroup, correlation, find_duplicates, group, near_pairs, pattern
 from imgsearch.errors import InvalidQueryError, ItemNotFoundError
-from imgsearch.items import Item
+from imgsearch.measure.duplicates import DuplicateGroup, correlation, find_duplicates, group, near_pairs, pattern
+from imgsearch.pictures.items import Item
 from imgsearch.settings import get_settings
 
 

@@ -13,10 +13,10 @@ from sklearn.metrics import average_precision_score
 from sklearn.neighbors import NearestNeighbors
 
 from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.collection.draft import alone
 from imgsearch.distance import normalize
-from imgsearch.draft import alone
 from imgsearch.errors import BuildError, CollectionCorruptError, QueryError
-from imgsearch.evaluation import (
+from imgsearch.measure.evaluation import (
     ALL_RERANKINGS,
     Questions,
     evaluate,
@@ -26,11 +26,11 @@ from imgsearch.evaluation import (
     query_time_ratio,
     save_evaluation,
 )
-from imgsearch.items import Item, Items
-from imgsearch.metrics import Confusion, Evaluation
-from imgsearch.rerank import RERANKINGS
-from imgsearch.search import Query, search
-from imgsearch.space import Space
+from imgsearch.pictures.items import Item, Items
+from imgsearch.retrieval.metrics import Confusion, Evaluation
+from imgsearch.retrieval.rerank import RERANKINGS
+from imgsearch.retrieval.search import Query, search
+from imgsearch.vectors.space import Space
 from tests.conftest import draw_picture, toy_space
 
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from imgsearch import Collection, embedder_spec
-from imgsearch.descriptors import Match
 from imgsearch.distance import normalize
-from imgsearch.embedding import EmbedderSpec
+from imgsearch.embedding.descriptors import Match
+from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.feature_maps import Dense, FeatureMaps, LayerNorm, behind
 from imgsearch.errors import BackboneError, ItemNotFoundError
-from imgsearch.explain import (
+from imgsearch.measure.explain import (
     LESS_COLOR,
     MORE_COLOR,
     UNSEEN_COLOR,
@@ -21,10 +22,9 @@ from imgsearch.explain import (
     overlay,
     similarity_map,
 )
-from imgsearch.feature_maps import Dense, FeatureMaps, LayerNorm, behind
-from imgsearch.images import decode_image
-from imgsearch.regions import Region, Window
-from imgsearch.transform import Transform
+from imgsearch.pictures.decode import decode_image
+from imgsearch.pictures.regions import Region, Window
+from imgsearch.vectors.transform import Transform
 
 ALL = Window(0, 0, 1, 1)
 RNG = np.random.default_rng(7)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch.errors import BuildError
-from imgsearch.folder import labeller, scan
+from imgsearch.pictures.folder import labeller, scan
 from tests.conftest import draw_picture
 
 needs_posix_names = pytest.mark.skipif(sys.platform != "linux", reason="file names are any bytes on Linux only")

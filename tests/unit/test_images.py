@@ -18,16 +18,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch import images
 from imgsearch.errors import ImageDecodeError, ImageError, ImageTooLargeError
-from imgsearch.images import (
-    DEFAULT_LIMITS,
-    PICTURE_SUFFIXES,
-    Limits,
-    decode_image,
-    looks_like_image,
-)
-from imgsearch.scaling import make_preview, make_thumbnail, resize_and_crop
+from imgsearch.pictures import decode
+from imgsearch.pictures.decode import DEFAULT_LIMITS, PICTURE_SUFFIXES, Limits, decode_image, looks_like_image
+from imgsearch.pictures.scaling import make_preview, make_thumbnail, resize_and_crop
 
 R, G, B, Y, M, C = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255), (0, 255, 255)
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
@@ -538,7 +532,7 @@ def test_pipes_and_devices_are_refused_without_waiting(tmp_path: Path) -> None:
 def test_a_file_that_becomes_a_pipe_is_refused_without_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     plain = types.SimpleNamespace(st_mode=stat.S_IFREG)
-    monkeypatch.setattr(images.os, "stat", lambda path: plain)
+    monkeypatch.setattr(decode.os, "stat", lambda path: plain)
     assert "pipe or device" in str(refused(tmp_path / "pipe.png"))
 
 

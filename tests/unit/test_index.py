@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from imgsearch import index
 from imgsearch.distance import normalize
-from imgsearch.index import AnnoyIndex, ExactIndex, annoy_works
+from imgsearch.vectors.engines import annoy
+from imgsearch.vectors.engines.annoy import AnnoyIndex, ExactIndex, annoy_works
 
 VECTORS = normalize(np.random.default_rng(0).normal(size=(500, 16)))
 
@@ -97,7 +97,7 @@ def test_annoy_works_here() -> None:
     "crash", ["import os; os.abort()", "import os, signal; os.kill(os.getpid(), signal.SIGILL)", "1/0"]
 )
 def test_an_annoy_that_crashes_is_found_out_in_a_child(crash: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "_PROBE", crash)
+    monkeypatch.setattr(annoy, "_PROBE", crash)
     assert not annoy_works.__wrapped__()
 
 

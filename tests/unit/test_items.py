@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch.errors import ItemNotFoundError
-from imgsearch.items import Item, Items
+from imgsearch.pictures.items import Item, Items
 
 ITEM = Item("red/0.png", "red", 80, 60, 1234, 1_700_000_000_123_456_789, "a" * 64, "b" * 64, 99)
 ODD_NAMES = [

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from imgsearch.cli import cli
 from imgsearch.errors import JudgementError
-from imgsearch.judgements import Judgement, JudgementStore, precision_by_eye, to_csv, wilson
+from imgsearch.measure.judgements import Judgement, JudgementStore, precision_by_eye, to_csv, wilson
 
 LIKED = Judgement("2026-11-23T10:00:00+00:00", "Ada", "pets", "mini", "", "a.jpg", "b.jpg", 1, 0.5, True)
 

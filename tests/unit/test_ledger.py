@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgsearch.embedding import EmbedderSpec
+from imgsearch.collection.ledger import FILE_NAME, Ledger
+from imgsearch.embedding.embedders import EmbedderSpec
 from imgsearch.errors import BuildError
-from imgsearch.items import Item
-from imgsearch.ledger import FILE_NAME, Ledger
+from imgsearch.pictures.items import Item
 
 ITEM = Item("red/\U0001f408\n.png", "red", 80, 60, 1234, 1_700_000_000_123_456_789, "a" * 64, "b" * 64, 99)
 SPEC = EmbedderSpec("color_histogram")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from imgsearch.embedding import EmbedderSpec
+from imgsearch.collection.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, SpaceEntry
+from imgsearch.embedding.embedders import EmbedderSpec
 from imgsearch.errors import CollectionCorruptError, CollectionError, IncompatibleCollectionError, OutdatedCollectionError
-from imgsearch.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, SpaceEntry
 
 
 def entry(name: str) -> FileEntry:

@@ -8,15 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from imgsearch.metrics import (
-    Confusion,
-    Estimate,
-    Evaluation,
-    Gain,
-    LabelScores,
-    average_precision,
-    estimates,
-)
+from imgsearch.retrieval.metrics import Confusion, Estimate, Evaluation, Gain, LabelScores, average_precision, estimates
 
 
 def test_average_precision_by_hand() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from imgsearch import neighbors
 from imgsearch.distance import angular_distance, normalize
-from imgsearch.index import ExactIndex
-from imgsearch.neighbors import distances_between, nearest_neighbors
+from imgsearch.vectors import neighbors
+from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.neighbors import distances_between, nearest_neighbors
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from imgsearch import projection
 from imgsearch.distance import normalize
-from imgsearch.index import ExactIndex
-from imgsearch.neighbors import nearest_neighbors
-from imgsearch.projection import place, project
+from imgsearch.vectors import projection
+from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.neighbors import nearest_neighbors
+from imgsearch.vectors.projection import place, project
 
 
 def clusters(n_each: int, n_clusters: int = 3, dim: int = 16) -> np.ndarray:

@@ -15,15 +15,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from imgsearch import Collection, build_collection, download, embedder_spec, embedding, list_collections
-from imgsearch.backbones import BACKBONES
+from imgsearch import Collection, build_collection, embedder_spec, list_collections
 from imgsearch.cli import cli
-from imgsearch.embedding import EmbedderSpec
+from imgsearch.collection.manifest import FILE_NAME
+from imgsearch.embedding import embedders
+from imgsearch.embedding.backbones import BACKBONES
+from imgsearch.embedding.embedders import EmbedderSpec
 from imgsearch.errors import BackboneUnavailableError, CollectionError, DownloadError, ImgSearchError
-from imgsearch.manifest import FILE_NAME
-from imgsearch.publish import Packed, Reference, ensure_collections, pack, pull
+from imgsearch.files import download
 from imgsearch.settings import Settings
-from imgsearch.sources import Source, remember, remembered
+from imgsearch.supply.publish import Packed, Reference, ensure_collections, pack, pull
+from imgsearch.supply.sources import Source, remember, remembered
 from tests.conftest import draw_picture
 from tests.http_server import FileServer, serving
 
@@ -138,7 +140,7 @@ def claim_weights(collection: Collection, weights: str, monkeypatch: pytest.Monk
     """Makes the manifest say that the space was embedded by a backbone of as many dimensions, with these weights."""
     manifest = collection.manifest
     entry = manifest.spaces["color_histogram"]
-    monkeypatch.setattr(embedding, "BACKBONES", {"vgg16": replace(BACKBONES["vgg16"], dim=entry.embedder.dim)})
+    monkeypatch.setattr(embedders, "BACKBONES", {"vgg16": replace(BACKBONES["vgg16"], dim=entry.embedder.dim)})
     fake = replace(entry, embedder=EmbedderSpec("vgg16", weights=weights))
     changed = replace(manifest, spaces={"color_histogram": fake})
     (collection.path / FILE_NAME).write_bytes(changed.to_bytes())

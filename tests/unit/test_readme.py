@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
-from imgsearch.backbones import BACKBONES
 from imgsearch.cli import cli
-from imgsearch.descriptors import DESCRIPTORS
+from imgsearch.embedding.backbones import BACKBONES
+from imgsearch.embedding.descriptors import DESCRIPTORS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch import Collection, scaling
+from imgsearch import Collection
 from imgsearch.errors import InvalidQueryError, ItemNotFoundError
-from imgsearch.regions import Region, centre_window, crop, cut_square, square_window
+from imgsearch.pictures import scaling
+from imgsearch.pictures.regions import Region, centre_window, crop, cut_square, square_window
 
 
 @pytest.mark.parametrize(

@@ -18,19 +18,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.calibration import Verdict
-from imgsearch.collection import Collection
-from imgsearch.embedding import EmbedderSpec
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.manifest import FileEntry, Manifest, SpaceEntry
+from imgsearch.embedding.embedders import EmbedderSpec
 from imgsearch.errors import CollectionCorruptError
-from imgsearch.index import ExactIndex
-from imgsearch.items import Item, Items
-from imgsearch.manifest import FileEntry, Manifest, SpaceEntry
-from imgsearch.regions import Region
+from imgsearch.pictures.items import Item, Items
+from imgsearch.pictures.regions import Region
+from imgsearch.pictures.scaling import data_url, make_preview, make_thumbnail
 from imgsearch.report import FORMATS, LANGUAGES, Report
 from imgsearch.report.sheet import _drawable, _shortened
-from imgsearch.scaling import data_url, make_preview, make_thumbnail
-from imgsearch.search import SearchPage, SearchResult
-from imgsearch.space import Space
+from imgsearch.retrieval.search import SearchPage, SearchResult
+from imgsearch.vectors.calibration import Verdict
+from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.space import Space
 
 COLORS = [(200, 30, 30), (30, 160, 40), (40, 60, 190), (210, 180, 40), (150, 60, 160), (90, 90, 90)]
 DISTANCES = [0.0, 0.25, 1.0, 1.5, 2.0]

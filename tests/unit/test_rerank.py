@@ -9,10 +9,8 @@ import pytest
 
 from imgsearch import embedder_spec
 from imgsearch.distance import normalize
-from imgsearch.expansion import augment, expand_query, joint_query, rocchio
-from imgsearch.index import ExactIndex
-from imgsearch.neighbors import nearest_neighbors
-from imgsearch.rerank import (
+from imgsearch.retrieval.expansion import augment, expand_query, joint_query, rocchio
+from imgsearch.retrieval.rerank import (
     N_NEAREST,
     RERANKINGS,
     Candidates,
@@ -20,6 +18,8 @@ from imgsearch.rerank import (
     diversify,
     k_reciprocal_distances,
 )
+from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.neighbors import nearest_neighbors
 
 
 def at_degrees(*degrees: float) -> np.ndarray:

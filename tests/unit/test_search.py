@@ -13,9 +13,9 @@ from sklearn.neighbors import NearestNeighbors
 
 from imgsearch.distance import normalize
 from imgsearch.errors import InvalidQueryError, ItemNotFoundError
-from imgsearch.index import AnnoyIndex
-from imgsearch.items import Item, Items
-from imgsearch.search import Query, SearchPage, ann_recall_at_k, search
+from imgsearch.pictures.items import Item, Items
+from imgsearch.retrieval.search import Query, SearchPage, ann_recall_at_k, search
+from imgsearch.vectors.engines.annoy import AnnoyIndex
 from tests.conftest import toy_space
 
 

@@ -17,13 +17,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imgsearch import decode_image, embedder_spec, session_collections
-from imgsearch.embedding import EmbedderSpec, load_embedder
+from imgsearch import decode_image, embedder_spec
+from imgsearch.collection import session
+from imgsearch.collection.session import SESSION_NAME, SessionCollections, SessionLimits
+from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
+from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError, WorkerError
-from imgsearch.projection import MIN_TSNE_ITEMS
-from imgsearch.scaling import make_preview
-from imgsearch.session_collections import SESSION_NAME, SessionCollections, SessionLimits
-from imgsearch.worker import EmbeddedPicture
+from imgsearch.pictures.scaling import make_preview
+from imgsearch.vectors.projection import MIN_TSNE_ITEMS
 from tests.conftest import draw_picture
 
 SPEC = embedder_spec("color_histogram")
@@ -232,7 +233,7 @@ def test_a_damaged_zip_is_an_error_in_words(
 
 
 def test_a_busy_worker_is_waited_for(make: Callable[..., SessionCollections], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_collections.time, "sleep", lambda s: None)
+    monkeypatch.setattr(session.time, "sleep", lambda s: None)
     n_asked = 0
 
     def crowded(data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
@@ -330,7 +331,7 @@ def test_the_map_is_drawn_without_scikit_learn(
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, to be set."""
     now = [1000.0]
-    monkeypatch.setattr(session_collections.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(session.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -363,7 +364,7 @@ def test_a_visitor_who_was_cut_off_may_come_back(make: Callable[..., SessionColl
 def test_it_is_removed_without_anybody_asking(
     make: Callable[..., SessionCollections], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_collections, "_SWEEP_S", 0.01)
+    monkeypatch.setattr(session, "_SWEEP_S", 0.01)
     collections = make(grace_s=0)
     name = build(collections, [("1.png", png(1))]).name
     collections.leave(name)

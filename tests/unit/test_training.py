@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from imgsearch import training
 from imgsearch.cli import cli
-from imgsearch.embedding import EmbedderSpec, embedder_spec, list_own_backbones, own_weights_path
+from imgsearch.embedding import training
+from imgsearch.embedding.embedders import EmbedderSpec, embedder_spec, list_own_backbones, own_weights_path
+from imgsearch.embedding.training import distill, random_crop
+from imgsearch.embedding.weights import find_weights
 from imgsearch.errors import BackboneError, UnknownBackboneError
-from imgsearch.training import distill, random_crop
-from imgsearch.weights import find_weights
 
 TEACHER = EmbedderSpec("mobilenet_v2", weights="0" * 64)
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from imgsearch.distance import normalize
-from imgsearch.transform import Transform, fit_pca
+from imgsearch.vectors.transform import Transform, fit_pca
 
 
 @pytest.fixture

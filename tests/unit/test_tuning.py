@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.cli import cli
-from imgsearch.index import AnnoyIndex
-from imgsearch.tuning import SEARCH_K_FACTORS, Setting, apply_setting, recommend, tune
+from imgsearch.measure.tuning import SEARCH_K_FACTORS, Setting, apply_setting, recommend, tune
+from imgsearch.vectors.engines.annoy import AnnoyIndex
 from tests.conftest import toy_space
 from tests.unit.test_search import gallery
 

@@ -20,8 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch import worker
-from imgsearch.embedding import EmbedderSpec, load_embedder
+from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
+from imgsearch.embedding.worker import client
+from imgsearch.embedding.worker.client import EmbeddedPicture, WorkerEmbedder
 from imgsearch.errors import (
     BackboneError,
     BackboneUnavailableError,
@@ -31,9 +32,8 @@ from imgsearch.errors import (
     WorkerError,
     WorkerTimeoutError,
 )
-from imgsearch.images import decode_image
-from imgsearch.regions import Region, Window
-from imgsearch.worker import EmbeddedPicture, WorkerEmbedder
+from imgsearch.pictures.decode import decode_image
+from imgsearch.pictures.regions import Region, Window
 from tests.conftest import draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -446,13 +446,13 @@ def test_many_threads_get_their_own_answers(real: WorkerEmbedder) -> None:
 
 
 def test_the_worker_ends_when_its_input_ends(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "imgsearch.worker", str(tmp_path)]
+    command = [sys.executable, "-m", "imgsearch.embedding.worker.client", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_a_cut_off_request_ends_the_worker_with_an_error(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "imgsearch.worker", str(tmp_path)]
+    command = [sys.executable, "-m", "imgsearch.embedding.worker.client", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, input=b"\0\0\0\x50{", capture_output=True, timeout=60)
     assert (done.returncode, done.stdout) == (1, b"")
 
@@ -461,7 +461,7 @@ CHATTY = """
 import os, sys
 from pathlib import Path
 from imgsearch import worker
-decode = worker.decode_image
+decode = client.decode_image
 def chatty(data):
     print("on Python's stdout", flush=True)
     os.write(1, b"on the descriptor")
@@ -469,8 +469,8 @@ def chatty(data):
     if data == b"defect":
         1 / 0
     return decode(data)
-worker.decode_image = chatty
-worker.main(Path(sys.argv[1]))
+client.decode_image = chatty
+client.main(Path(sys.argv[1]))
 """
 
 
@@ -495,8 +495,8 @@ def test_the_worker_keeps_the_two_models_used_last(tmp_path: Path, monkeypatch: 
         loaded.append(spec.name)
         return object()
 
-    monkeypatch.setattr(worker, "load_embedder", load)
-    server = worker._Worker(tmp_path)
+    monkeypatch.setattr(client, "load_embedder", load)
+    server = client._Worker(tmp_path)
     for name in ("vgg16", "resnet50", "vgg16", "mobilenet_v2", "cedd", "vgg16", "resnet50"):
         spec = EmbedderSpec(name, weights="" if name == "cedd" else "imagenet")
         assert server.answer({"task": "load", "spec": spec.to_json()}, b"") == ({}, [])

@@ -8,8 +8,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from imgsearch.backbones import BACKBONES
-from imgsearch.network import build_model
+from imgsearch.embedding.backbones import BACKBONES
+from imgsearch.embedding.network import build_model
 
 
 def random_model(name: str, layer: str = "pooled", seed: int = 0, *, is_alive: bool = True) -> Any:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from keras.src.utils import file_utils
 
-from imgsearch.backbones import BACKBONES, N_CLASSES
-from imgsearch.embedding import EmbedderSpec, KerasEmbedder, load_embedder
+from imgsearch.embedding.backbones import BACKBONES, N_CLASSES
+from imgsearch.embedding.embedders import EmbedderSpec, KerasEmbedder, load_embedder
+from imgsearch.embedding.network import build_model
 from imgsearch.errors import BackboneUnavailableError
-from imgsearch.network import build_model
-from imgsearch.regions import Region
+from imgsearch.pictures.regions import Region
 from tests.weights.keras_files import random_model, random_pictures
 
 pytestmark = pytest.mark.weights

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imgsearch.backbones import BACKBONES
-from imgsearch.embedding import BATCH_SIZE, Embedder, EmbedderSpec, KerasEmbedder, load_embedder
-from imgsearch.network import build_model
-from imgsearch.weights import keep_weights
+from imgsearch.embedding.backbones import BACKBONES
+from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, EmbedderSpec, KerasEmbedder, load_embedder
+from imgsearch.embedding.network import build_model
+from imgsearch.embedding.weights import keep_weights
 from tests.weights.keras_files import random_model, random_pictures
 
 pytestmark = pytest.mark.weights

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from imgsearch import build_collection
-from imgsearch.backbones import BACKBONES, N_CLASSES
-from imgsearch.embedding import Embedder, EmbedderSpec, KerasEmbedder, embedder_spec, load_embedder
+from imgsearch.embedding.backbones import BACKBONES, N_CLASSES
+from imgsearch.embedding.embedders import Embedder, EmbedderSpec, KerasEmbedder, embedder_spec, load_embedder
+from imgsearch.embedding.feature_maps import FeatureMaps
+from imgsearch.embedding.network import build_model
+from imgsearch.embedding.weights import BUNDLED
+from imgsearch.embedding.worker.client import WorkerEmbedder
 from imgsearch.errors import BackboneError
-from imgsearch.explain import explain, mean_embedding, similarity_map
-from imgsearch.feature_maps import FeatureMaps
-from imgsearch.images import decode_image
-from imgsearch.network import build_model
-from imgsearch.regions import Region
+from imgsearch.measure.explain import explain, mean_embedding, similarity_map
+from imgsearch.pictures.decode import decode_image
+from imgsearch.pictures.regions import Region
 from imgsearch.sample.breeds import BREEDS
 from imgsearch.sample.gallery import draw_picture
-from imgsearch.weights import BUNDLED
-from imgsearch.worker import WorkerEmbedder
 from tests.weights.keras_files import random_model, random_pictures
 
 pytestmark = pytest.mark.weights

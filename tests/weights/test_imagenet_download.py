@@ -15,11 +15,11 @@ import pytest
 from keras.src.applications import inception_v3
 from keras.src.utils import file_utils
 
-from imgsearch import embedding, network
-from imgsearch.backbones import BACKBONES
-from imgsearch.embedding import EmbedderSpec, load_embedder
+from imgsearch.embedding import embedders, network
+from imgsearch.embedding.backbones import BACKBONES
+from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
+from imgsearch.embedding.network import IMAGENET
 from imgsearch.errors import BackboneUnavailableError
-from imgsearch.network import IMAGENET
 from tests.weights.keras_files import random_model, random_pictures, same_weights, write_official
 
 pytestmark = pytest.mark.weights
@@ -112,7 +112,7 @@ def server(file: Path, md5: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The Keras models that embedders are made of; compiling, which takes seconds, is left out."""
     models: list[Any] = []
-    monkeypatch.setattr(embedding, "compile_network", lambda backbone, model, precision: models.append(model))
+    monkeypatch.setattr(embedders, "compile_network", lambda backbone, model, precision: models.append(model))
     return models
 
 

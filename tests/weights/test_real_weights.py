@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgsearch.embedding import Embedder, EmbedderSpec, embedder_spec, load_embedder
-from imgsearch.images import decode_image
-from imgsearch.weights import keep_weights
+from imgsearch.embedding.embedders import Embedder, EmbedderSpec, embedder_spec, load_embedder
+from imgsearch.embedding.weights import keep_weights
+from imgsearch.pictures.decode import decode_image
 from tests.conftest import SHARED
 
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_imagenet_notop.weights.h5"

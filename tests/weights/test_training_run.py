@@ -12,15 +12,15 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from imgsearch import training
-from imgsearch.backbones import get_backbone
 from imgsearch.cli import cli
-from imgsearch.descriptors import DESCRIPTORS
 from imgsearch.distance import normalize
-from imgsearch.embedding import DescriptorEmbedder, EmbedderSpec, embedder_spec, load_embedder, own_weights_path
-from imgsearch.network import model_with_weights_of
-from imgsearch.training import distill
-from imgsearch.weights import BUNDLED
+from imgsearch.embedding import training
+from imgsearch.embedding.backbones import get_backbone
+from imgsearch.embedding.descriptors import DESCRIPTORS
+from imgsearch.embedding.embedders import DescriptorEmbedder, EmbedderSpec, embedder_spec, load_embedder, own_weights_path
+from imgsearch.embedding.network import model_with_weights_of
+from imgsearch.embedding.training import distill
+from imgsearch.embedding.weights import BUNDLED
 from tests.weights.keras_files import random_model
 
 pytestmark = pytest.mark.weights

@@ -12,12 +12,12 @@ import h5py
 import numpy as np
 import pytest
 
-from imgsearch import embedding
-from imgsearch.backbones import BACKBONES
-from imgsearch.embedding import EmbedderSpec, load_embedder
+from imgsearch.embedding import embedders
+from imgsearch.embedding.backbones import BACKBONES
+from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
+from imgsearch.embedding.network import build_model
+from imgsearch.embedding.weights import file_digest, keep_weights
 from imgsearch.errors import BackboneError, BackboneUnavailableError, WeightsError
-from imgsearch.network import build_model
-from imgsearch.weights import file_digest, keep_weights
 from tests.weights.keras_files import random_model, random_pictures, same_weights, write_official
 
 pytestmark = pytest.mark.weights
@@ -84,7 +84,7 @@ def new(folder: Path, pooled: Any) -> Path:
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The Keras models that embedders are made of; compiling, which takes seconds, is left out."""
     models: list[Any] = []
-    monkeypatch.setattr(embedding, "compile_network", lambda backbone, model, precision: models.append(model))
+    monkeypatch.setattr(embedders, "compile_network", lambda backbone, model, precision: models.append(model))
     return models
 
 
@@ -287,6 +287,6 @@ def test_a_model_that_gives_no_numbers_is_noticed() -> None:
 
     model = build_model(BACKBONES[NAME], "pooled", None)
     model = keras.Model(model.input, model.output / 0.0)
-    embedder = embedding.KerasEmbedder(EmbedderSpec(NAME, weights="0" * 64), BACKBONES[NAME], model)
+    embedder = embedders.KerasEmbedder(EmbedderSpec(NAME, weights="0" * 64), BACKBONES[NAME], model)
     with pytest.raises(BackboneError, match="not finite"):
         embedder.embed(random_pictures(1))

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 
-from imgsearch.ui.markdown import escape
 from imgsearch.ui.texts import language, t
+from imgsearch.ui.texts.markdown import escape
 
 Value = str | int | float | Iterable[str] | None
 """What a parameter is set to: None, "" and False take it out, True is "1", several strings repeat it."""

@@ -6,8 +6,6 @@ import hashlib
 from collections import OrderedDict
 
 import streamlit as st
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 MAX_UPLOADS_KEPT = 8
 
@@ -35,13 +33,6 @@ def keep_upload(data: bytes) -> str:
 def empty_uploaders() -> None:
     """Makes uploaders and cameras new in the next run."""
     st.session_state[_UPLOADER_ROUND] = st.session_state.get(_UPLOADER_ROUND, 0) + 1
-
-
-def release_file(file_id: str) -> None:
-    """Takes an upload out of Streamlit's own memory, which would hold it for as long as the visitor stays."""
-    context = get_script_run_ctx()
-    if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-        context.uploaded_file_mgr.remove_file(context.session_id, file_id)
 
 
 def upload_bytes(upload_id: str) -> bytes:

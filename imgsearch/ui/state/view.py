@@ -6,13 +6,14 @@ from collections.abc import Collection as Names
 from dataclasses import dataclass
 from typing import Any
 
-from imgsearch.collection import Collection
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.session import SESSION_NAME
 from imgsearch.distance import MAX_DISTANCE
 from imgsearch.errors import ImgSearchError
-from imgsearch.regions import Region
-from imgsearch.rerank import RERANKINGS, default_reranking
-from imgsearch.search import MAX_SEARCH_K
-from imgsearch.session_collections import SESSION_NAME
+from imgsearch.pictures.regions import Region
+from imgsearch.retrieval.rerank import RERANKINGS, default_reranking
+from imgsearch.retrieval.search import MAX_SEARCH_K
+from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from imgsearch.ui.state import address, session
 from imgsearch.ui.texts import LANGUAGES
 
@@ -21,7 +22,6 @@ SEARCH = "search"
 MAX_PAGE_K = 60
 DEFAULT_K = 12  # fills whole rows of 2, 3, 4 and 6
 GALLERY_PAGE_SIZE = 24
-MAX_QUERY_PICTURES = 5
 MAX_JUDGED = 20
 ALL_LABELS = ""
 NO_RERANKING = "none"

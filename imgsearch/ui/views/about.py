@@ -7,30 +7,29 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from imgsearch.backbones import BACKBONES
-from imgsearch.collection import Collection
-from imgsearch.descriptors import DESCRIPTORS
-from imgsearch.index import AnnoyIndex
+from imgsearch.collection.collection import Collection
+from imgsearch.embedding.backbones import BACKBONES
+from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.settings import SAMPLE_COLLECTION
-from imgsearch.space import Space
-from imgsearch.ui import components
-from imgsearch.ui.markdown import escape
+from imgsearch.ui.parts.addresses import thumbnail_url
+from imgsearch.ui.parts.figure import draw_figure
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
+from imgsearch.ui.texts.markdown import escape
+from imgsearch.vectors.engines.annoy import AnnoyIndex
+from imgsearch.vectors.space import Space
 
 _N_BARS = 48
 _N_NEAREST = 3
 _N_POINTS = 40
 _TEXT_WIDTH = 760  # px; longer lines are hard to read
 
-_FIGURE = components.component("imgsearch_figure", "figure", html="<ol class='figure'></ol>")
-
 
 def render(collection: Collection, view: View) -> None:
     """Draws what there is to know."""
     space = collection.space(view.query.space)
     st.markdown(t("about.intro"), width=_TEXT_WIDTH)
-    _FIGURE(key="figure", data={"name": t("about.figure"), "steps": tuple(_steps(collection, space, view))})
+    draw_figure(_steps(collection, space, view), name=t("about.figure"), key="figure")
     with st.container(width=_TEXT_WIDTH):
         st.markdown(t("about.distance"))
         _render_spaces(collection)
@@ -59,7 +58,7 @@ def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, A
         {
             "title": t("about.picture"),
             "text": t("about.picture_text", size=size),
-            "picture": components.thumbnail_url(collection.name, item),
+            "picture": thumbnail_url(collection.name, item),
         },
         {"title": t(f"about.{kind}"), "text": t(f"about.{kind}_text", name=spec.name), "network": kind},
         {
@@ -75,7 +74,7 @@ def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, A
             "found": tuple(
                 {
                     "at": _place(places[result.row]),
-                    "src": components.thumbnail_url(collection.name, result.item),
+                    "src": thumbnail_url(collection.name, result.item),
                     "words": f"{result.distance:.3f}",
                 }
                 for result in page.results

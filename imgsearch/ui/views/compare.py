@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from imgsearch.collection import Collection
-from imgsearch.search import SearchPage
-from imgsearch.session_collections import SESSION_NAME
-from imgsearch.ui import components, state
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.session import SESSION_NAME
+from imgsearch.retrieval.search import SearchPage
+from imgsearch.ui import state
 from imgsearch.ui.answer import Answer, ask
-from imgsearch.ui.components import Note
-from imgsearch.ui.markdown import escape
+from imgsearch.ui.parts.grid import Note, draw_grid, result_cards
+from imgsearch.ui.parts.words import space_words
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
+from imgsearch.ui.texts.markdown import escape
 
 _SIDES = ("left", "right")
 _MEASURED_AT = 5
@@ -22,7 +23,7 @@ def render(collection: Collection, view: View) -> None:
     """Draws both answers."""
     if view.space2 is None:
         is_own = SESSION_NAME.fullmatch(collection.name)
-        words = components.space_words(collection.space(view.query.space))
+        words = space_words(collection.space(view.query.space))
         st.info(t("compare.one_space_own" if is_own else "compare.one_space", space=words))
         if is_own:
             return
@@ -54,7 +55,7 @@ def _render_side(collection: Collection, view: View, side: str, space: str, answ
     st.caption(_measured(collection, space))
     label = answer.query_label
     ranks = {result.row: result.rank for result in other.results}
-    cards = components.result_cards(
+    cards = result_cards(
         answer.page.results,
         collection.name,
         label,
@@ -65,7 +66,7 @@ def _render_side(collection: Collection, view: View, side: str, space: str, answ
             if result.row in ranks
         },
     )
-    components.grid(cards, name=t(f"compare.grid_{side}"), key=f"compare_{side}_grid")
+    draw_grid(cards, name=t(f"compare.grid_{side}"), key=f"compare_{side}_grid")
 
 
 def _render_name(collection: Collection, view: View, side: str, space: str) -> None:
@@ -73,12 +74,12 @@ def _render_name(collection: Collection, view: View, side: str, space: str) -> N
     name, other = ("space", view.space2) if side == "left" else ("space2", view.query.space)
     options = [each for each in collection.spaces if each != other]
     if len(options) == 1:
-        st.subheader(components.space_words(collection.space(space)), anchor=False)
+        st.subheader(space_words(collection.space(space)), anchor=False)
         return
     st.selectbox(
         t(f"compare.{name}"),
         options,
-        format_func=lambda each: components.space_words(collection.space(each)),
+        format_func=lambda each: space_words(collection.space(each)),
         **state.bound(name, space),
     )
 

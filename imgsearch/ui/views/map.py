@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
-from imgsearch.collection import Collection
-from imgsearch.projection import place
-from imgsearch.session_collections import SESSION_NAME
-from imgsearch.ui import components, state
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.session import SESSION_NAME
 from imgsearch.ui.answer import Answer, ask
-from imgsearch.ui.map_points import MAX_MAP_POINTS
-from imgsearch.ui.markdown import escape
+from imgsearch.ui.parts.map import Marks, draw_map
+from imgsearch.ui.parts.words import space_words
+from imgsearch.ui.server.map_points import MAX_MAP_POINTS
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
-
-_HTML = """
-<div class="map">
-  <canvas tabindex="0" role="application"></canvas>
-  <div class="tools"></div>
-  <div class="tip" hidden></div>
-  <div class="state" role="status"></div>
-</div>
-<div class="labels" role="group"></div>
-<div class="spoken" aria-live="polite"></div>
-"""
-_KEY = "map"
-_MAP = components.component("imgsearch_map", "map", html=_HTML)
+from imgsearch.ui.texts.markdown import escape
+from imgsearch.vectors.projection import place
 
 
 def render(collection: Collection, view: View) -> None:
     """Draws the map."""
     space = collection.space(view.query.space)
-    st.markdown(t("map.intro", space=components.space_words(space)))
+    st.markdown(t("map.intro", space=space_words(space)))
     answer = ask(collection, view)
-    _MAP(key=_KEY, data=_data(collection, view, answer), on_followed_change=lambda: components.follow(_KEY))
+    marks = _marks(collection, view, answer) if answer else Marks()
+    draw_map(collection, view.query.space, marks, href=view.search_link(view.name), key="map")
     if answer:
         words = "map.foreign" if answer.is_foreign else "map.query"
         st.caption(t(words, name=escape(answer.caption), n=len(answer.page.results)))
@@ -44,30 +31,11 @@ def render(collection: Collection, view: View) -> None:
     st.caption(t("map.note_own" if SESSION_NAME.fullmatch(collection.name) else "map.note"))
 
 
-def _data(collection: Collection, view: View, answer: Answer | None) -> dict[str, Any]:
-    rows = [result.row for result in answer.page.results] if answer else []
-    queries = [collection.items.row_of(item.item_id) for item in answer.page.query_items] if answer else []
-    spot = None
-    if answer and rows:
-        # An item stands where it stands; an upload has no place of its own.
-        near = place(collection.space(view.query.space).projection, queries or rows, is_foreign=answer.is_foreign)
-        spot = tuple({"x": near.x, "y": near.y, "rows": tuple(rows), "faded": near.is_faded}.items())
-    return {
-        "url": components.map_url(collection, view.query.space),
-        "thumbnails": components.thumbnail_pattern(collection.name),
-        "href": view.search_link(view.name),
-        "results": tuple(rows),
-        "queries": tuple(queries),
-        "place": spot,
-        "most": state.MAX_QUERY_PICTURES,
-        "name": t("map.name"),
-        "instructions": t("map.instructions"),
-        "loading": t("map.loading"),
-        "failed": t("map.failed"),
-        "words": (
-            ("zoomIn", t("map.zoom_in")),
-            ("zoomOut", t("map.zoom_out")),
-            ("all", t("map.all")),
-            ("labels", t("map.labels")),
-        ),
-    }
+def _marks(collection: Collection, view: View, answer: Answer) -> Marks:
+    rows = [result.row for result in answer.page.results]
+    queries = [collection.items.row_of(item.item_id) for item in answer.page.query_items]
+    if not rows:
+        return Marks(queries=queries)
+    # An item stands where it stands; an upload has no place of its own.
+    projection = collection.space(view.query.space).projection
+    return Marks(rows, queries, place(projection, queries or rows, is_foreign=answer.is_foreign))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from imgsearch.collection import Collection
-from imgsearch.items import label_words
-from imgsearch.judgements import precision_by_eye, to_csv
-from imgsearch.metrics import Estimate, Evaluation, LabelScores
-from imgsearch.rerank import RERANKINGS
-from imgsearch.session_collections import SESSION_NAME
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.session import SESSION_NAME
+from imgsearch.measure.judgements import precision_by_eye, to_csv
+from imgsearch.pictures.items import label_words
+from imgsearch.retrieval.metrics import Estimate, Evaluation, LabelScores
+from imgsearch.retrieval.rerank import RERANKINGS
 from imgsearch.settings import get_settings
-from imgsearch.ui import components, judging, state
-from imgsearch.ui.components import Bar
+from imgsearch.ui import state
+from imgsearch.ui.parts.bars import Bar, draw_bars
+from imgsearch.ui.parts.words import rerank_words, space_words
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
+from imgsearch.ui.views.search import judging
 
 _K = 5
 _N_LABELS = 10
@@ -55,21 +57,19 @@ def _shown(evaluations: tuple[Evaluation, ...], view: View) -> Evaluation:
 
 def _render_engines(collection: Collection, evaluations: tuple[Evaluation, ...], shown: Evaluation, view: View) -> None:
     """A bar a space, then a bar a re-ranking of the space that is shown; a click chooses."""
-    spaces = {name: components.space_words(space) for name, space in collection.spaces.items()}
+    spaces = {name: space_words(space) for name, space in collection.spaces.items()}
     engines = [
         _choice(each, spaces[each.space], each.space == shown.space, view) for each in evaluations if not each.rerank
     ]
     rerankings = [
-        _choice(each, components.rerank_words(each.rerank), each is shown, view)
-        for each in evaluations
-        if each.space == shown.space
+        _choice(each, rerank_words(each.rerank), each is shown, view) for each in evaluations if each.space == shown.space
     ]
     for bars, title, key in (
         (engines, t("quality.engines", k=_K), "engines"),
         (rerankings, t("quality.rerankings", space=spaces[shown.space]), "rerankings"),
     ):
         st.header(title, anchor=False)
-        components.bars(bars, name=title, key=key)
+        draw_bars(bars, name=title, key=key)
 
 
 def _choice(evaluation: Evaluation, name: str, is_current: bool, view: View) -> Bar:
@@ -98,7 +98,7 @@ def _render_numbers(shown: Evaluation) -> None:
     ):
         rows += [Bar(t(f"quality.{measure}", k=k), value, _interval_words(value)) for k, value in by_k.items()]
     with st.expander(t("quality.measures"), icon=":material/straighten:"):
-        components.bars(rows, name=t("quality.measures"), key="measures")
+        draw_bars(rows, name=t("quality.measures"), key="measures")
         st.caption(t("quality.measures_help"))
 
 
@@ -106,11 +106,11 @@ def _render_labels(collection: Collection, shown: Evaluation, view: View) -> Non
     st.header(t("quality.labels"), anchor=False)
     st.caption(t("quality.labels_help", k=_K))
     scores = list(shown.per_label)
-    components.bars(_label_rows(collection, scores[:_N_LABELS], view), name=t("quality.labels"), key="worst_labels")
+    draw_bars(_label_rows(collection, scores[:_N_LABELS], view), name=t("quality.labels"), key="worst_labels")
     if len(scores) > _N_LABELS:
         with st.expander(t("quality.all_labels", n=len(scores))):
             rest = _label_rows(collection, scores[_N_LABELS:], view)
-            components.bars(rest, name=t("quality.all_labels", n=len(scores)), key="other_labels")
+            draw_bars(rest, name=t("quality.all_labels", n=len(scores)), key="other_labels")
 
 
 def _label_rows(collection: Collection, scores: list[LabelScores], view: View) -> list[Bar]:
@@ -141,7 +141,7 @@ def _render_confused(collection: Collection, shown: Evaluation, view: View) -> N
         )
         for each in confused
     ]
-    components.bars(rows, name=t("quality.confused"), key="confused")
+    draw_bars(rows, name=t("quality.confused"), key="confused")
 
 
 def _render_judged(collection: Collection) -> None:
@@ -153,14 +153,14 @@ def _render_judged(collection: Collection) -> None:
         return
     rows = [
         Bar(
-            t("quality.judged_engine", space=each.space, rerank=components.rerank_words(each.rerank)),
+            t("quality.judged_engine", space=each.space, rerank=rerank_words(each.rerank)),
             Estimate(each.mean, each.low, each.high),
             t("quality.judged_value", value=each.mean, n=each.n),
         )
         for each in precision_by_eye(judged)
         if each.rerank in ("", *RERANKINGS)
     ]
-    components.bars(rows, name=t("quality.judged"), key="judged")
+    draw_bars(rows, name=t("quality.judged"), key="judged")
     st.caption(t("quality.judged_help"))
     if get_settings().keep_judgements:
         st.text_input(

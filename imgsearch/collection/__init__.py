@@ -1,0 +1,1 @@
+"""Collections on disk: written, committed, read, swept."""

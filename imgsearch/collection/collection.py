@@ -1,0 +1,324 @@
+"""Collections: a folder with the items, thumbnails, embeddings and indexes of a gallery; opened, checked, searched.
+
+A collection is portable: a copy elsewhere answers without the original pictures. Opening checks manifest, items,
+embeddings and indexes by hash before Annoy sees a byte of them (thumbnails by size; `verify` hashes them too), so that a
+damaged copy gives an error and never a wrong answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imgsearch.collection.manifest import COLLECTION_NAME, FILE_NAME, Manifest
+from imgsearch.collection.reading import COPY_AGAIN, read_manifest, read_parts
+from imgsearch.embedding.embedders import Embedder, EmbedderSpec, load_embedder
+from imgsearch.embedding.feature_maps import FeatureMaps
+from imgsearch.embedding.weights import file_digest
+from imgsearch.errors import (
+    CollectionCorruptError,
+    CollectionError,
+    CollectionNotFoundError,
+    InvalidQueryError,
+    ItemNotFoundError,
+)
+from imgsearch.pictures.decode import decode_image
+from imgsearch.pictures.items import Item, Items
+from imgsearch.pictures.regions import Region
+from imgsearch.retrieval.metrics import Evaluation
+from imgsearch.retrieval.search import Query, SearchPage, checked_embeddings, search
+from imgsearch.settings import DEFAULT_K, get_settings
+from imgsearch.vectors.space import Space
+
+_RESERVED_NAMES = frozenset(("weights", "backbones", "downloads", "pictures", "sample-pictures", "sample-queries"))
+"""Folders of a home that are no collections."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A picture that was left out of the gallery, and why, in plain words."""
+
+    item_id: str
+    reason: str
+
+
+def list_collections(home: Path | None = None) -> list[str]:
+    """Names of the collections in a home, in alphabetical order. Half-built ones are not among them.
+
+    Raises:
+        CollectionError: the home cannot be read.
+    """
+    home = get_settings().home if home is None else home
+    if not home.is_dir():
+        return []
+    try:
+        names = os.listdir(home)
+    except OSError as exc:
+        raise CollectionError(
+            f"The folder of collections cannot be read ({exc.strerror}).", hint="IMGSEARCH_HOME says where it is."
+        ) from exc
+    return sorted(name for name in names if COLLECTION_NAME.fullmatch(name) and os.path.isfile(home / name / FILE_NAME))
+
+
+def collection_path(name: str, home: Path) -> Path:
+    """Folder of the collection of that name, whether it exists or not.
+
+    Raises:
+        CollectionError: the name is not one that a collection can have.
+    """
+    if not COLLECTION_NAME.fullmatch(name):
+        raise CollectionError(
+            "A collection's name must be 1 to 63 lower-case letters, digits and hyphens, and begin with a letter or "
+            f"digit. Received: {name!r}."
+        )
+    if name in _RESERVED_NAMES:
+        raise CollectionError(f"A collection cannot be called {name!r}: the home keeps other things there.")
+    return home / name
+
+
+class Collection:
+    """An opened collection. Immutable: a rebuild makes new files, which the next `open` sees.
+
+    Example:
+        >>> page = Collection.open("pets").search(item_id="beagle/12.jpg", k=5)
+        >>> [result.item.label for result in page.results]
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, items: Items, spaces: Mapping[str, Space]) -> None:
+        """Takes parts that have been checked: use `Collection.open`."""
+        self.path = path
+        self.name = path.name
+        self.manifest = manifest
+        self.items = items
+        self.spaces = spaces
+        self._embedders: dict[EmbedderSpec, Embedder] = {}
+
+    @classmethod
+    def open(cls, name: str, home: Path | None = None) -> Collection:
+        """Opens and checks a collection.
+
+        Args:
+            name: Its name in the home.
+            home: The folder of collections. Defaults to IMGSEARCH_HOME.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+            CollectionCorruptError: a file of it is missing, cut short or changed.
+            IncompatibleCollectionError: it is of another version, or needs an embedder that is not known here.
+        """
+        home = get_settings().home if home is None else home
+        path = collection_path(name, home)
+        try:
+            manifest = read_manifest(path)
+        except FileNotFoundError:
+            known = ", ".join(list_collections(home)) or "none yet"
+            raise CollectionNotFoundError(
+                f"There is no collection called {name!r}. There are: {known}.",
+                hint=f"Build it: python -m imgsearch build {name} --images DIR",
+            ) from None
+        return cls(path, manifest, *read_parts(path, manifest))
+
+    @property
+    def home(self) -> Path:
+        """The folder of collections that this one lies in."""
+        return self.path.parent
+
+    @property
+    def default_space(self) -> str:
+        """Name of the space that is searched unless another is named: the first that was built."""
+        return next(iter(self.spaces))
+
+    @cached_property
+    def skipped(self) -> list[Skipped]:
+        """The pictures that the build left out, by item id."""
+        lines = (self.path / self.manifest.skipped.file).read_text(encoding="utf-8").splitlines()
+        return [Skipped(**json.loads(line)) for line in lines]
+
+    @cached_property
+    def evaluation(self) -> tuple[Evaluation, ...]:
+        """What `evaluation.save_evaluation` kept: one for each space and re-ranking; empty where nothing was kept.
+
+        Raises:
+            CollectionCorruptError: the file does not hold an evaluation.
+        """
+        entry = self.manifest.evaluation
+        if entry is None:
+            return ()
+        try:
+            data = json.loads((self.path / entry.file).read_bytes())
+            return tuple(Evaluation.from_json(each) for each in data)
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise CollectionCorruptError(f"{entry.file} holds no evaluation.", hint=COPY_AGAIN) from exc
+
+    def space(self, name: str | None = None) -> Space:
+        """A space by name, or the default one.
+
+        Raises:
+            ItemNotFoundError: there is no such space.
+        """
+        name = self.default_space if name is None else name
+        if name not in self.spaces:
+            raise ItemNotFoundError(f"A space must be one of {', '.join(self.spaces)}. Received: {name!r}.")
+        return self.spaces[name]
+
+    def thumbnail_path(self, item: Item) -> Path:
+        """WebP file, short side 320 px."""
+        return self.path / "thumbnails" / f"{item.thumbnail}.webp"
+
+    def search(
+        self,
+        *,
+        item_id: str | Sequence[str] = (),
+        row: int | Sequence[int] = (),
+        picture: bytes | Path | Sequence[bytes | Path] = (),
+        embedding: np.ndarray | None = None,
+        region: Region | None = None,
+        excluded: Sequence[str] = (),
+        k: int = DEFAULT_K,
+        label: str | None = None,
+        max_distance: float | None = None,
+        liked: Sequence[str] = (),
+        disliked: Sequence[str] = (),
+        rerank: str = "",
+        exact: bool = False,
+        search_k: int = -1,
+        space: str | None = None,
+    ) -> SearchPage:
+        """Nearest items to what is asked with; nearest first, unless another order is asked for.
+
+        Items, rows, pictures and embeddings may be mixed, at least one in all; several are one joint query. An item or row
+        of the gallery is answered from its stored embedding and runs no network. The first picture loads the space's
+        backbone into this process, which is then kept.
+
+        Args:
+            item_id, row: One or more items of the gallery; they are left out of their own results.
+            picture: Bytes of a picture file, or its path, or several.
+            embedding: float32 (dim,) or (m, dim), each of length 1, from the space's embedder.
+            region: The part of the one item, row or picture that is asked with. Of an item it is cut from the thumbnail
+                and embedded; the item is left out all the same. Defaults to the whole.
+            excluded: Items that are left out besides.
+            k, label, max_distance, rerank, exact, search_k: See `search.Query`.
+            liked, disliked: Items to be more like, and less like.
+            space: Name of the space to search. Defaults to the first one.
+
+        Raises:
+            ItemNotFoundError: no such item, row, label or space.
+            InvalidQueryError: nothing to search with, an option out of range, an embedding that does not fit, or a region
+                of several things.
+            ImageError: a picture cannot be read.
+            BackboneError: a picture cannot be embedded here.
+        """
+        chosen = self.space(space)
+        item_ids = [item_id] if isinstance(item_id, str) else item_id
+        pictures = [picture] if isinstance(picture, bytes | Path) else picture
+        rows = [self.items.row_of(each) for each in item_ids] + (list(row) if isinstance(row, Sequence) else [row])
+        vectors = np.empty((0, chosen.spec.dim), dtype=np.float32)
+        if embedding is not None:
+            vectors = checked_embeddings(np.atleast_2d(embedding), chosen.spec.dim)
+        left_out = [self.items.row_of(each) for each in excluded]
+        if region:
+            if len(vectors) or len(rows) + len(pictures) != 1:
+                raise InvalidQueryError("A region belongs to exactly one item, row or picture.")
+            pictures = [*pictures, *(self.thumbnail_path(self.items[row]) for row in rows)]
+            left_out, rows = left_out + rows, []
+        timings: dict[str, float] = {}
+        if pictures:
+            embedded, timings = self._embed(chosen, pictures, region)
+            vectors = np.concatenate([vectors, embedded])
+        if not rows and not len(vectors):
+            raise InvalidQueryError("A search needs an item_id, a row, a picture or an embedding.")
+        query = Query(
+            rows=tuple(rows),
+            embeddings=chosen.points(vectors) if len(vectors) else None,
+            excluded=tuple(left_out),
+            k=k,
+            label=label,
+            max_distance=max_distance,
+            liked=tuple(self.items.row_of(each) for each in liked),
+            disliked=tuple(self.items.row_of(each) for each in disliked),
+            rerank=rerank,
+            exact=exact,
+            search_k=search_k,
+        )
+        page = search(self.items, chosen, query)
+        return replace(page, timings_ms={**timings, **page.timings_ms}, thumbnails=self.path / "thumbnails")
+
+    def feature_maps(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+        """The feature maps of a picture file's content, made in this process, as `WorkerEmbedder` makes them in its own.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            BackboneError: the embedder cannot be made, or has none.
+        """
+        return self._embedder(spec).feature_maps(decode_image(data).pixels, region)
+
+    def verify(self) -> list[str]:
+        """Hashes every thumbnail, which opening does not.
+
+        Returns:
+            What is wrong, a sentence each; empty when all is well.
+        """
+        problems = []
+        for item in self.items:
+            try:
+                if file_digest(self.thumbnail_path(item)) != item.thumbnail:
+                    problems.append(f"The thumbnail of {item.item_id!r} has changed.")
+            except FileNotFoundError:
+                problems.append(f"The thumbnail of {item.item_id!r} is missing.")
+            except OSError as exc:
+                problems.append(f"The thumbnail of {item.item_id!r} cannot be read ({exc.strerror}).")
+        return problems
+
+    def _embed(
+        self, space: Space, pictures: Sequence[bytes | Path], region: Region | None
+    ) -> tuple[np.ndarray, dict[str, float]]:
+        """float32 (n_pictures, dim of the embedder), and what decoding and embedding took, ms."""
+        embedder = self._embedder(space.spec.for_queries())
+        started = time.perf_counter()
+        decoded = [decode_image(picture).pixels for picture in pictures]
+        embedding = time.perf_counter()
+        vectors = embedder.embed_prepared([embedder.prepare(pixels, region) for pixels in decoded])
+        done = time.perf_counter()
+        return vectors, {"decode": (embedding - started) * 1000, "embed": (done - embedding) * 1000}
+
+    def _embedder(self, spec: EmbedderSpec) -> Embedder:
+        if spec not in self._embedders:
+            self._embedders[spec] = load_embedder(spec, self.home)
+        return self._embedders[spec]
+
+
+def describe(collection: Collection) -> dict[str, Any]:
+    """What a collection is, as a JSON object."""
+    manifest = collection.manifest
+    return {
+        "name": collection.name,
+        "title": manifest.title,
+        "source": manifest.source,
+        "license": manifest.license,
+        "created": manifest.created,
+        "n_items": manifest.n_items,
+        "n_labels": len(collection.items.label_counts),
+        "n_skipped": manifest.n_skipped,
+        "thumbnails_bytes": manifest.thumbnails_bytes,
+        "spaces": {
+            name: {
+                **space.embedder.to_json(),
+                "dim": space.spec.dim,
+                "pca": space.pca,
+                "whiten": space.whiten,
+                "n_trees": space.n_trees,
+                "search_k": space.search_k,
+                "embeddings_bytes": space.embeddings.size,
+                "index_bytes": space.index.size,
+            }
+            for name, space in manifest.spaces.items()
+        },
+    }

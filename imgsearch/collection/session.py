@@ -1,0 +1,393 @@
+"""Collections of a visitor's own pictures: for one session, in a temporary folder, and gone with it.
+
+The pictures are decoded and embedded by whom the caller names, on the page by the worker: this process sees only what came
+back, so that a hostile upload cannot hurt it. The name of such a collection cannot be guessed and is told to nobody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+import secrets
+import shutil
+import struct
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from imgsearch.collection.build import Progress
+from imgsearch.collection.collection import Collection, Skipped
+from imgsearch.collection.draft import Draft, add_thumbnail, disk_errors
+from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.worker.client import EmbeddedPicture
+from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, ImageError, WorkerBusyError, WorkerError
+from imgsearch.files import archives, locks
+from imgsearch.pictures.decode import DEFAULT_LIMITS, decode_image, read_file
+from imgsearch.pictures.folder import PictureFile, labeller, scan
+from imgsearch.pictures.items import Item
+from imgsearch.vectors.engines.annoy import annoy_works
+from imgsearch.vectors.space import SpaceSpec
+
+SESSION_NAME = re.compile(r"own-[0-9a-f]{32}")
+"""Names of these collections; 128 bits by chance."""
+
+Embed = Callable[[bytes, EmbedderSpec], EmbeddedPicture]
+"""Content of a picture file -> what it was embedded as; such as `WorkerEmbedder.embed_picture`."""
+
+_FOLDER_PREFIX = "imgsearch-own-"
+_SWEEP_S = 20.0
+_MAX_WORKER_ERRORS = 3
+_MAX_BUSY_TRIES = 30
+_BUSY_PAUSE_S = 1.0
+_MAX_NAME_BYTES = 200
+_MAX_PARTS = 3
+_MAX_ZIP_DIRECTORY_BYTES = 1 << 20
+_ZIP = b"PK\x03\x04"
+
+
+@dataclass(frozen=True)
+class SessionLimits:
+    """What the collections of sessions may cost this server.
+
+    Attributes:
+        max_pictures, max_bytes: Files and bytes of one collection, zip files unpacked.
+        max_collections: Collections at a time.
+        max_builds: Builds at a time: each keeps a place in the worker's queue.
+        idle_s: One that was not used for so long is removed, also when its session still stands.
+        grace_s: How long a visitor who was cut off may come back.
+    """
+
+    max_pictures: int = 300
+    max_bytes: int = 100 * 2**20
+    max_collections: int = 20
+    max_builds: int = 3
+    idle_s: float = 3600.0
+    grace_s: float = 120.0
+
+
+class SessionCollections:
+    """The collections of the sessions of one process. Safe for threads."""
+
+    def __init__(self, limits: SessionLimits | None = None) -> None:
+        """Makes the folder they lie in, and removes those that killed processes have left."""
+        self.limits = limits or SessionLimits()
+        _remove_abandoned()
+        self.home = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))  # nobody else may look inside
+        self._lock_file = (self.home / "lock").open("wb")
+        locks.take(self._lock_file, BuildError("The folder for uploaded pictures is taken."))
+        self._ends: dict[str, float] = {}  # name -> time of its end; infinite while one is being built
+        self._opened: dict[str, Collection] = {}
+        self._lock = threading.Lock()
+        self._is_closed = threading.Event()
+        threading.Thread(target=self._sweep, name="session-collections", daemon=True).start()
+
+    def build(
+        self,
+        uploads: Iterable[tuple[str, bytes]],
+        *,
+        embed: Embed,
+        specs: Sequence[EmbedderSpec],
+        title: str,
+        progress: Progress | None = None,
+    ) -> Collection:
+        """Makes a collection. Whatever ends it, an exception out of `progress` too, leaves nothing behind.
+
+        Args:
+            uploads: Name and content of each file: pictures, or zip files of pictures. Folders become labels where there
+                are at least two of them.
+            embed: Decodes and embeds one picture.
+            specs: What to embed with, a space each.
+            title: For people.
+            progress: Told how far it is.
+
+        Raises:
+            BuildError: no picture can be used, or there are too many or too large ones.
+            BuildBusyError: the server has no room now.
+            BackboneError, WorkerError: the pictures cannot be embedded now.
+        """
+        if not annoy_works():
+            raise BuildError("No collection can be built on this server, since the annoy package does not run on it.")
+        name = self._reserve()
+        try:
+            with disk_errors(), tempfile.TemporaryDirectory(dir=self.home) as folder:
+                _Intake(Path(folder), self.limits).take(uploads)
+                files, label = _files(Path(folder), self.home)
+                run = _Run(self.home / name, embed, specs, progress or (lambda done, total, what: None))
+                items, skipped = run.look_at(files)
+                items = [replace(item, label=label(item.item_id)) for item in items]
+                draft = Draft(
+                    title=title,
+                    source="",
+                    license="",
+                    label_pattern=None,
+                    items=items,
+                    skipped=skipped,
+                    specs={spec.space: SpaceSpec(spec) for spec in specs},
+                    map_method="pca",  # t-SNE would load scikit-learn, and keep the page's process busy
+                )
+                draft.commit(self.home / name, run.embedding, None, lambda what: run.progress(len(files), len(files), what))
+            collection = Collection.open(name, self.home)
+        except BaseException:
+            self.remove(name)
+            raise
+        with self._lock:
+            self._opened[name] = collection
+        self.use(name)
+        return collection
+
+    def open(self, name: str) -> Collection:
+        """The collection of that name, which is kept open.
+
+        Raises:
+            CollectionNotFoundError: there is none, or none any more.
+        """
+        with self._lock:
+            if name not in self._opened:
+                raise CollectionNotFoundError("There is no such collection of anybody's own pictures.")
+            return self._opened[name]
+
+    def use(self, name: str) -> bool:
+        """Whether the collection is there; if so, its idle time begins anew."""
+        with self._lock:
+            if name in self._ends:
+                self._ends[name] = time.monotonic() + self.limits.idle_s
+            return name in self._ends
+
+    def leave(self, name: str) -> None:
+        """Says that the visitor has gone; unless they come back and `use` it, the collection is soon removed."""
+        with self._lock:
+            if name in self._ends:
+                self._ends[name] = min(self._ends[name], time.monotonic() + self.limits.grace_s)
+
+    def remove(self, name: str) -> None:
+        """Removes a collection, if it is there."""
+        with self._lock:
+            self._opened.pop(name, None)
+            if self._ends.pop(name, None) is None:
+                return
+        shutil.rmtree(self.home / name, ignore_errors=True)
+
+    def remove_ended(self) -> None:
+        """Removes those that were not used for too long."""
+        with self._lock:
+            ended = [name for name, end in self._ends.items() if end <= time.monotonic()]
+        for name in ended:
+            self.remove(name)
+
+    def close(self) -> None:
+        """Removes all of them, for good."""
+        self._is_closed.set()
+        with self._lock:
+            self._ends.clear()
+            self._opened.clear()
+        self._lock_file.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        while not self._is_closed.wait(_SWEEP_S):
+            self.remove_ended()
+
+    def _reserve(self) -> str:
+        name = f"own-{secrets.token_hex(16)}"
+        with self._lock:
+            if len(self._ends) >= self.limits.max_collections:
+                raise BuildBusyError(
+                    f"At most {self.limits.max_collections} visitors can have a collection of their own at a time.",
+                    hint="Try again later.",
+                )
+            if sum(end == math.inf for end in self._ends.values()) >= self.limits.max_builds:
+                raise BuildBusyError(
+                    f"At most {self.limits.max_builds} visitors can make a collection at the same time.",
+                    hint="Try again in a minute.",
+                )
+            self._ends[name] = math.inf
+        return name
+
+
+def _remove_abandoned() -> None:
+    """Removes folders whose process is gone, which its lock tells."""
+    if os.name != "posix":  # no locks there
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        try:
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            with (folder / "lock").open("rb") as stream:
+                locks.take(stream, BuildError("in use"))
+        except (OSError, BuildError):
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Intake:
+    """Lays uploads down in a folder, under names that are safe and different."""
+
+    def __init__(self, folder: Path, limits: SessionLimits) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._names: set[str] = set()
+        self._n_bytes = 0
+
+    def take(self, uploads: Iterable[tuple[str, bytes]]) -> None:
+        for name, data in uploads:
+            if data.startswith(_ZIP):
+                self._unpack(data)
+            else:
+                place = self._place(name)
+                self._count(len(data))
+                file = self._folder / place
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
+
+    def _unpack(self, data: bytes) -> None:
+        _check_zip_directory(data)
+        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".") as stream:
+            stream.write(data)
+            stream.flush()
+            archives.unpack(
+                Path(stream.name),
+                self._folder,
+                place=lambda name: None if name.startswith("__MACOSX/") else self._place(name),
+                max_files=self._limits.max_pictures,
+                max_bytes=self._limits.max_bytes - self._n_bytes,
+            )
+        self._n_bytes = sum(file.stat().st_size for file in self._folder.rglob("*") if file.is_file())
+
+    def _count(self, n_bytes: int) -> None:
+        self._n_bytes += n_bytes
+        if self._n_bytes > self._limits.max_bytes:
+            raise BuildError(f"The pictures may have at most {self._limits.max_bytes / 2**20:.0f} MB together.")
+
+    def _place(self, name: str) -> str:
+        """Where a file goes: its own name without what could lead elsewhere, and with a number if it is taken."""
+        parts = [_plain(part) for part in PurePosixPath(name.replace("\\", "/")).parts]
+        parts = [part for part in parts if part][-_MAX_PARTS:] or ["picture"]
+        folder, path = "/".join(parts[:-1]), PurePosixPath(parts[-1])
+        n = 1
+        while (place := f"{folder}/{_numbered(path, n)}".lstrip("/")).casefold() in self._names:
+            n += 1
+        self._names.add(place.casefold())
+        if len(self._names) > self._limits.max_pictures:
+            raise BuildError(
+                f"A collection of your own can have at most {self._limits.max_pictures} files, and these are more."
+            )
+        return place
+
+
+def _numbered(path: PurePosixPath, n: int) -> str:
+    return path.name if n == 1 else f"{path.stem} ({n}){path.suffix}"
+
+
+def _plain(part: str) -> str:
+    """A part of a path that every file system takes; hidden names come into sight, and ".." becomes nothing."""
+    text = "".join(char for char in part if char.isprintable() and char not in '<>:"|?*/').strip(". ")
+    suffix = PurePosixPath(text).suffix
+    room = _MAX_NAME_BYTES - len(suffix.encode())
+    if len(text.encode()) <= _MAX_NAME_BYTES or room < 1:
+        return text.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
+    return text.encode()[:room].decode(errors="ignore").strip(". ") + suffix
+
+
+def _check_zip_directory(data: bytes) -> None:
+    """Refuses a zip file whose list of files would fill the memory: Python reads all of it before the first file."""
+    end = data.rfind(b"PK\x05\x06", max(0, len(data) - 65_557))  # PKWARE APPNOTE 6.3.10, 4.3.16
+    size = struct.unpack_from("<I", data, end + 12)[0] if 0 <= end <= len(data) - 22 else 0
+    if size > _MAX_ZIP_DIRECTORY_BYTES:  # 0xffffffff in a zip64 file
+        raise BuildError("The zip file lists too many files.", hint="Choose some of the pictures, and upload those.")
+
+
+def _files(folder: Path, home: Path) -> tuple[list[PictureFile], Callable[[str], str]]:
+    """The picture files, and how they are labelled."""
+    try:
+        files = scan(folder, exclude=home)
+    except BuildError:  # whose words name the folder
+        raise BuildError(
+            "There are no pictures among these files.", hint="JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF are read."
+        ) from None
+    label = labeller(folder, None)
+    labels = {label(file.item_id) for file in files} - {""}
+    return files, (label if len(labels) > 1 else lambda item_id: "")
+
+
+class _Run:
+    """Looks at every file, one after the other: others want the worker too."""
+
+    def __init__(self, path: Path, embed: Embed, specs: Sequence[EmbedderSpec], progress: Progress) -> None:
+        self.progress = progress
+        self._path = path
+        self._embed = embed
+        self._specs = specs
+        self._vectors: dict[tuple[str, EmbedderSpec], np.ndarray] = {}
+        self._items: dict[str, Item] = {}
+        self._n_worker_errors = 0
+
+    def embedding(self, sha256: str, spec: EmbedderSpec) -> np.ndarray:
+        """float32 (dim,), of length 1, of a picture that was looked at, by the digest of its content."""
+        return self._vectors[sha256, spec]
+
+    def look_at(self, files: Sequence[PictureFile]) -> tuple[list[Item], list[Skipped]]:
+        """Items and skipped pictures, each by item id.
+
+        Raises:
+            BuildError: no picture can be used.
+        """
+        items, skipped = [], []
+        (self._path / "thumbnails").mkdir(parents=True)
+        for n_done, file in enumerate(files):
+            self.progress(n_done, len(files), "embedding")
+            try:
+                items.append(self._look(file))
+            except ImageError as exc:
+                skipped.append(Skipped(file.item_id, exc.message))
+            except WorkerBusyError:
+                raise
+            except WorkerError as exc:  # it died of this picture, or took too long for it
+                self._n_worker_errors += 1
+                if self._n_worker_errors == _MAX_WORKER_ERRORS:
+                    raise
+                skipped.append(Skipped(file.item_id, exc.message))
+        if not items:
+            reasons = "; ".join(sorted({each.reason for each in skipped})[:3])
+            raise BuildError(f"None of the {len(files)} pictures can be used: {reasons}")
+        return items, skipped
+
+    def _look(self, file: PictureFile) -> Item:
+        data = read_file(file.path, DEFAULT_LIMITS.max_bytes)
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 not in self._items:  # copies are looked at once
+            self._items[sha256] = self._embed_as_item(data, sha256)
+        return replace(self._items[sha256], item_id=file.item_id, mtime_ns=file.mtime_ns)
+
+    def _embed_as_item(self, data: bytes, sha256: str) -> Item:
+        for spec in self._specs:
+            picture = self._patiently(data, spec)
+            self._vectors[sha256, spec] = picture.embedding
+        # The preview is a file that our own worker wrote.
+        thumbnail, thumbnail_bytes = add_thumbnail(self._path, decode_image(picture.preview).pixels)
+        return Item(
+            item_id="",
+            label="",
+            width=picture.width,
+            height=picture.height,
+            bytes=len(data),
+            mtime_ns=0,
+            sha256=sha256,
+            thumbnail=thumbnail,
+            thumbnail_bytes=thumbnail_bytes,
+        )
+
+    def _patiently(self, data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
+        """Waits while others keep the worker busy: hundreds of pictures are not given up for a moment's crowd."""
+        for _ in range(_MAX_BUSY_TRIES):
+            try:
+                return self._embed(data, spec)
+            except WorkerBusyError:
+                time.sleep(_BUSY_PAUSE_S)
+        return self._embed(data, spec)

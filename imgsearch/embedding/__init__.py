@@ -1,0 +1,1 @@
+"""Pictures -> vectors: backbones and their weights, descriptors, the worker."""

@@ -1,0 +1,305 @@
+"""The networks behind the embedders: built by keras.applications (or here, for our own), filled with weights, compiled.
+
+The only user of TensorFlow, which is imported inside functions, so that importing this module costs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import socket
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imgsearch.embedding.backbones import Backbone
+from imgsearch.embedding.feature_maps import Dense, LayerNorm, LinearLayer, behind
+from imgsearch.errors import BackboneUnavailableError, WeightsError
+
+IMAGENET = "imagenet"
+"""What stands for the weights that Keras downloads."""
+
+DOWNLOAD_TIMEOUT_S = 30
+
+_MOBILENET_V2_BLOCKS = (
+    *((16, 1), (24, 2), (24, 1), (32, 2), (32, 1), (32, 1), (64, 2), (64, 1), (64, 1), (64, 1)),
+    *((96, 1), (96, 1), (96, 1), (160, 2), (160, 1), (160, 1), (320, 1)),
+)
+"""Channels that come out of each block, and its stride: table 2 of the paper."""
+
+
+def import_keras() -> Any:
+    """The keras module on TensorFlow, quietly.
+
+    Raises:
+        BackboneUnavailableError: TensorFlow is not installed or does not run here.
+    """
+    # A user's setting for another project must not give us a backend that is not installed.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        with _quiet_stderr():
+            import keras
+    except ImportError as exc:
+        raise BackboneUnavailableError(
+            "TensorFlow is needed to embed pictures with a CNN, and it cannot be imported here.",
+            hint="Install the packages of requirements.txt.",
+        ) from exc
+    return keras
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """TensorFlow's C++ writes notes on start-up to descriptor 2, before it reads the variable that would silence it."""
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)
+
+
+def build_model(backbone: Backbone, layer: str, weights: str | None) -> Any:
+    """keras.Model of the backbone: preprocessed float32 (n, size, size, 3) -> (n, dim).
+
+    Args:
+        backbone: The row.
+        layer: "pooled" or "logits".
+        weights: "imagenet" or None for random ones, as Keras takes it.
+    """
+    keras = import_keras()
+    if backbone.bundled:
+        return narrow_mobilenet_v2(backbone.input_size, **backbone.options)
+    constructor = getattr(keras.applications, backbone.constructor)
+    if layer == "logits":
+        return constructor(weights=weights, include_top=True, classifier_activation=None, **backbone.options)
+    shape = (backbone.input_size, backbone.input_size, 3)
+    return constructor(weights=weights, include_top=False, pooling="avg", input_shape=shape, **backbone.options)
+
+
+def narrow_mobilenet_v2(input_size: int, *, widths: Sequence[int], last_width: int, head_dim: int) -> Any:
+    """keras.Model, (n, input_size, input_size, 3) -> (n, head_dim): MobileNetV2 with blocks as wide as one likes.
+
+    Sandler et al. 2018, arXiv:1801.04381, at width 1.0, without BatchNorm, which is taken to be folded into the
+    convolutions, and with a dense layer on the pooled output.
+
+    Args:
+        input_size: Side of the square input in px, a multiple of 32.
+        widths: Channels inside each of the 17 inverted residual blocks; those between them are the paper's.
+        last_width: Channels of the last convolution, the paper's 1,280.
+        head_dim: Length of the output.
+    """
+    keras = import_keras()
+    layers = keras.layers
+    inputs = keras.Input((input_size, input_size, 3))
+    maps = layers.ReLU(6.0)(layers.Conv2D(widths[0], 3, 2, "same", name="stem")(inputs))
+    for number, (width, (channels, stride)) in enumerate(zip(widths, _MOBILENET_V2_BLOCKS, strict=True)):
+        inner = maps
+        if number:  # the first block takes the stem as it is
+            inner = layers.ReLU(6.0)(layers.Conv2D(width, 1, name=f"expand_{number}")(inner))
+        inner = layers.ReLU(6.0)(layers.DepthwiseConv2D(3, stride, "same", name=f"depthwise_{number}")(inner))
+        inner = layers.Conv2D(channels, 1, name=f"project_{number}")(inner)
+        is_residual = stride == 1 and maps.shape[-1] == channels
+        maps = layers.Add(name=f"add_{number}")([maps, inner]) if is_residual else inner
+    maps = layers.ReLU(6.0)(layers.Conv2D(last_width, 1, name="last")(maps))
+    pooled = layers.GlobalAveragePooling2D(name="pooled")(maps)
+    return keras.Model(inputs, layers.Dense(head_dim, name="head")(pooled))
+
+
+@contextlib.contextmanager
+def _download_manners() -> Iterator[None]:
+    """Keras prints its progress to stdout, which belongs to the data; and waits for ever for a silent host."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def model_with_imagenet_weights(backbone: Backbone, layer: str) -> Any:
+    import_keras()
+    try:
+        with _download_manners():
+            return build_model(backbone, layer, IMAGENET)
+    except Exception as exc:  # Keras raises a bare Exception for a failed download, ValueError for a wrong checksum
+        raise BackboneUnavailableError(
+            f"The ImageNet weights of {backbone.name} could not be downloaded from {backbone.url_for(layer)} "
+            "or did not pass their checksum.",
+            hint="Download the file elsewhere and give it with --weights FILE; color_histogram needs no weights.",
+        ) from exc
+
+
+def model_with_weights_of(backbone: Backbone, layer: str, path: Path) -> Any:
+    """The model with a file's weights; a file with the classifier also serves pooled embeddings."""
+    model = build_model(backbone, layer, None)
+    try:
+        try:
+            _load_all(model, path)
+            return model
+        except ValueError:
+            if layer != "pooled" or not backbone.has_logits:
+                raise
+        whole = build_model(backbone, "logits", None)
+        _load_all(whole, path)
+    except Exception as exc:  # Keras and h5py raise almost anything for files that do not fit
+        raise WeightsError(
+            f"The weights file does not fit {backbone.name}"
+            + (" with its classifier, which the logits need" if layer == "logits" else "")
+            + ", or is damaged.",
+            hint=f"The official file is at {backbone.url_for(layer)}",
+        ) from exc
+    # The pooled output is what goes into the head; its arrays are the first ones of the whole network's.
+    n_shared = len(model.get_weights())
+    model.set_weights(whole.get_weights()[:n_shared])
+    return model
+
+
+def _load_all(model: Any, path: Path) -> None:
+    """`model.load_weights`, strictly: ValueError for an array that the file lacks (Keras only warns) or that is not finite.
+
+    Activations can turn a NaN into 0, so that the embeddings would not show it.
+    """
+    for variable in model.weights:
+        variable.assign(np.full(variable.shape, np.nan, np.float32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a line for each array that does not fit
+        model.load_weights(path)
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ValueError("weights are missing or not finite")
+
+
+def _make_depthwise(model: Any) -> None:
+    """Lets convolutions with a group per channel run as what they are: ConvNeXt's, 4 times as fast as a whole.
+
+    Keras runs grouped convolutions on a CPU through XLA, whose loops for them are slow, and compiles them anew for every
+    batch size. The weights and, but for rounding, the results stay the same.
+    """
+    import keras
+
+    def convolution(layer: Any) -> Any:
+        def depthwise(inputs: Any, kernel: Any) -> Any:  # kernel (height, width, 1, n) -> (height, width, n, 1)
+            kernel = keras.ops.transpose(kernel, (0, 1, 3, 2))
+            return keras.ops.depthwise_conv(
+                inputs, kernel, layer.strides, layer.padding, layer.data_format, layer.dilation_rate
+            )
+
+        return depthwise
+
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D) and layer.groups == layer.filters > 1 == layer.kernel.shape[2]:
+            layer.convolution_op = convolution(layer)
+
+
+def _layers_behind_pooling(model: Any) -> tuple[Any, list[LinearLayer]] | None:
+    """The tensor that is averaged over positions at the model's end, and the layers from there to its output.
+
+    None where they are not linear, or where there is no such average.
+    """
+    import keras
+
+    behind: list[LinearLayer] = []
+    for layer in reversed(model.layers):
+        if isinstance(layer, keras.layers.GlobalAveragePooling2D):
+            return layer.input, behind[::-1]
+        if isinstance(layer, keras.layers.Dense) and layer.activation is keras.activations.linear:
+            behind.append(Dense(np.array(layer.kernel), np.array(layer.bias)))
+        elif isinstance(layer, keras.layers.LayerNormalization):
+            behind.append(LayerNorm(np.array(layer.gamma), np.array(layer.beta), layer.epsilon))
+        elif not isinstance(layer, keras.layers.Dropout):  # which does nothing outside of training
+            return None
+    return None
+
+
+class Network:
+    """A backbone as one compiled function of uint8 (n, size, size, 3).
+
+    The last feature maps are a second output of it, which costs nothing that can be measured: they are computed anyway.
+    """
+
+    def __init__(self, run: Callable[[np.ndarray], Sequence[Any]], behind_pooling: Sequence[LinearLayer] | None) -> None:
+        """Args:
+        run: uint8 (n, size, size, 3) -> float32 (n, dim), and (n, rows, columns, channels) where `behind_pooling` is given.
+        behind_pooling: What turns the average of the maps into the output.
+        """
+        self._run = run
+        self._behind_pooling = behind_pooling
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        """uint8 (n, size, size, 3) -> float32 (n, dim), not normalised."""
+        return np.asarray(self._run(batch)[0])
+
+    def feature_maps(self, prepared: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Values and offset of one picture, uint8 (size, size, 3), as in FeatureMaps; None where there are none."""
+        if self._behind_pooling is None:
+            return None
+        return behind(self._behind_pooling, np.asarray(self._run(prepared[None])[1])[0])
+
+
+def compile_network(backbone: Backbone, model: Any, precision: str) -> Network:
+    """The model as one function, preprocessing included, the weights frozen into it as constants.
+
+    Freezing lets TensorFlow fold every BatchNorm into its convolution (measured on two cores: 1.3 times as fast for
+    mobilenet_v2, 1.06 for inception_v3) and lets the Keras model go.
+    """
+    import keras
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    preprocess = getattr(keras.applications, backbone.module).preprocess_input
+    size = backbone.input_size
+    end = _layers_behind_pooling(model)
+    outputs = keras.Model(model.input, [model.output, end[0]] if end else [model.output])
+
+    def forward(batch: Any) -> Any:
+        return outputs(preprocess(tf.cast(batch, tf.float32)), training=False)
+
+    _make_depthwise(model)
+    signature = tf.TensorSpec([None, size, size, 3], tf.uint8)
+    frozen = convert_variables_to_constants_v2(tf.function(forward).get_concrete_function(signature))
+
+    def run(batch: np.ndarray) -> Sequence[Any]:
+        with _bfloat16() if precision == "bfloat16" else contextlib.nullcontext():
+            outputs: Sequence[Any] = frozen(tf.constant(batch))
+            return outputs
+
+    run(np.zeros((1, size, size, 3), np.uint8))
+    return Network(run, end[1] if end else None)
+
+
+def give_back_memory() -> None:
+    """Frees the Keras model, a heap of cycles, and what loading and freezing left: 1 GB for inception_v3."""
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # a C library other than glibc
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextlib.contextmanager
+def _bfloat16() -> Iterator[None]:
+    """TensorFlow converts what runs inside to oneDNN's bfloat16.
+
+    The option belongs to the process, not to a function, and is looked at in every call: without it, the same function
+    runs in float32. Threads that have run a function before keep the option as it was then.
+    """
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": False})

@@ -1,0 +1,386 @@
+"""The embedding worker: TensorFlow in a process of its own, and the client that keeps it.
+
+Streamlit clears Keras' state after every run of a script in whose process Keras is loaded, which costs up to seconds a
+click; so TensorFlow never enters the page's process. A hostile picture cannot hurt the page either: the worker decodes.
+
+Protocol, both ways: length of the header (4 bytes, big-endian), header (JSON object, UTF-8), then as many raw bytes as the
+header's "sizes" add up to. No pickle. Requests come on stdin; answers leave on a private copy of stdout, since TensorFlow
+prints to the public one. The worker ends when its input ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import struct
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+import imgsearch
+from imgsearch import errors
+from imgsearch.embedding.embedders import Embedder, EmbedderSpec, load_embedder
+from imgsearch.embedding.feature_maps import FeatureMaps
+from imgsearch.errors import ImgSearchError, WorkerBusyError, WorkerError, WorkerTimeoutError
+from imgsearch.pictures.decode import decode_image
+from imgsearch.pictures.regions import Region, Window
+from imgsearch.pictures.scaling import make_preview
+
+MAX_MODELS = 2
+MAX_HEADER_BYTES = 1 << 16
+MAX_BODY_BYTES = 1 << 28
+LOG_LINES = 200
+_log = logging.getLogger(__name__)
+_Answer = tuple[dict[str, Any], list[bytes]]
+"""Header and parts."""
+
+
+@dataclass(frozen=True)
+class EmbeddedPicture:
+    """What the worker makes of a picture.
+
+    Attributes:
+        embedding: float32 (dim,), of length 1.
+        preview: The picture upright and encoded anew (long side at most 1,024 px), safe to show.
+        width, height: Upright size of the original, px.
+        timings_ms: "decode" and "embed", ms. Loading a model for the first time is in neither.
+    """
+
+    embedding: np.ndarray
+    preview: bytes
+    width: int
+    height: int
+    timings_ms: Mapping[str, float]
+
+
+class WorkerEmbedder:
+    """Client of one worker process: starts it, restarts it when it is dead, kills it when it hangs, ends it when idle.
+
+    Safe for threads.
+    """
+
+    def __init__(
+        self, home: Path, *, timeout_s: float, queue: int, idle_s: float = 900, command: Sequence[str] = ()
+    ) -> None:
+        """Starts nothing yet.
+
+        Args:
+            home: The folder of collections, for weights.
+            timeout_s: Longest time for one request once it runs, and longest wait for the turn, s.
+            queue: Requests that may wait for their turn.
+            idle_s: The process ends when it was not asked for so long, which gives its memory back; the next request
+                starts another.
+            command: The worker's program. Defaults to this module.
+        """
+        self._command = tuple(command) or (sys.executable, "-m", "imgsearch.embedding.worker.client", str(home.resolve()))
+        self._timeout_s = timeout_s
+        self._queue = queue
+        self._idle_s = idle_s
+        self._idle_timer: threading.Timer | None = None
+        self._turn = threading.Lock()
+        self._count = threading.Lock()
+        self._n_waiting = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_closed = False
+        self._last_lines: deque[bytes] = deque(maxlen=LOG_LINES)
+
+    def embed_picture(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> EmbeddedPicture:
+        """Decodes and embeds a picture.
+
+        Args:
+            data: Content of the picture file.
+            spec: What to embed it with.
+            region: The part of the picture to embed. Defaults to the whole; the preview always shows the whole.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            BackboneError: the embedder cannot be made there.
+            WorkerBusyError: too many are waiting.
+            WorkerTimeoutError: it took too long; the worker was ended.
+            WorkerError: the worker died of it.
+        """
+        header, parts = self._request(_header("embed", spec, region), data)
+        try:
+            embedding, preview = parts
+            return EmbeddedPicture(
+                embedding=np.frombuffer(embedding, dtype="<f4"),
+                preview=preview,
+                width=header["width"],
+                height=header["height"],
+                timings_ms=header["timings_ms"],
+            )
+        except (KeyError, ValueError) as exc:
+            raise _useless_answer() from exc
+
+    def feature_maps(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+        """Decodes a picture and takes its embedding apart: see `Embedder.feature_maps`. Raises like `embed_picture`.
+
+        Args:
+            data: Content of the picture file.
+            spec: An embedder that has feature maps.
+            region: The part of the picture to look at. Defaults to the whole.
+        """
+        header, parts = self._request(_header("feature_maps", spec, region), data)
+        try:
+            values, offset = (np.frombuffer(part, dtype="<f4") for part in parts)
+            return FeatureMaps(values.reshape(*header["grid"], len(offset)), offset, Window(*header["window"]))
+        except (KeyError, TypeError, ValueError) as exc:
+            raise _useless_answer() from exc
+
+    def load(self, spec: EmbedderSpec) -> None:
+        """Makes the embedder ready, so that the first picture need not wait. Raises like `embed_picture`."""
+        self._request(_header("load", spec), b"")
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the worker, or None while there is none."""
+        process = self._process
+        return process.pid if process and process.poll() is None else None
+
+    def close(self) -> None:
+        """Ends the process for good. May be called from any thread, also while a request is under way."""
+        self._is_closed = True
+        if self._idle_timer:
+            self._idle_timer.cancel()
+        self._end()
+
+    def _end_when_idle(self) -> None:
+        """Begins to count the time without requests; called by who has the turn."""
+        if self._idle_timer:
+            self._idle_timer.cancel()
+        self._idle_timer = threading.Timer(self._idle_s, self._end_idle)
+        self._idle_timer.daemon = True
+        self._idle_timer.start()
+
+    def _end_idle(self) -> None:
+        if self._turn.acquire(blocking=False):  # else there is a request, which counts anew when it is done
+            try:
+                self._end()
+            finally:
+                self._turn.release()
+
+    def _end(self) -> None:
+        """Ends the process, if it runs; the next request starts another."""
+        process, self._process = self._process, None
+        if process:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                if stream:
+                    with contextlib.suppress(OSError):  # unsent bytes of a broken request
+                        stream.close()
+
+    def _request(self, header: dict[str, Any], body: bytes) -> _Answer:
+        with self._count:
+            if self._n_waiting > self._queue:
+                raise WorkerBusyError("Too many pictures are being looked at just now.", hint="Try again in a moment.")
+            self._n_waiting += 1
+        try:
+            if not self._turn.acquire(timeout=self._timeout_s):
+                raise WorkerBusyError("Other pictures are still being looked at.", hint="Try again in a moment.")
+            try:
+                answer, parts = self._exchange(header, body)
+            finally:
+                self._end_when_idle()
+                self._turn.release()
+        finally:
+            with self._count:
+                self._n_waiting -= 1
+        if "error" in answer:
+            raise _error_from(answer)
+        return answer, parts
+
+    def _exchange(self, header: dict[str, Any], body: bytes) -> _Answer:
+        process = self._running()
+        is_late = threading.Event()
+
+        def end() -> None:
+            is_late.set()
+            process.kill()  # which ends the blocked read or write below
+
+        timer = threading.Timer(self._timeout_s, end)
+        timer.start()
+        try:
+            assert process.stdin
+            assert process.stdout
+            _write(process.stdin, header, [body])
+            answer = _read(process.stdout)
+            if answer is None:
+                raise EOFError
+            return answer
+        except (OSError, EOFError, ValueError) as exc:
+            self._end()
+            if is_late.is_set():
+                raise WorkerTimeoutError(
+                    f"Looking at the picture took longer than {self._timeout_s:g} s and was stopped.",
+                    hint="Try again, or try a smaller picture.",
+                ) from exc
+            _log.error(
+                "the embedding worker died; its last lines:\n%s", b"".join(self._last_lines).decode(errors="replace")
+            )
+            raise WorkerError(
+                "The program that looks at pictures stopped at this one.", hint="Try again, or try another picture."
+            ) from exc
+        finally:
+            timer.cancel()
+            timer.join()
+            if is_late.is_set():  # also where the answer came in the last moment
+                self._end()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        process = self._process
+        if process and process.poll() is None:
+            return process
+        self._end()
+        root = str(Path(imgsearch.__file__).resolve().parents[1])
+        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        try:
+            process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": path},
+            )
+        except OSError as exc:
+            raise WorkerError("The program that looks at pictures cannot be started.", hint="Try again later.") from exc
+        self._last_lines.clear()
+        threading.Thread(target=self._drain, args=(process.stderr,), daemon=True).start()
+        self._process = process
+        if self._is_closed:  # closed by another thread while this one was starting it
+            self._end()
+            raise WorkerError("The page is being shut down.")
+        return process
+
+    def _drain(self, stream: IO[bytes]) -> None:
+        """Keeps the last lines the worker printed, and no more: it may print for ever."""
+        with stream:
+            while line := stream.readline(4096):
+                self._last_lines.append(line)
+
+
+def _header(task: str, spec: EmbedderSpec, region: Region | None = None) -> dict[str, Any]:
+    return {"task": task, "spec": spec.to_json(), "region": str(region) if region else None}
+
+
+def _useless_answer() -> WorkerError:
+    return WorkerError("The program that looks at pictures gave no answer that can be used.")
+
+
+def _error_from(answer: Mapping[str, Any]) -> ImgSearchError:
+    """The worker's error as the exception that it was there."""
+    kind = getattr(errors, str(answer["error"]), None)
+    if not (isinstance(kind, type) and issubclass(kind, ImgSearchError)):
+        kind = WorkerError
+    return kind(str(answer.get("message")), hint=answer.get("hint"))
+
+
+def _write(stream: IO[bytes], header: Mapping[str, Any], parts: Sequence[bytes]) -> None:
+    encoded = json.dumps({**header, "sizes": [len(part) for part in parts]}).encode()
+    stream.write(struct.pack(">I", len(encoded)) + encoded)
+    for part in parts:
+        stream.write(part)
+    stream.flush()
+
+
+def _read(stream: IO[bytes]) -> _Answer | None:
+    """Header and parts, or None at the end of the stream. ValueError for anything that is not the protocol."""
+    prefix = stream.read(4)
+    if not prefix:
+        return None
+    (length,) = struct.unpack(">I", prefix) if len(prefix) == 4 else (MAX_HEADER_BYTES + 1,)
+    if length > MAX_HEADER_BYTES:
+        raise ValueError("not a header")
+    try:
+        header = json.loads(_exactly(stream, length))
+        sizes = header.pop("sizes")
+        if min(sizes, default=0) < 0 or sum(sizes) > MAX_BODY_BYTES:
+            raise ValueError("not sizes")
+        return header, [_exactly(stream, size) for size in sizes]
+    except (AttributeError, KeyError, TypeError, RecursionError) as exc:
+        raise ValueError("not a header") from exc
+
+
+def _exactly(stream: IO[bytes], size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) != size:
+        raise EOFError
+    return data
+
+
+class _Worker:
+    """The other end: answers requests one by one, keeps the last backbones it used."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._embedders: OrderedDict[EmbedderSpec, Embedder] = OrderedDict()
+
+    def answer(self, header: Mapping[str, Any], body: bytes) -> _Answer:
+        try:
+            embedder = self._embedder(EmbedderSpec.from_json(header["spec"]))
+            if header["task"] == "load":
+                return {}, []
+            region = Region.parse(header["region"]) if header["region"] else None
+            task = {"embed": _embed, "feature_maps": _feature_maps}[header["task"]]
+            return task(embedder, body, region)
+        except ImgSearchError as exc:
+            return {"error": type(exc).__name__, "message": exc.message, "hint": exc.hint}, []
+        except Exception:  # a defect of ours must cost one request, not the worker; the log says what it was
+            traceback.print_exc()
+            return {"error": "WorkerError", "message": "The picture could not be looked at.", "hint": None}, []
+
+    def _embedder(self, spec: EmbedderSpec) -> Embedder:
+        if spec.is_descriptor:  # has nothing to load, and must not push out a backbone
+            return load_embedder(spec, self._home)
+        if spec not in self._embedders:
+            while len(self._embedders) >= MAX_MODELS:
+                self._embedders.popitem(last=False)
+            self._embedders[spec] = load_embedder(spec, self._home)
+        self._embedders.move_to_end(spec)
+        return self._embedders[spec]
+
+
+def _embed(embedder: Embedder, body: bytes, region: Region | None) -> _Answer:
+    started = time.perf_counter()
+    picture = decode_image(body)
+    decoded = time.perf_counter()
+    (embedding,) = embedder.embed_prepared([embedder.prepare(picture.pixels, region)])
+    embedded = time.perf_counter()
+    timings = {"decode": (decoded - started) * 1000, "embed": (embedded - decoded) * 1000}
+    facts = {"width": picture.width, "height": picture.height, "timings_ms": timings}
+    return facts, [_to_bytes(embedding), make_preview(picture.pixels)]
+
+
+def _feature_maps(embedder: Embedder, body: bytes, region: Region | None) -> _Answer:
+    maps = embedder.feature_maps(decode_image(body).pixels, region)
+    facts = {"grid": maps.values.shape[:2], "window": astuple(maps.window)}
+    return facts, [_to_bytes(maps.values), _to_bytes(maps.offset)]
+
+
+def _to_bytes(array: np.ndarray) -> bytes:
+    return array.astype("<f4").tobytes()
+
+
+def main(home: Path) -> None:
+    """Serves until the input ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # from here on, whatever anyone prints goes to the log
+    worker = _Worker(home)
+    while (request := _read(sys.stdin.buffer)) is not None:
+        header, (body,) = request
+        _write(answers, *worker.answer(header, body))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Files as such: whole or not at all, locked, unpacked, downloaded, hashed. Knows no pictures."""

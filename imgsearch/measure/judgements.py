@@ -1,0 +1,129 @@
+"""What people say of results: likes and dislikes as precision by human eye, and, where a host wants it, kept in SQLite."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from imgsearch.errors import JudgementError
+from imgsearch.files import spreadsheet
+
+FILE_NAME = "judgements.sqlite"
+_Z = 1.959964
+"""Of the standard normal distribution, for 95 %."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One result, judged once.
+
+    Attributes:
+        made: UTC time, ISO 8601.
+        judge: What the visitor called themselves, "" for nothing.
+        collection, space, rerank: What was searched, and how.
+        query: Item ids of the query, one a line; "upload" for a picture from outside, whose name and content are not kept.
+        item_id, rank, distance: The result.
+        is_similar: The verdict.
+    """
+
+    made: str
+    judge: str
+    collection: str
+    space: str
+    rerank: str
+    query: str
+    item_id: str
+    rank: int
+    distance: float
+    is_similar: bool
+
+
+@dataclass(frozen=True)
+class PrecisionByEye:
+    """Share of judged results that were called similar, of one space and re-ranking.
+
+    Attributes:
+        space, rerank: Which.
+        n: Judgements.
+        mean, low, high: The share and its 95 % interval (Wilson 1927). It tells of what was judged: people judge what
+            strikes them, so that it is no precision@k.
+    """
+
+    space: str
+    rerank: str
+    n: int
+    mean: float
+    low: float
+    high: float
+
+
+def precision_by_eye(judgements: Sequence[Judgement]) -> list[PrecisionByEye]:
+    """One entry a space and re-ranking, in the order of their first judgement. The last word on a result counts."""
+    last = {(each.space, each.rerank, each.query, each.item_id): each for each in judgements}
+    groups: dict[tuple[str, str], list[bool]] = {}
+    for each in last.values():
+        groups.setdefault((each.space, each.rerank), []).append(each.is_similar)
+    return [PrecisionByEye(*key, len(said), *wilson(sum(said), len(said))) for key, said in groups.items()]
+
+
+def wilson(n_right: int, n: int) -> tuple[float, float, float]:
+    """Share and its 95 % interval, n at least 1. Source: Wilson 1927, Probable inference, JASA 22."""
+    share = n_right / n
+    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    return share, max(0.0, centre - half), min(1.0, centre + half)
+
+
+def to_csv(judgements: Sequence[Judgement]) -> bytes:
+    """One line a judgement, for spreadsheets: see `spreadsheet.to_csv`."""
+    return spreadsheet.to_csv([field.name for field in fields(Judgement)], map(asdict, judgements))
+
+
+class JudgementStore:
+    """Judgements of all visitors, in one SQLite file in write-ahead mode: many may read while one writes."""
+
+    def __init__(self, home: Path) -> None:
+        """Opens nothing yet; the file is made with the first judgement."""
+        self.path = home / FILE_NAME
+
+    def add(self, judgement: Judgement) -> None:
+        """Keeps one.
+
+        Raises:
+            JudgementError: the file cannot be written.
+        """
+        columns = [field.name for field in fields(Judgement)]
+        with self._open() as db:
+            db.execute(f"CREATE TABLE IF NOT EXISTS judgements ({', '.join(columns)})")
+            marks = ", ".join("?" * len(columns))
+            db.execute(f"INSERT INTO judgements VALUES ({marks})", tuple(asdict(judgement).values()))
+
+    def all(self) -> list[Judgement]:
+        """All that are kept, oldest first.
+
+        Raises:
+            JudgementError: the file cannot be read.
+        """
+        if not self.path.is_file():
+            return []
+        with self._open() as db:
+            db.row_factory = sqlite3.Row
+            rows = [dict(row) for row in db.execute("SELECT * FROM judgements ORDER BY rowid")]
+        return [Judgement(**{**row, "is_similar": bool(row["is_similar"])}) for row in rows]
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            db = sqlite3.connect(self.path, timeout=5)
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                with db:
+                    yield db
+            finally:
+                db.close()
+        except (sqlite3.Error, OSError) as exc:
+            raise JudgementError("The judgements cannot be kept or read here.") from exc

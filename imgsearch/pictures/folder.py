@@ -1,0 +1,148 @@
+"""A folder of pictures before it is a gallery: which files there are, what they are called, how they are labelled."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgsearch.errors import BuildError
+from imgsearch.pictures.decode import PICTURE_SUFFIXES, looks_like_image
+
+METADATA_FILE = "metadata.csv"
+_SNIFF_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A file that may be a picture.
+
+    Attributes:
+        item_id: Path relative to the folder, with forward slashes; bytes that are not UTF-8 as backslash escapes.
+        path: Where it is.
+        bytes, mtime_ns: Its size and its time of change, ns since 1970.
+    """
+
+    item_id: str
+    path: Path
+    bytes: int
+    mtime_ns: int
+
+
+def scan(directory: Path, *, exclude: Path) -> list[PictureFile]:
+    """The picture files below a folder, by item id.
+
+    A file counts when its content begins like a picture or its name ends like one's, so that a text called `.jpg` is
+    reported and a `.txt` is not. Hidden files and folders, and links to folders (they may lead in circles), are passed
+    over.
+
+    Args:
+        directory: The folder.
+        exclude: A folder that is left out if it lies inside: the home, whose thumbnails are pictures too.
+
+    Raises:
+        BuildError: there is no such folder, it cannot be read, or it has no picture files.
+    """
+    if not directory.is_dir():
+        raise BuildError(f"The pictures must be in a folder. Received: {str(directory)!r}, which is none.")
+    files: dict[str, PictureFile] = {}
+    for path in _walk(directory, exclude.resolve()):
+        item_id = os.fsencode(path.relative_to(directory).as_posix()).decode("utf-8", "backslashreplace")
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode) or not _may_be_picture(path):
+                continue
+        except OSError:
+            if path.suffix.lower() not in PICTURE_SUFFIXES:
+                continue
+            files[item_id] = PictureFile(item_id, path, 0, 0)  # decoding it will say what is wrong
+            continue
+        files.setdefault(item_id, PictureFile(item_id, path, status.st_size, status.st_mtime_ns))
+    if not files:
+        raise BuildError(
+            f"There are no pictures in {str(directory)!r}.",
+            hint="JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF are read, also in sub-folders.",
+        )
+    return [files[item_id] for item_id in sorted(files)]
+
+
+def _walk(directory: Path, exclude: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise BuildError(f"A folder cannot be read: {error.filename!r} ({error.strerror}).")
+
+    for folder, subfolders, names in os.walk(directory, onerror=fail):
+        subfolders[:] = sorted(
+            name for name in subfolders if not name.startswith(".") and Path(folder, name).resolve() != exclude
+        )
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _may_be_picture(path: Path) -> bool:
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return True
+    with path.open("rb") as stream:
+        return looks_like_image(stream.read(_SNIFF_BYTES))
+
+
+def labeller(directory: Path, pattern: str | None) -> Callable[[str], str]:
+    """How items get their labels: by the pattern if there is one, else by metadata.csv if there is one, else by folder.
+
+    Args:
+        directory: The folder of pictures.
+        pattern: Regular expression, searched for in the item id, with a named group `label`.
+
+    Returns:
+        item id -> label, "" where there is none.
+
+    Raises:
+        BuildError: the pattern or the metadata file is not usable.
+    """
+    if pattern is not None:
+        return _by_pattern(pattern)
+    if (directory / METADATA_FILE).is_file():
+        return _by_metadata(directory / METADATA_FILE)
+    return _by_folder
+
+
+def _by_folder(item_id: str) -> str:
+    return item_id.split("/")[-2] if "/" in item_id else ""
+
+
+def _by_pattern(pattern: str) -> Callable[[str], str]:
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as exc:
+        raise BuildError(f"The label pattern must be a regular expression. Received: {pattern!r} ({exc}).") from exc
+    if "label" not in compiled.groupindex:
+        raise BuildError(
+            f"The label pattern must have a group called label. Received: {pattern!r}.",
+            hint=r"For names such as Egyptian_Mau_167.jpg: --label-pattern '(?P<label>[^/]+)_\d+\.jpg$'",
+        )
+
+    def label(item_id: str) -> str:
+        match = compiled.search(item_id)
+        return (match["label"] or "") if match else ""
+
+    return label
+
+
+def _by_metadata(path: Path) -> Callable[[str], str]:
+    labels: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            columns = reader.fieldnames or []
+            if not {"file_name", "label"} <= set(columns):
+                raise BuildError(
+                    f"{METADATA_FILE} must have the columns file_name and label. Received: {', '.join(columns)}.",
+                    hint="Take the file away to use the names of sub-folders as labels, or give --label-pattern.",
+                )
+            for line in reader:
+                labels[(line["file_name"] or "").replace("\\", "/").removeprefix("./")] = (line["label"] or "").strip()
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise BuildError(f"{METADATA_FILE} must be a UTF-8 file of comma-separated values ({exc}).") from exc
+    return lambda item_id: labels.get(item_id, "")

@@ -1,0 +1,1 @@
+"""Where pictures and collections come from, and how they are handed on."""

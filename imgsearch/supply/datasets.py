@@ -1,0 +1,268 @@
+"""Galleries that the program can bring about by itself: the sample, which it draws, and datasets, which it downloads."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from imgsearch.collection.build import BuildReport, Progress, build_collection
+from imgsearch.collection.collection import Skipped
+from imgsearch.collection.draft import disk_errors
+from imgsearch.embedding.backbones import BUNDLED_BACKBONE
+from imgsearch.embedding.embedders import embedder_spec
+from imgsearch.errors import BuildError
+from imgsearch.files.archives import unpack
+from imgsearch.files.download import fetch
+from imgsearch.files.locks import exclusive
+from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
+from imgsearch.pictures.folder import METADATA_FILE
+from imgsearch.retrieval.rerank import DEFAULT_RERANKING
+from imgsearch.sample.gallery import draw_gallery, draw_queries
+from imgsearch.settings import SAMPLE_COLLECTION
+
+SAMPLE_TITLE = "Sample gallery: cats and dogs drawn by code"
+_LEFT_OUT_FILE = ".left-out.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Pictures on this disk, ready to be built, and what is known about them.
+
+    Attributes:
+        directory: The folder.
+        title, source, license: For people; None where nothing is known.
+        left_out: Pictures that the dataset holds and that are not in the folder.
+    """
+
+    directory: Path
+    title: str | None = None
+    source: str | None = None
+    license: str | None = None
+    left_out: Sequence[Skipped] = ()
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file on the web: its mirrors in the order in which they are asked, its size in bytes and its sha256."""
+
+    urls: tuple[str, ...]
+    size: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """What it is called on its first mirror."""
+        return self.urls[0].rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset to download.
+
+    Attributes:
+        title, source, license: For people; they go into the collection.
+        files: What is downloaded.
+        unpack: Called with the downloaded files by name and the folder to fill with pictures and a metadata.csv; returns
+            what it left out.
+    """
+
+    title: str
+    source: str
+    license: str
+    files: Sequence[RemoteFile]
+    unpack: Callable[[Mapping[str, Path], Path, Progress], list[Skipped]]
+
+
+def prepare_dataset(name: str, home: Path, *, progress: Progress | None = None) -> Prepared:
+    """Downloads and unpacks a dataset, unless that has been done.
+
+    The pictures stay in `<home>/pictures/<name>`, so that a further embedder can be added; the archives do not.
+
+    Args:
+        name: A key of DATASETS.
+        home: The folder of collections.
+        progress: Told what is done, in bytes.
+
+    Raises:
+        DownloadError: no mirror gives a file, or gives another than the official one.
+        BuildError: the disk is full.
+    """
+    dataset = DATASETS[name]
+    tell = progress or (lambda done, total, what: None)
+    folder = home / "pictures" / name
+    archives = {file.name: home / "downloads" / name / file.name for file in dataset.files}
+
+    def fill(target: Path) -> None:
+        for file in dataset.files:
+
+            def received(done: int, total: int, what: str = f"downloading {file.name}") -> None:
+                tell(done, total, what)
+
+            fetch(file.urls, archives[file.name], sha256=file.sha256, max_bytes=file.size, progress=received)
+        left_out = dataset.unpack(archives, target, tell)
+        records = [vars(each) for each in left_out]
+        (target / _LEFT_OUT_FILE).write_text(json.dumps(records), encoding="utf-8")
+
+    with disk_errors():
+        keep_filled(folder, " ".join(file.sha256 for file in dataset.files), fill)
+        shutil.rmtree(home / "downloads" / name, ignore_errors=True)
+        records = json.loads((folder / _LEFT_OUT_FILE).read_text(encoding="utf-8"))
+    left_out = [Skipped(**record) for record in records]
+    return Prepared(folder, dataset.title, dataset.source, dataset.license, left_out)
+
+
+def prepare_archive(archive: Path, name: str, home: Path, *, progress: Progress | None = None) -> Prepared:
+    """Unpacks an archive of pictures to `<home>/pictures/<name>`, unless that has been done with the same file.
+
+    Args:
+        archive: Zip or tar.
+        name: Of the collection to be.
+        home: The folder of collections.
+        progress: Told how far it is, in bytes.
+
+    Raises:
+        BuildError: see `archives.unpack`; or the disk is full.
+    """
+    tell = progress or (lambda done, total, what: None)
+    with disk_errors():
+        status = archive.stat()
+        folder = home / "pictures" / name
+        keep_filled(
+            folder,
+            f"{archive.resolve()} {status.st_size} {status.st_mtime_ns}",
+            lambda target: unpack(archive, target, progress=lambda done, total: tell(done, total, "unpacking")),
+        )
+    return Prepared(folder)
+
+
+def keep_filled(folder: Path, stamp: str, fill: Callable[[Path], None]) -> None:
+    """Lets `fill` fill a folder, unless the last filling had the same stamp. A kill leaves the old folder or none."""
+    stamp_file = folder / ".filled"
+    growing = folder.with_name(f".{folder.name}.growing")
+    busy = BuildError("Another process is unpacking these pictures.", hint="Wait until it is done.")
+    with exclusive(folder.with_name(f".{folder.name}.lock"), busy):
+        if stamp_file.is_file() and stamp_file.read_text(encoding="utf-8") == stamp:
+            return
+        shutil.rmtree(growing, ignore_errors=True)
+        growing.mkdir()
+        try:
+            fill(growing)
+        except BaseException:
+            shutil.rmtree(growing, ignore_errors=True)
+            raise
+        (growing / stamp_file.name).write_text(stamp, encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        growing.replace(folder)
+
+
+# --- Oxford-IIIT Pet: Parkhi, Vedaldi, Zisserman, Jawahar, "Cats and Dogs", CVPR 2012
+
+_PET_MIRRORS = ("https://thor.robots.ox.ac.uk/pets/", "https://www.robots.ox.ac.uk/~vgg/data/pets/data/")
+_PET_IMAGES, _PET_ANNOTATIONS = "images.tar.gz", "annotations.tar.gz"
+_SPECIES = {"1": "cat", "2": "dog"}
+
+
+def _unpack_pets(archives: Mapping[str, Path], folder: Path, progress: Progress) -> list[Skipped]:
+    """`<species>/<picture>.jpg` for each picture that the annotation list names, with its breed in metadata.csv.
+
+    The archive holds 41 pictures more that are not annotated (broken ones among them), and three files of MATLAB.
+    """
+    lists = folder / ".annotations"
+    is_list = "annotations/list.txt"
+    unpack(archives[_PET_ANNOTATIONS], lists, place=lambda name: "list.txt" if name == is_list else None)
+    try:
+        species = _read_pet_list((lists / "list.txt").read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError) as exc:
+        raise BuildError("The annotations of the dataset are not what they should be.", hint="Try again later.") from exc
+    shutil.rmtree(lists)
+    left_out: list[Skipped] = []
+
+    def place(name: str) -> str | None:
+        path = PurePosixPath(name)
+        if path.suffix == ".jpg" and path.stem in species:
+            return f"{species[path.stem]}/{path.name}"
+        left_out.append(Skipped(path.name, "The annotation list of the dataset does not name it."))
+        return None
+
+    unpack(archives[_PET_IMAGES], folder, place=place, progress=lambda done, total: progress(done, total, "unpacking"))
+    with (folder / METADATA_FILE).open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(("file_name", "label"))
+        rows.writerows((f"{species[stem]}/{stem}.jpg", stem.rpartition("_")[0]) for stem in sorted(species))
+    return left_out
+
+
+def _read_pet_list(text: str) -> dict[str, str]:
+    """Picture -> species, from lines such as `Abyssinian_100 1 1 1`: picture, class, species, breed of the species."""
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return {picture: _SPECIES[species] for picture, _class, species, _breed in lines}
+
+
+DATASETS: Mapping[str, Dataset] = {
+    "oxford_iiit_pet": Dataset(
+        title="Oxford-IIIT Pet: cats and dogs of 37 breeds",
+        source="Oxford-IIIT Pet (Parkhi, Vedaldi, Zisserman, Jawahar: Cats and Dogs, CVPR 2012), "
+        "https://www.robots.ox.ac.uk/~vgg/data/pets/",
+        license="CC BY-SA 4.0",
+        files=(
+            RemoteFile(
+                tuple(mirror + _PET_IMAGES for mirror in _PET_MIRRORS),
+                size=791_918_971,
+                sha256="67195c5e1c01f1ab5f9b6a5d22b8c27a580d896ece458917e61d459337fa318d",
+            ),
+            RemoteFile(
+                tuple(mirror + _PET_ANNOTATIONS for mirror in _PET_MIRRORS),
+                size=19_173_078,
+                sha256="52425fb6de5c424942b7626b428656fcbd798db970a937df61750c0f1d358e91",
+            ),
+        ),
+        unpack=_unpack_pets,
+    )
+}
+"""The digests are those that tensorflow_datasets knows too."""
+
+
+# --- the sample
+
+
+def build_sample(home: Path, *, progress: Progress | None = None) -> BuildReport:
+    """Draws the sample gallery and its example queries into the home, and builds the collection `sample` from it.
+
+    The pictures stay in `<home>/sample-pictures`, so that a further embedder can be added; what is there already is not
+    drawn again. Embedded with the bundled backbone and, for comparison, the colour histogram, and evaluated.
+
+    Args:
+        home: The folder of collections.
+        progress: Told how far the drawing and then the build are.
+
+    Raises:
+        ImgSearchError: see `build_collection`.
+    """
+    pictures = home / "sample-pictures"
+    with disk_errors():
+        pictures.mkdir(parents=True, exist_ok=True)
+        draw_gallery(pictures, progress=(lambda done, total: progress(done, total, "drawing")) if progress else None)
+        draw_queries(example_queries_folder(home))
+    report = build_collection(
+        SAMPLE_COLLECTION,
+        pictures,
+        home=home,
+        embedders=[embedder_spec(BUNDLED_BACKBONE), embedder_spec("color_histogram")],
+        title=SAMPLE_TITLE,
+        source="Drawn by imgsearch",
+        license="MIT",
+        progress=progress,
+    )
+    if report.collection.manifest.evaluation:
+        return report
+    evaluations = evaluate_collection(report.collection, rerankings=("", DEFAULT_RERANKING), progress=progress)
+    return replace(report, collection=save_evaluation(report.collection, evaluations))
+
+
+def example_queries_folder(home: Path) -> Path:
+    """Where the sample's example queries lie: pictures to try that are not in the gallery."""
+    return home / "sample-queries"

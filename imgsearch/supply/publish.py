@@ -1,0 +1,273 @@
+"""A collection as one file, to be served elsewhere: pack makes it, pull brings it.
+
+A package is an uncompressed tar (what it holds is compressed already): `<name>/...`, what the manifest names and nothing
+else, so neither the original pictures nor where they came from; and `weights/...` where they were asked for. The same
+collection gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from imgsearch.collection.collection import Collection, collection_path, list_collections
+from imgsearch.collection.draft import alone, disk_errors, replacing, retire, sweep, write_atomically
+from imgsearch.collection.manifest import FILE_NAME
+from imgsearch.embedding.weights import BUNDLED, DIGEST, file_digest, find_weights
+from imgsearch.errors import CollectionCorruptError, CollectionError, DownloadError, ImgSearchError
+from imgsearch.files.archives import unpack
+from imgsearch.files.download import fetch
+from imgsearch.files.locks import exclusive
+from imgsearch.settings import Settings
+from imgsearch.supply.sources import Source, remember, remembered
+
+MAX_PACKAGE_BYTES = 1 << 34
+SUFFIX = ".imgsearch.tar"
+_EXAMPLE = "https://example.org/pets.imgsearch.tar#sha256=..."
+
+Progress = Callable[[int, int, str], None]
+"""Called with bytes done, bytes in all, and what is being done."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A package that has been written.
+
+    Attributes:
+        path: The file.
+        size: Its length in bytes.
+        sha256: Digest of its content.
+        downloaded_weights: Spaces whose weights are not in it, because Keras downloads them on the host.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    downloaded_weights: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where a package is: a URL with its digest, or a file, whose digest may be None."""
+
+    place: str
+    sha256: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """`URL#sha256=...`, or the path of a file, also with its digest.
+
+        Raises:
+            CollectionError: a digest is missing or none.
+        """
+        place, mark, digest = text.rpartition("#sha256=")
+        if not mark:
+            place, digest = text, ""
+        if digest and not DIGEST.fullmatch(digest):
+            raise CollectionError(f"A digest must be 64 hexadecimal digits in lower case. Received: {digest[:80]!r}.")
+        if "://" in place and not digest:
+            raise CollectionError("A package from the web needs its digest.", hint=f"Like so: {_EXAMPLE}")
+        return cls(place, digest or None)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it must be downloaded."""
+        return "://" in self.place
+
+
+def pack(name: str, home: Path, target: Path, *, with_weights: bool = False) -> Packed:
+    """Writes a collection into one file.
+
+    Args:
+        name: Of the collection.
+        home: The folder of collections.
+        target: The file to be; replaced if it is there.
+        with_weights: Also the weights that were given by file, so that uploads work where it is pulled.
+
+    Raises:
+        CollectionError: there is none, or it is damaged.
+        BackboneError: weights are not kept here, or are damaged.
+        BuildError: the file cannot be written.
+    """
+    collection = Collection.open(name, home)
+    problems = collection.verify()
+    if problems:
+        raise CollectionCorruptError(problems[0], hint="Build it again.")
+    files = {f"{name}/{entry.file}": collection.path / entry.file for entry in collection.manifest.files}
+    files |= {f"{name}/thumbnails/{path.name}": path for path in map(collection.thumbnail_path, collection.items)}
+    weights = {entry.embedder.weights for entry in collection.manifest.spaces.values()}
+    if with_weights:
+        kept = [find_weights(digest, home) for digest in weights if digest and DIGEST.fullmatch(digest)]
+        files |= {f"weights/{path.name}": path for path in kept if path.parent != BUNDLED}
+    manifest = {f"{name}/{FILE_NAME}": collection.path / FILE_NAME}
+    with disk_errors():
+        size, sha256 = _write_tar(target, {**manifest, **dict(sorted(files.items()))})
+    spaces = collection.manifest.spaces.items()
+    downloaded = [
+        space for space, entry in spaces if entry.embedder.weights and not DIGEST.fullmatch(entry.embedder.weights)
+    ]
+    return Packed(target, size, sha256, downloaded)
+
+
+class _Hashing:
+    """A file that is written from its beginning to its end, and hashed on the way."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self._stream = stream
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        self.size += len(data)
+        return self._stream.write(data)
+
+
+def _write_tar(target: Path, files: dict[str, Path]) -> tuple[int, str]:
+    with replacing(target, sync=True) as stream:
+        hashing = _Hashing(stream)
+        # "w|" never seeks, so that the hash sees every byte once.
+        with tarfile.open(fileobj=hashing, mode="w|", format=tarfile.USTAR_FORMAT) as archive:  # type: ignore[call-overload]
+            for name, path in files.items():
+                member = tarfile.TarInfo(name)  # owner 0, time 0, mode 644
+                member.size = path.stat().st_size
+                with path.open("rb") as content:
+                    archive.addfile(member, content)
+    return hashing.size, hashing.digest.hexdigest()
+
+
+def pull(text: str, home: Path, *, name: str | None = None, progress: Progress | None = None) -> Collection:
+    """Brings a package and makes it a collection, which is listed once every byte of it has been checked.
+
+    A collection of the same name that was pulled before is replaced, as by a build: a running page goes on with the old
+    state until the new one is complete.
+
+    Args:
+        text: See `Reference.parse`.
+        home: The folder of collections.
+        name: What to call it here. Defaults to the name that it was packed with.
+        progress: Told how much has come.
+
+    Raises:
+        DownloadError: the package cannot be had, or is not the one that was meant.
+        CollectionError: it is none, or a collection of the name was built here.
+        BuildError: the disk is full, or the file is no archive.
+    """
+    reference = Reference.parse(text)
+    if name is not None:
+        collection_path(name, home)
+    with disk_errors(), _package(reference, home, progress) as (package, sha256):
+        staging = home / "downloads" / f"{sha256}.staging"
+        shutil.rmtree(staging, ignore_errors=True)
+        try:
+            staged = _stage(package, staging)
+            return _install(staged, name or staged.name, home, sha256)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _package(reference: Reference, home: Path, progress: Progress | None) -> Iterator[tuple[Path, str]]:
+    """The file and its digest; what had to be downloaded is kept until the work with it is done."""
+    if not reference.is_remote:
+        path = Path(reference.place)
+        if not path.is_file():
+            raise DownloadError(f"A package must be a file or a URL. Received: {reference.place!r}, which is neither.")
+        sha256 = file_digest(path)
+        if reference.sha256 not in (None, sha256):
+            raise DownloadError("The package is not the one that was expected (its sha256 differs).")
+        with _pulling(home, sha256):
+            yield path, sha256
+        return
+    assert reference.sha256
+    path = home / "downloads" / f"{reference.sha256}{SUFFIX}"
+    with _pulling(home, reference.sha256):
+        fetch(
+            [reference.place],
+            path,
+            sha256=reference.sha256,
+            max_bytes=MAX_PACKAGE_BYTES,
+            progress=lambda done, total: progress(done, total, "downloading") if progress else None,
+        )
+        yield path, reference.sha256
+        path.unlink()
+
+
+def _pulling(home: Path, sha256: str) -> contextlib.AbstractContextManager[None]:
+    busy = DownloadError("Another process is pulling this package.", hint="Wait until it is done.")
+    return exclusive(home / "downloads" / f".{sha256}.lock", busy)
+
+
+def _stage(package: Path, staging: Path) -> Collection:
+    """The package as the one collection of a home of its own, every byte checked."""
+    unpack(package, staging, max_bytes=MAX_PACKAGE_BYTES, max_file_bytes=MAX_PACKAGE_BYTES)
+    names = list_collections(staging)
+    if len(names) != 1:
+        raise CollectionCorruptError("A package must hold one collection, and this file holds none.")
+    collection = Collection.open(names[0], staging)
+    problems = collection.verify()
+    if problems:
+        raise CollectionCorruptError(problems[0], hint="Pack it again.")
+    return collection
+
+
+def _install(staged: Collection, name: str, home: Path, sha256: str) -> Collection:
+    """Moves what the manifest names into the home, the manifest last."""
+    path = collection_path(name, home)
+    source = remembered(name, home)
+    if name in list_collections(home) and (source is None or source.kind != "package"):
+        raise CollectionError(f"A collection called {name!r} was built here.", hint="Pull under another name: --name NAME")
+    path.mkdir(parents=True, exist_ok=True)
+    with alone(path):
+        with contextlib.suppress(CollectionError):  # none, or one that cannot be used anyway
+            retire(Collection.open(name, home), list(staged.items))
+        _install_weights(staged, home)
+        remember(Source("package", ""), name, home)  # from here on until the end it is neither the old nor the new one
+        thumbnails = [staged.thumbnail_path(item) for item in staged.items]
+        for file in [staged.path / entry.file for entry in staged.manifest.files] + sorted(set(thumbnails)):
+            target = path / file.relative_to(staged.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(file, target)
+        write_atomically(path / FILE_NAME, (staged.path / FILE_NAME).read_bytes(), sync=True)
+        remember(Source("package", sha256), name, home)
+    collection = Collection.open(name, home)
+    sweep(collection)
+    return collection
+
+
+def _install_weights(staged: Collection, home: Path) -> None:
+    for entry in staged.manifest.spaces.values():
+        for suffix in (".weights.h5", ".h5"):
+            file = staged.home / "weights" / f"{entry.embedder.weights}{suffix}"
+            if file.is_file() and file_digest(file) == entry.embedder.weights:
+                (home / "weights").mkdir(exist_ok=True)
+                os.replace(file, home / "weights" / file.name)
+
+
+def ensure_collections(settings: Settings, progress: Progress | None = None) -> list[ImgSearchError]:
+    """Pulls the collections of IMGSEARCH_COLLECTIONS that are not here yet; one that fails does not stop the others.
+
+    Returns:
+        What went wrong.
+    """
+    problems: list[ImgSearchError] = []
+    for text in settings.collections:
+        try:
+            sha256 = Reference.parse(text).sha256
+            if sha256 is None or not is_pulled(sha256, settings.home):
+                pull(text, settings.home, progress=progress)
+        except ImgSearchError as exc:
+            problems.append(exc)
+    return problems
+
+
+def is_pulled(sha256: str, home: Path) -> bool:
+    """Whether the package of that digest is a collection here."""
+    return any(remembered(name, home) == Source("package", sha256) for name in list_collections(home))

@@ -1,0 +1,153 @@
+"""Cards of pictures, and the grid that they stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection as Names
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import streamlit as st
+
+from imgsearch.distance import closeness
+from imgsearch.pictures.items import Item, short_name
+from imgsearch.retrieval.search import SearchResult
+from imgsearch.ui.parts.addresses import example_url, thumbnail_url
+from imgsearch.ui.parts.component import component, follow
+from imgsearch.ui.texts import t
+
+_EAGER = 6
+_GRID = component(__file__, html="<ul class='grid'></ul>")
+
+
+@dataclass(frozen=True)
+class Note:
+    """A few words more on a card.
+
+    Attributes:
+        text: As they are seen.
+        spoken: As they are read out, where that is different.
+    """
+
+    text: str
+    spoken: str = ""
+
+
+def result_cards(
+    results: Sequence[SearchResult],
+    collection: str,
+    query_label: str,
+    href: Callable[[str], str],
+    notes: Mapping[int, Note] = MappingProxyType({}),
+    liked: Names[str] = (),
+) -> list[dict[str, Any]]:
+    """Cards of search results, for `draw_grid`: with rank, distance, and a mark where the label is the query's.
+
+    Args:
+        results: To show, in their order.
+        collection: Its name.
+        query_label: What all items of the query show, "" where that is not one thing.
+        href: Item id -> where a click leads.
+        notes: Row -> a few words more for its card.
+        liked: Item ids of those that the answer is steered towards.
+    """
+    cards = []
+    for result in results:
+        name = short_name(result.item)
+        is_same = bool(query_label) and result.item.label == query_label
+        # Begins with what is seen on the card, in that order: who speaks to the browser says what they see.
+        words = "card.result_same_label" if is_same else "card.result"
+        note = notes.get(result.row)
+        shown = f"{result.distance:.3f}" + (f", {note.text}" if note else "")
+        description = t(words, rank=result.rank, name=name, shown=shown)
+        cards.append(
+            {
+                "id": result.item.item_id,
+                "src": thumbnail_url(collection, result.item),
+                "href": href(result.item.item_id),
+                "label": name,
+                "title": t("card.title", item=result.item.item_id),
+                "description": f"{description} ({note.spoken})" if note and note.spoken else description,
+                "rank": result.rank,
+                "same": is_same,
+                "distance": f"{result.distance:.3f}",
+                "closeness": round(100 * closeness(result.distance), 1),
+                "note": note.text if note else "",
+                "liked": result.item.item_id in liked,
+                "eager": result.rank <= _EAGER,
+            }
+        )
+    return cards
+
+
+def gallery_cards(
+    items: Sequence[Item], collection: str, current: Names[str], href: Callable[[str], str]
+) -> list[dict[str, Any]]:
+    """Cards of gallery pictures, for `draw_grid`; those that are searched with are marked."""
+    return [
+        {
+            "id": item.item_id,
+            "src": thumbnail_url(collection, item),
+            "href": href(item.item_id),
+            "label": short_name(item),
+            "title": t("card.title", item=item.item_id),
+            "description": t("card.gallery", name=short_name(item)),
+            "current": item.item_id in current,
+        }
+        for item in items
+    ]
+
+
+def example_cards(names: Iterable[str], current: str | None, href: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Cards of example queries, for a compact `draw_grid`."""
+    return [
+        {
+            "id": name,
+            "src": example_url(name),
+            "href": href(name),
+            "label": "",
+            "title": t("card.example_title"),
+            "description": t("card.example", number=number),
+            "current": name == current,
+            "eager": True,
+        }
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+ACTIONS = ("why", "dislike", "like")
+"""What can be done with a result, in the order of the buttons on its card."""
+
+
+def draw_grid(
+    cards: Sequence[dict[str, Any]],
+    *,
+    name: str,
+    key: str,
+    is_compact: bool = False,
+    is_calm: bool = False,
+    on_action: Callable[[str, str], None] | None = None,
+) -> None:
+    """Draws cards; a click on one goes where its link leads.
+
+    Args:
+        cards: From `result_cards`, `gallery_cards` or `example_cards`.
+        name: What a screen reader calls the grid.
+        key: Session key; a name that ends in `_grid` is waited for by the browser tests.
+        is_compact: Small pictures without words.
+        is_calm: Pictures stand back: they are no good answer.
+        on_action: Called, before the next run, with one of ACTIONS and the id of the card whose button was pressed. Where
+            there is none, cards have no buttons.
+    """
+    # A tuple: of a list, Streamlit would ask pandas whether it is a table, and import it (0.4 s) before the first paint.
+    data = {"items": tuple(cards), "name": name, "compact": is_compact, "calm": is_calm}
+    # Filled in where a button is made: `{name}` is the card's.
+    data["actions"] = tuple((action, t(f"card.{action}", name="{name}")) for action in ACTIONS) if on_action else None
+
+    def acted() -> None:
+        value = st.session_state[key].get("acted")  # anybody can send anything
+        if on_action and isinstance(value, Mapping) and value.get("action") in ACTIONS and isinstance(value.get("id"), str):
+            on_action(value["action"], value["id"])
+
+    _GRID(key=key, data=data, on_followed_change=lambda: follow(key), on_acted_change=acted)

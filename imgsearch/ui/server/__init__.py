@@ -1,0 +1,1 @@
+"""What the server does beside running the page: routes, middleware, limits, who may enter."""

@@ -1,0 +1,37 @@
+"""What begins and ends with the server."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from imgsearch.errors import ImgSearchError
+from imgsearch.ui import resources
+from imgsearch.ui.server import query_log
+from imgsearch.ui.server.pulling import pulling
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def lifespan(_: Any) -> AsyncIterator[None]:
+    """Pulls what belongs here; opens the first collection, so that no visitor waits; ends the worker with the server."""
+    query_log.switch_on()
+    pulling().start()
+    resources.session_collections()  # removes what a killed server has left of visitors' pictures
+    threading.Thread(target=_open_first, name="open-first-collection", daemon=True).start()
+    try:
+        yield
+    finally:
+        resources.worker().close()
+        resources.session_collections().close()
+
+
+def _open_first() -> None:
+    try:
+        resources.open_first_collection()
+    except ImgSearchError as exc:
+        _log.warning("The first collection cannot be opened: %s", exc.message)

@@ -1,0 +1,99 @@
+"""What the server answers beside Streamlit's own: thumbnails, example queries, the points of maps, its health."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from imgsearch.collection.manifest import COLLECTION_NAME
+from imgsearch.collection.session import SESSION_NAME
+from imgsearch.errors import ImgSearchError
+from imgsearch.settings import SAMPLE_COLLECTION
+from imgsearch.ui import resources
+from imgsearch.ui.server import access
+from imgsearch.ui.server.map_points import map_digest, map_points
+
+SCRIPT = Path(__file__).parents[1] / "page.py"
+"""What Streamlit runs for every visitor and every click."""
+THUMBNAIL_ROUTE = "/app/static/thumbs"
+MAP_ROUTE = "/app/static/maps"
+EXAMPLE_ROUTE = "/app/static/examples"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+async def thumbnail(request: Request) -> Response:
+    """One thumbnail. Its name is the digest of its content, so a browser may keep it for ever."""
+    name, digest = request.path_params["collection"], request.path_params["digest"]
+    if not (COLLECTION_NAME.fullmatch(name) and _DIGEST.fullmatch(digest)):
+        return PlainTextResponse("Not found", 404)
+    path = resources.home_of(name) / name / "thumbnails" / f"{digest}.webp"
+    if not await run_in_threadpool(path.is_file):
+        return PlainTextResponse("Not found", 404)
+    return FileResponse(path, media_type="image/webp", headers=_kept(name))
+
+
+async def example(request: Request) -> Response:
+    """One example query, by its name in the listing."""
+    examples = await run_in_threadpool(resources.example_queries, SAMPLE_COLLECTION)
+    path = examples.get(request.path_params["name"])
+    if path is None:
+        return PlainTextResponse("Not found", 404)
+    return FileResponse(path, media_type="image/jpeg", headers=_kept(SAMPLE_COLLECTION, "max-age=3600"))
+
+
+async def points(request: Request) -> Response:
+    """The points of a space's map. The address holds their digest, so a browser may keep them for ever."""
+    name, space, digest = (request.path_params[part] for part in ("collection", "space", "digest"))
+    if not COLLECTION_NAME.fullmatch(name):
+        return PlainTextResponse("Not found", 404)
+    try:
+        collection = await run_in_threadpool(resources.open_collection, name)
+        if digest != map_digest(collection, collection.space(space).name):
+            return PlainTextResponse("Not found", 404)
+        data = await run_in_threadpool(map_points, collection, space)
+    except ImgSearchError:
+        return PlainTextResponse("Not found", 404)
+    return Response(data, media_type="application/json", headers=_kept(name))
+
+
+def _kept(collection: str, how_long: str = "max-age=31536000, immutable") -> dict[str, str]:
+    is_private = access.is_required() or SESSION_NAME.fullmatch(collection)
+    return {"Cache-Control": f"{'private' if is_private else 'public'}, {how_long}"}
+
+
+def _guarded(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint, only for addresses with a key to their collection, where visitors must sign in."""
+
+    async def answer(request: Request) -> Response:
+        name = request.path_params.get("collection", SAMPLE_COLLECTION)  # examples are the sample's
+        if not access.opens(request.query_params.get("key", ""), name):
+            return PlainTextResponse("Forbidden", 403, {"Cache-Control": "no-store"})
+        return await endpoint(request)
+
+    return answer
+
+
+async def health(_: Request) -> Response:
+    """200 once the page can answer: there is a collection and it opens. 503 before."""
+    try:
+        if await run_in_threadpool(resources.open_first_collection) is None:
+            return JSONResponse({"status": "no collection"}, 503)
+    except ImgSearchError:
+        return JSONResponse({"status": "the collection cannot be used"}, 503)
+    return JSONResponse({"status": "ok"})
+
+
+def routes() -> list[BaseRoute]:
+    """The routes beside Streamlit's own."""
+    return [
+        Route(THUMBNAIL_ROUTE + "/{collection}/{digest}.webp", _guarded(thumbnail)),
+        Route(MAP_ROUTE + "/{collection}/{space}/{digest}.json", _guarded(points)),
+        Route(EXAMPLE_ROUTE + "/{name}", _guarded(example)),
+        Route("/api/health", health),
+    ]

@@ -1,0 +1,145 @@
+"""What there is to know of one collection, and the card that shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from imgsearch.collection.collection import Collection, Skipped
+from imgsearch.collection.manifest import Manifest, SpaceEntry
+from imgsearch.collection.session import SESSION_NAME
+from imgsearch.embedding.backbones import BACKBONES
+from imgsearch.embedding.descriptors import DESCRIPTORS
+from imgsearch.pictures.items import Item
+from imgsearch.ui import resources, state
+from imgsearch.ui.parts.grid import draw_grid, gallery_cards
+from imgsearch.ui.parts.links import Link, draw_links
+from imgsearch.ui.state import Frame
+from imgsearch.ui.texts import t
+from imgsearch.ui.texts.markdown import escape
+
+_N_PREVIEWS = 10
+_MAX_SKIPPED = 100
+_MAX_OVERVIEWS = 64
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What a card shows; small, unlike an opened collection.
+
+    Attributes:
+        name, manifest: Of the collection.
+        n_labels: Number of labels.
+        previews: Some of its items, from all over it.
+        skipped: The first pictures that were left out.
+    """
+
+    name: str
+    manifest: Manifest
+    n_labels: int
+    previews: tuple[Item, ...]
+    skipped: tuple[Skipped, ...]
+
+    @classmethod
+    def of(cls, collection: Collection) -> Overview:
+        """That of an opened collection."""
+        n_items = len(collection.items)
+        rows = np.linspace(0, n_items - 1, min(_N_PREVIEWS, n_items)).astype(int)
+        return cls(
+            name=collection.name,
+            manifest=collection.manifest,
+            n_labels=len(collection.items.label_counts),
+            previews=tuple(collection.items[int(row)] for row in rows),
+            skipped=tuple(collection.skipped[:_MAX_SKIPPED]),
+        )
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return self.manifest.title or self.name
+
+    @property
+    def n_bytes(self) -> int:
+        """Size on disk."""
+        return self.manifest.thumbnails_bytes + sum(file.size for file in self.manifest.files)
+
+
+def overview(name: str) -> Overview:
+    """The overview of a collection, kept as long as it is not rebuilt.
+
+    Raises:
+        CollectionError: it cannot be opened.
+    """
+    if SESSION_NAME.fullmatch(name):
+        return Overview.of(resources.open_collection(name))
+    return _overview(name, resources.build_of(name))
+
+
+@st.cache_resource(max_entries=_MAX_OVERVIEWS, show_spinner=False)
+def _overview(name: str, build: tuple[int, int]) -> Overview:
+    del build  # only a part of the key
+    return Overview.of(resources.open_collection(name))
+
+
+def render_card(shown: Overview, frame: Frame) -> None:
+    """Draws what a card holds."""
+    manifest = shown.manifest
+    st.header(escape(shown.title), anchor=False)
+    if shown.name == frame.collection:
+        st.caption(f":material/visibility: {t('collections.current')}")
+    _render_previews(shown, frame)
+    facts = {"n": manifest.n_items, "n_labels": shown.n_labels, "mb": shown.n_bytes / 2**20}
+    st.markdown(t("collections.facts", created=escape(manifest.created[:10]), **facts))
+    origin = [t("about.data_source", source=escape(manifest.source))] if manifest.source else []
+    origin += [t("about.data_license", license=escape(manifest.license))] if manifest.license else []
+    spaces = [_space_words(name, entry) for name, entry in manifest.spaces.items()]
+    st.caption("  \n".join([*origin, *spaces]))
+    _render_skipped(shown)
+    _render_links(shown, frame)
+
+
+def _render_previews(shown: Overview, frame: Frame) -> None:
+    cards = gallery_cards(shown.previews, shown.name, (), lambda item_id: collection_link(shown.name, frame, item=item_id))
+    cards = [{**card, "label": "", "eager": True} for card in cards]
+    name = t("collections.previews", title=shown.title)
+    draw_grid(cards, name=name, key=f"previews_{shown.name}_grid", is_compact=True)
+
+
+def _render_links(shown: Overview, frame: Frame) -> None:
+    views = [(None, t("collections.search")), ("map", t("nav.map"))]
+    if shown.manifest.evaluation:
+        views.append(("quality", t("nav.quality")))
+    links = [Link(text, collection_link(shown.name, frame, view=view)) for view, text in views]
+    draw_links(links, name=t("collections.links", title=shown.title), key=f"links_{shown.name}", is_bordered=True)
+
+
+def collection_link(name: str, frame: Frame, view: str | None = None, item: str | None = None) -> str:
+    """The address of a view of a collection, without what means nothing there."""
+    return frame.link(**{**dict.fromkeys(state.OF_A_COLLECTION), "view": view, "collection": name, "item": item})
+
+
+def _space_words(name: str, entry: SpaceEntry) -> str:
+    spec = entry.embedder
+    words = t(
+        "collections.space" if entry.search_k == -1 else "collections.space_search_k",
+        space=escape(t("words.descriptor" if spec.is_descriptor else "words.cnn", name=name)),
+        size=DESCRIPTORS[spec.name].input_size if spec.is_descriptor else BACKBONES[spec.name].input_size,
+        dim=entry.spec.dim,
+        n_trees=entry.n_trees,
+        search_k=entry.search_k,
+        mb=sum(file.size for file in entry.files) / 2**20,
+    )
+    return words + (t("collections.reduced", dim=spec.dim) if entry.pca else "")
+
+
+def _render_skipped(shown: Overview) -> None:
+    n_skipped = shown.manifest.n_skipped
+    if not n_skipped:
+        return
+    with st.expander(t("collections.skipped", n=n_skipped)):
+        lines = [f"- **{escape(each.item_id)}**: {escape(each.reason)}" for each in shown.skipped]
+        st.markdown("\n".join(lines))
+        if n_skipped > len(shown.skipped):
+            st.caption(t("collections.skipped_more", n=n_skipped - len(shown.skipped)))

@@ -1,0 +1,134 @@
+"""The collections view: what there is, whether it opens, and a collection of the visitor's own pictures."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.session import SESSION_NAME, SessionLimits
+from imgsearch.embedding.embedders import EmbedderSpec, embedder_spec
+from imgsearch.errors import ImgSearchError
+from imgsearch.settings import get_settings
+from imgsearch.ui import resources, state
+from imgsearch.ui.parts.messages import show_error
+from imgsearch.ui.parts.readiness import show_readiness
+from imgsearch.ui.state import Frame
+from imgsearch.ui.texts import error_words, t
+from imgsearch.ui.texts.markdown import escape
+from imgsearch.ui.views.collections import own_pictures
+from imgsearch.ui.views.collections.card import overview, render_card
+
+_WIDTH = 860  # px
+_DESCRIPTOR = "color_histogram"
+
+
+def render(collection: Collection | None, frame: Frame) -> None:
+    """Draws all of them.
+
+    Args:
+        collection: The one that the address names; None where it cannot be opened.
+        frame: What the address says.
+    """
+    names = resources.collection_names()
+    collection = collection or _first_that_opens(names)
+    specs = embedders(collection) if collection else []
+    with st.container(width=_WIDTH, gap="medium"):
+        if specs:
+            with st.container(border=True, key="own"):
+                _render_own(specs, frame)
+        for name in names:
+            with st.container(border=True, key=f"collection_{name}"):
+                _render_collection(name, frame)
+    if specs:
+        resources.warm_up(specs[0]).start()  # last, so that what there is is on the screen before
+
+
+def _first_that_opens(names: list[str]) -> Collection | None:
+    for name in names:
+        try:
+            return resources.open_collection(name)
+        except ImgSearchError:
+            continue
+    return None
+
+
+def embedders(collection: Collection) -> list[EmbedderSpec]:
+    """What own pictures are compared by: as those of the collection, and where that is a CNN by a descriptor beside it."""
+    specs = [space.spec.for_queries() for space in collection.spaces.values()]
+    descriptors = [spec for spec in specs if spec.is_descriptor] or [embedder_spec(_DESCRIPTOR)]
+    return specs[:1] if specs[0].is_descriptor else [specs[0], descriptors[0]]
+
+
+def _render_collection(name: str, frame: Frame) -> None:
+    try:
+        shown = overview(name)
+    except ImgSearchError as exc:
+        st.header(escape(name), anchor=False)
+        st.error(t("collections.broken", reason=error_words(exc)), icon=":material/error:")
+        return
+    render_card(shown, frame)
+    if not SESSION_NAME.fullmatch(name):
+        st.caption(f":material/check_circle: {t('collections.sound')}")
+
+
+def _render_own(specs: list[EmbedderSpec], frame: Frame) -> None:
+    name = own_pictures.name()
+    warm_up = resources.warm_up(specs[0])
+    if name:
+        _render_collection(name, frame)
+        st.caption(f":material/lock: {t('collections.own_private')}")
+        st.button(
+            t("collections.own_delete"), key="own_delete", icon=":material/delete:", on_click=_forget, args=(frame, name)
+        )
+        if not warm_up.error:
+            with st.expander(t("collections.own_again")):
+                _render_form(specs, frame)
+    else:
+        st.header(t("collections.own"), anchor=False)
+        limits = {"n": SessionLimits.max_pictures, "mb": get_settings().max_own_mb}
+        st.markdown(t("collections.own_intro", **limits))
+        if not warm_up.error:
+            _render_form(specs, frame)
+    show_readiness(warm_up)
+
+
+def _render_form(specs: list[EmbedderSpec], frame: Frame) -> None:
+    with st.form(key="own_form", clear_on_submit=True, border=False):
+        files = st.file_uploader(
+            t("collections.own_upload"),
+            key="own_files",
+            accept_multiple_files=True,
+            max_upload_size=min(get_settings().max_own_mb, int(st.get_option("server.maxUploadSize"))),
+            help=t("collections.own_upload_help"),
+        )
+        is_asked = st.form_submit_button(t("collections.own_make"), key="own_make", icon=":material/auto_awesome_mosaic:")
+    if not is_asked:
+        return
+    if not files:
+        st.info(t("collections.own_nothing"), icon=":material/info:")
+        return
+    bar = st.progress(0.0, t("search.getting_ready"))
+
+    def tell(done: int, total: int, what: str) -> None:
+        is_looking = what == "embedding"
+        bar.progress(
+            done / total,
+            t("collections.own_looking" if is_looking else "collections.own_arranging", done=done, total=total),
+        )
+
+    before = own_pictures.name()
+    try:
+        collection = own_pictures.build(files, specs, t("collections.own"), tell)
+    except ImgSearchError as exc:
+        bar.empty()
+        show_error(exc)
+        return
+    if frame.collection == before:
+        state.go(collection=collection.name, **dict.fromkeys(state.OF_A_COLLECTION))
+    st.rerun()
+
+
+def _forget(frame: Frame, name: str) -> None:
+    own_pictures.forget()
+    if frame.collection == name:
+        state.go(collection=None, **dict.fromkeys(state.OF_A_COLLECTION))

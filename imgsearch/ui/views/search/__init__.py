@@ -1,0 +1,1 @@
+"""The search view, and what stands in it."""

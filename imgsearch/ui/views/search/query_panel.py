@@ -1,0 +1,141 @@
+"""What is searched with: the picture, on which a part can be marked, and the ways to hand in another one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from imgsearch.collection.collection import Collection
+from imgsearch.pictures.regions import Region
+from imgsearch.settings import get_settings
+from imgsearch.ui import resources, state
+from imgsearch.ui.answer import Answer, QueryPicture, asked_items, caption
+from imgsearch.ui.parts.addresses import picture_url
+from imgsearch.ui.parts.grid import draw_grid, example_cards
+from imgsearch.ui.parts.readiness import show_readiness
+from imgsearch.ui.parts.region_picker import region_picker
+from imgsearch.ui.server.internals import DeltaGenerator, UploadedFile, release_upload
+from imgsearch.ui.server.limits import MAX_QUERY_PICTURES, may_upload
+from imgsearch.ui.state import View
+from imgsearch.ui.texts import t
+from imgsearch.ui.texts.markdown import escape
+
+_MAX_PICTURE_HEIGHT = "11rem"
+
+
+class QueryPanel:
+    """The panel, drawn as far as it can be without an answer: items are known at once, uploads once they were embedded."""
+
+    def __init__(self, collection: Collection, view: View) -> None:
+        """Draws it."""
+        self._view = view
+        with st.container(horizontal=True, gap="medium", vertical_alignment="top", key="query"):
+            with st.container(width=240, key="query_picture", gap="small"):
+                self._picture = st.container()
+                _render_camera()
+            with st.container(key="query_words", width="stretch", gap="xsmall"):
+                self._words = st.container()
+                _render_uploader()
+                show_readiness(resources.warm_up(collection.space(view.query.space).spec.for_queries()))
+                _render_examples(collection, view)
+        self._is_complete = not (view.query.uploads or view.query.example)
+        if self._is_complete:
+            self._show(asked_items(collection, view.query))
+
+    def complete(self, answer: Answer) -> None:
+        """Draws what was missing."""
+        if not self._is_complete:
+            self._show(answer.asked)
+
+    def _show(self, asked: Sequence[QueryPicture]) -> None:
+        name = caption(asked)
+        item_ids = "".join(f"  \n:small[{escape(picture.item.item_id)}]" for picture in asked if picture.item)
+        self._words.markdown(f"**{escape(name)}**{item_ids}")
+        _render_pictures(self._picture, asked, self._view.query.region, t("search.query_alt", name=name))
+
+
+def _render_pictures(place: DeltaGenerator, asked: Sequence[QueryPicture], region: Region | None, alt: str) -> None:
+    if len(asked) > 1:
+        with place, st.container(horizontal=True, gap="xsmall", key="query_pictures"):
+            for picture in asked:
+                st.image(picture.shown, alt=alt, width=71)
+        return
+    (picture,) = asked
+    with place:
+        region_picker(
+            picture.url or picture_url(picture.content, "query_picture"),
+            alt=alt,
+            size=(picture.width, picture.height),
+            region=region,
+            key="region_picker",
+            on_mark=_mark,
+            max_height=_MAX_PICTURE_HEIGHT,
+        )
+
+
+def _mark(region: Region | None) -> None:
+    state.go(region=str(region) if region else None)
+
+
+def _render_camera() -> None:
+    with st.popover(t("search.camera"), icon=":material/photo_camera:", on_change="rerun", key="camera") as popover:
+        if popover.open:  # the browser asks for the camera as soon as there is an input
+            st.camera_input(
+                t("search.camera_label"),
+                key=state.uploader_key("photo"),
+                on_change=_take_photo,
+                # Else the widget's width is asked for, which is 0 at first: the camera starts at its largest, and anew
+                # with the true width a second later, and what is taken in between is lost.
+                resolution="720p",
+                help=t("search.camera_help"),
+            )
+
+
+def _render_uploader() -> None:
+    max_mb = get_settings().max_upload_mb
+    st.file_uploader(
+        t("search.upload"),
+        key=state.uploader_key("uploader"),
+        accept_multiple_files=True,
+        on_change=_take_uploads,
+        max_upload_size=max_mb,
+        help=t("search.upload_help", mb=max_mb),
+    )
+
+
+def _render_examples(collection: Collection, view: View) -> None:
+    examples = resources.example_queries(collection.name)
+    if examples:
+        cards = example_cards(examples, view.query.example, lambda name: view.search_link(example=name))
+        draw_grid(cards, name=t("search.examples"), key="examples_grid", is_compact=True)
+
+
+def _take_uploads() -> None:
+    _take(st.session_state[state.uploader_key("uploader")])
+
+
+def _take_photo() -> None:
+    photo = st.session_state[state.uploader_key("photo")]
+    st.session_state["camera"] = False  # the popover
+    _take([photo] if photo else [])
+
+
+def _take(files: Sequence[UploadedFile]) -> None:
+    """Keeps what a visitor handed in, and searches with it."""
+    max_mb = get_settings().max_upload_mb
+    small_enough = [file for file in files if file.size <= max_mb * 2**20]
+    for file in files:
+        if file not in small_enough:
+            state.leave_note(t("search.upload_too_large", mb=file.size / 2**20, most=max_mb))
+    if len(small_enough) > MAX_QUERY_PICTURES:
+        state.leave_note(t("note.too_many", most=MAX_QUERY_PICTURES))
+    taken = [file for file in small_enough[:MAX_QUERY_PICTURES] if may_upload()]
+    if len(taken) < len(small_enough[:MAX_QUERY_PICTURES]):
+        state.leave_note(t("search.too_many_uploads", most=get_settings().uploads_per_minute))
+    uploads = [state.keep_upload(file.getvalue()) for file in taken]
+    for file in files:
+        release_upload(file.file_id)
+    state.empty_uploaders()
+    if uploads:
+        state.search(upload=uploads)

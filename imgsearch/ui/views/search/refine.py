@@ -1,0 +1,120 @@
+"""How to search: what is found and in which order, and how the index found it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from imgsearch.collection.collection import Collection
+from imgsearch.distance import MAX_DISTANCE
+from imgsearch.pictures.items import label_words
+from imgsearch.retrieval.rerank import RERANKINGS
+from imgsearch.retrieval.search import Query, ann_recall_at_k
+from imgsearch.ui import state
+from imgsearch.ui.answer import Answer
+from imgsearch.ui.parts.words import rerank_words, space_words, unique_words
+from imgsearch.ui.state import View
+from imgsearch.ui.texts import t
+from imgsearch.vectors.engines.annoy import ExactIndex
+
+_WIDTH = 260
+_DISTANCES = [n / 50 for n in range(5, 76)]
+_SEARCH_KS = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000]
+_AUTOMATIC = -1
+
+
+def render_refine(collection: Collection, view: View) -> None:
+    """Draws the controls, closed."""
+    query = view.query
+    with (
+        st.expander(t("search.refine"), icon=":material/tune:"),
+        st.container(horizontal=True, gap="medium", vertical_alignment="top"),
+    ):
+        st.slider(t("search.k"), 1, state.MAX_PAGE_K, width=_WIDTH, **state.bound("k", query.k))
+        max_distance = MAX_DISTANCE if query.max_distance is None else query.max_distance
+        st.select_slider(
+            t("search.max_distance"),
+            sorted({*_DISTANCES, max_distance, MAX_DISTANCE}),
+            format_func=lambda value: t("search.any") if value == MAX_DISTANCE else f"{value:g}",
+            width=_WIDTH,
+            help=t("search.max_distance_help"),
+            **state.bound("max_distance", max_distance, absent=MAX_DISTANCE),
+        )
+        st.selectbox(
+            t("search.space"),
+            list(collection.spaces),
+            format_func=lambda name: space_words(collection.space(name)),
+            width=_WIDTH,
+            help=t("search.space_help"),
+            **state.bound("space", query.space),
+        )
+        labels = [state.ALL_LABELS, *collection.items.label_counts]
+        if len(labels) > 1:
+            st.selectbox(
+                t("search.label"),
+                labels,
+                format_func=label_options(labels),
+                width=_WIDTH,
+                **state.bound("label", query.label),
+            )
+        with st.container(width=_WIDTH, gap="xsmall"):
+            st.selectbox(
+                t("search.rerank"),
+                [state.NO_RERANKING, *RERANKINGS],
+                format_func=rerank_words,
+                **state.bound("rerank", query.rerank or state.NO_RERANKING),
+            )
+            st.caption(t(f"rerank.{query.rerank or 'none'}_help"))
+
+
+def render_found(collection: Collection, view: View, answer: Answer) -> None:
+    """Draws how the index found the answer, against comparing with everything: closed, and measured when it is opened."""
+    query = view.query
+    with st.expander(t("found.title"), icon=":material/account_tree:", on_change="rerun", key="found") as expander:
+        if not expander.open:
+            return
+        space = collection.space(query.space)
+        n = len(collection.items)
+        if isinstance(space.index, ExactIndex):
+            st.markdown(t("found.no_index", n=n))
+            return
+        if query.label:
+            st.markdown(t("found.label", n=len(collection.items.rows_with_label(query.label))))
+            return
+        left_out = tuple(collection.items.row_of(item.item_id) for item in answer.items)
+        asked = Query(
+            embeddings=answer.vectors,
+            excluded=left_out,
+            k=query.k,
+            max_distance=query.max_distance,
+            search_k=query.search_k,
+        )
+        recall = ann_recall_at_k(collection.items, space, asked)
+        st.markdown(
+            t(
+                "found.recall",
+                found=round(recall.recall * recall.k),
+                k=recall.k,
+                n=n,
+                index_ms=recall.index_ms,
+                exact_ms=recall.exact_ms,
+            )
+        )
+        with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+            st.select_slider(
+                t("found.search_k"),
+                sorted({_AUTOMATIC, *_SEARCH_KS, query.search_k}),
+                format_func=lambda value: t("found.automatic") if value == _AUTOMATIC else f"{value:,}",
+                width=_WIDTH,
+                disabled=query.exact,
+                help=t("found.search_k_help"),
+                **state.bound("search_k", query.search_k, absent=_AUTOMATIC),
+            )
+            st.toggle(t("found.exact"), **state.bound("exact", query.exact))
+        st.caption(t("found.note"))
+
+
+def label_options(labels: Sequence[str]) -> Callable[[str], str]:
+    """Label -> what a select box shows for it."""
+    return unique_words({label: label_words(label) or t("words.all_labels") for label in labels})

@@ -1,0 +1,70 @@
+"""The answer as files: made when they are asked for, never before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import streamlit as st
+
+from imgsearch.collection.collection import Collection
+from imgsearch.pictures.items import label_words
+from imgsearch.report import FORMATS, Report
+from imgsearch.retrieval.search import SearchPage
+from imgsearch.ui.state import Query
+from imgsearch.ui.texts import language, t
+
+_ICONS = {
+    "html": ":material/article:",
+    "png": ":material/grid_view:",
+    "csv": ":material/table:",
+    "json": ":material/data_object:",
+}
+
+
+def take_away(collection: Collection, page: SearchPage, query: Query, previews: Sequence[bytes] = ()) -> None:
+    """Draws a button that opens the files an answer can be had as.
+
+    Args:
+        collection, page: What was searched, and what was found.
+        query: What was asked; region, label and largest distance are in the report.
+        previews: Query pictures that are no items, as the worker made them.
+    """
+    report = Report(
+        collection,
+        page,
+        previews,
+        region=query.region,
+        region_of=collection.items[collection.items.row_of(query.items[0])] if query.region and query.items else None,
+        details=_details(query),
+        language=language(),
+    )
+    with st.popover(t("take.title"), icon=":material/download:", key="take_away"):
+        for suffix, kind in FORMATS.items():
+            st.download_button(
+                t(f"take.{suffix}"),
+                partial(kind.make, report),
+                file_name=f"{_stem(report)}.{suffix}",
+                mime=kind.media_type,
+                key=f"take_{suffix}",
+                help=t(f"take.{suffix}_help"),
+                on_click="ignore",
+                icon=_ICONS[suffix],
+                width="stretch",
+            )
+
+
+def _details(query: Query) -> Mapping[str, str]:
+    details = {
+        t("take.label"): label_words(query.label),
+        t("take.max_distance"): "" if query.max_distance is None else f"{query.max_distance:g}",
+    }
+    return {name: value for name, value in details.items() if value}
+
+
+def _stem(report: Report) -> str:
+    """A name that every system takes, with what tells one download from the next."""
+    names = [item.item_id.rsplit("/", 1)[-1].rsplit(".", 1)[0] for item in report.query_items]
+    words = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(["imgsearch", report.collection.name, *names])).strip("-")
+    return words[:80]

@@ -1,0 +1,1 @@
+"""Vectors of a gallery: spaces, engines that find the nearest, what distances mean."""

@@ -1,0 +1,333 @@
+"""What a distance means in a space: measured at build on the collection's own pictures, read by the page.
+
+Three answers. How near is that among the pairs of this collection (`percentile`)? How likely do the two show the same
+label (`p_same_label`)? Does the collection hold anything like the query at all (`verdict`)? All are about plain
+distances, whatever re-ranking did to the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from imgsearch.distance import MAX_DISTANCE, angular_distance
+from imgsearch.vectors.neighbors import distances_between
+
+NEIGHBORHOOD = 10
+"""Neighbours whose mean distance says how far a picture stands from the collection.
+
+Tried on pets with 1, 2, 3, 5, 10 and 20, as it is and divided by the neighbours' own: 2 to 10 as they are tell foreign
+pictures best, and 10 to 20 help `p_same_label` most."""
+FALSE_ALARM_RATE = 0.05
+"""Share of the collection's own pictures that would be called foreign if they came from outside."""
+COPY_DISTANCE = 1e-3
+"""Nearer than that, two pictures have the same content: re-encoding alone moves a picture further."""
+
+_LEVELS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, *(float(level) for level in range(1, 101)))
+"""Per cent at which the quantiles stand: closely at the near end, where results are."""
+_NEAR = 0.85
+_N_PAIRS = 50_000
+_N_ROWS = 5_000
+_N_FOLDS = 5
+_N_BINS = 10
+_MIN_OF_EACH = 10
+_MAX_COEFFICIENT = 1e6
+_MAX_COUNT = 2**53
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Pairs that were given a similar probability: the mean of it, the share that had the same label, their number."""
+
+    predicted: float
+    observed: float
+    n: int
+
+
+@dataclass(frozen=True)
+class SameLabel:
+    """P(same label) of a picture and one of its neighbours: a logistic function of two distances.
+
+    Attributes:
+        intercept, per_distance, per_neighborhood: Log odds = intercept + per_distance * distance + per_neighborhood *
+            mean distance of the query's NEIGHBORHOOD nearest. Fitted to all labelled pictures.
+        brier: Mean squared error of the cross-fitted probabilities; 0 is perfect.
+        brier_of_base_rate: The same for one who always says the share of pairs with the same label.
+        bins: The reliability table, of the cross-fitted probabilities; ascending, about equally many pairs each.
+    """
+
+    intercept: float
+    per_distance: float
+    per_neighborhood: float
+    brier: float
+    brier_of_base_rate: float
+    bins: tuple[Bin, ...]
+
+    @property
+    def expected_calibration_error(self) -> float:
+        """Mean distance of predicted and observed over the bins, weighted by their pairs (Naeini et al. 2015)."""
+        n = sum(each.n for each in self.bins)
+        return sum(each.n * abs(each.predicted - each.observed) for each in self.bins) / n
+
+    def probability(self, distance: float, neighborhood: float) -> float:
+        """See `Calibration.p_same_label`."""
+        return float(_logistic(self.intercept + self.per_distance * distance + self.per_neighborhood * neighborhood))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the collection holds anything like a query.
+
+    Attributes:
+        is_foreign: "Nothing similar in this collection".
+        neighborhood: Mean distance of the query's nearest items.
+        p_value: Share of the collection's own pictures, the query counted with them, whose nearest others are at least
+            as far away. Foreign is a query with at most FALSE_ALARM_RATE; in a collection of fewer than 19 none can be.
+        false_alarm_rate: That rate.
+    """
+
+    is_foreign: bool
+    neighborhood: float
+    p_value: float
+    false_alarm_rate: float = FALSE_ALARM_RATE
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Facts about the distances of a space.
+
+    Attributes:
+        pairs: Quantiles of the distance of two items, at 0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 3 ... 100 per cent.
+        neighborhoods: Quantiles of the mean distance of an item's nearest others, copies of it left out; at the same.
+        near: What is nearer may be a copy: 0.85 of the median distance from an item to the last in its row of the table.
+            Copies move that little, while they pull down any quantile of the nearest distances. See `duplicates`.
+        n_items: Items measured.
+        same_label: None where the collection has too few labels.
+    """
+
+    pairs: tuple[float, ...]
+    neighborhoods: tuple[float, ...]
+    near: float
+    n_items: int
+    same_label: SameLabel | None
+
+    def percentile(self, distance: float) -> float:
+        """Per cent of the pairs of different items that are nearer than that."""
+        return float(np.interp(distance, self.pairs, _LEVELS))
+
+    def p_same_label(self, distance: float, neighborhood: float) -> float | None:
+        """Probability that an item at that distance has the query's label; None where there are too few labels.
+
+        The same distance means less where all neighbours are as near: a query in a dense region needs nearer ones.
+        Assumes that the query shows something that is labelled here: a foreign one has no label to share.
+
+        Args:
+            distance: From the query to the item.
+            neighborhood: `neighborhood` of the query.
+        """
+        return self.same_label.probability(distance, neighborhood) if self.same_label else None
+
+    def verdict(self, neighborhood: float) -> Verdict:
+        """Whether a query stands farther from the collection than its own pictures do: a conformal test of novelty.
+
+        Args:
+            neighborhood: `neighborhood` of the query.
+
+        Source: Laxhammar and Falkman 2010, Conformal prediction for distribution-independent anomaly detection.
+        """
+        n_as_far = self.n_items * (1 - np.interp(neighborhood, self.neighborhoods, _LEVELS) / 100)
+        p_value = float((1 + n_as_far) / (1 + self.n_items))
+        return Verdict(p_value <= FALSE_ALARM_RATE, neighborhood, p_value)
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Any) -> Calibration:
+        """The opposite of `to_json`. ValueError, KeyError or TypeError for anything else."""
+        same_label = _fields(data, cls)["same_label"]
+        return cls(
+            pairs=_quantiles(data["pairs"]),
+            neighborhoods=_quantiles(data["neighborhoods"]),
+            near=_number(data["near"], 0, MAX_DISTANCE),
+            n_items=_count(data["n_items"]),
+            same_label=None if same_label is None else _same_label(same_label),
+        )
+
+
+def neighborhood(distances: np.ndarray) -> float:
+    """How far a query stands from the collection: the mean of its NEIGHBORHOOD least distances, or of all where fewer.
+
+    Args:
+        distances: (m,), plain distances to the nearest items of the whole collection (not of one label), in any order; the
+            query item itself left out.
+
+    Raises:
+        ValueError: `distances` is empty.
+    """
+    if not len(distances):
+        raise ValueError("There must be at least one distance.")
+    return float(np.sort(distances)[:NEIGHBORHOOD].mean(dtype=np.float64))
+
+
+def calibrate(embeddings: np.ndarray, neighbors: np.ndarray, labels: Sequence[str]) -> Calibration:
+    """Measures a space.
+
+    Args:
+        embeddings: float32 (n, dim), rows of length 1; may be memory-mapped.
+        neighbors: int32 (n, k), the table of nearest neighbours.
+        labels: n labels, "" where unknown.
+    """
+    n = len(embeddings)
+    rng = np.random.default_rng(_SEED)
+    if n < 2:
+        nothing = (0.0,) * len(_LEVELS)
+        return Calibration(pairs=nothing, neighborhoods=nothing, near=0.0, n_items=n, same_label=None)
+    rows = np.arange(n) if n <= _N_ROWS else np.sort(rng.choice(n, _N_ROWS, replace=False))
+    nearest = distances_between(embeddings, rows, neighbors[rows])  # (m, k)
+    return Calibration(
+        pairs=_levels(_pair_distances(embeddings, rng)),
+        neighborhoods=_levels(own_neighborhoods(nearest)),
+        near=_NEAR * float(np.median(nearest[:, -1])),
+        n_items=n,
+        same_label=_fit_same_label(nearest, rows, neighbors[rows], np.asarray(labels), rng),
+    )
+
+
+def own_neighborhoods(nearest: np.ndarray) -> np.ndarray:
+    """`neighborhood` of each of a collection's own items, as if it came from outside.
+
+    Copies of it are left out: an upload that is new has none in here either.
+
+    Args:
+        nearest: float32 (m, k), distances of the items to their neighbours in the table, ascending.
+
+    Returns:
+        float64, one for each item that has neighbours other than copies; a single 0 if none has.
+    """
+    others = np.sort(np.where(nearest > COPY_DISTANCE, nearest, np.nan), axis=1)[:, :NEIGHBORHOOD]  # NaN last
+    others = others[~np.isnan(others[:, 0])].astype(np.float64)
+    return np.nanmean(others, axis=1) if len(others) else np.zeros(1)
+
+
+def _pair_distances(embeddings: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Distances of all pairs of different items, or of many drawn at random."""
+    n = len(embeddings)
+    if n * (n - 1) // 2 <= _N_PAIRS:
+        return np.concatenate([angular_distance(embeddings[row + 1 :], embeddings[row]) for row in range(n - 1)])
+    first = rng.integers(0, n, _N_PAIRS)
+    second = (first + rng.integers(1, n, _N_PAIRS)) % n
+    return distances_between(embeddings, first, second[:, None])[:, 0]
+
+
+def _fit_same_label(
+    nearest: np.ndarray, rows: np.ndarray, neighbors: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+) -> SameLabel | None:
+    """From labelled pairs of an item and one in the table.
+
+    Args:
+        nearest: float32 (m, k), distances of the items to their neighbours.
+        rows: (m,), the items.
+        neighbors: (m, k), their neighbours.
+        labels: (n,), of all items.
+        rng: For the folds.
+    """
+    is_pair = (labels[rows] != "")[:, None] & (labels[neighbors] != "")  # (m, k)
+    is_same = labels[rows][:, None] == labels[neighbors]
+    if min(is_same[is_pair].sum(), (~is_same)[is_pair].sum()) < _MIN_OF_EACH:
+        return None
+    around = nearest[:, :NEIGHBORHOOD].mean(axis=1, keepdims=True)
+    x = np.stack([nearest, np.broadcast_to(around, nearest.shape)], axis=2).astype(np.float64)  # (m, k, 2)
+    # A picture must not calibrate itself: a fold's pictures are left out of its fit as queries and as neighbours.
+    fold = rng.permutation(len(labels)) % _N_FOLDS
+    predicted = np.empty(nearest.shape)
+    for number in range(_N_FOLDS):
+        asks, answers = fold[rows] == number, fold[neighbors] == number
+        is_training = is_pair & ~asks[:, None] & ~answers
+        intercept, slopes = _fit_logistic(x[is_training], is_same[is_training])
+        predicted[asks] = _logistic(intercept + x[asks] @ slopes)
+    intercept, slopes = _fit_logistic(x[is_pair], is_same[is_pair])
+    said, seen = predicted[is_pair], is_same[is_pair]
+    parts = np.array_split(np.argsort(said, kind="stable"), min(_N_BINS, len(said)))
+    return SameLabel(
+        intercept=intercept,
+        per_distance=float(slopes[0]),
+        per_neighborhood=float(slopes[1]),
+        brier=float(np.mean((said - seen) ** 2)),
+        brier_of_base_rate=float(seen.mean() * (1 - seen.mean())),
+        bins=tuple(Bin(float(said[part].mean()), float(seen[part].mean()), len(part)) for part in parts),
+    )
+
+
+def _fit_logistic(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    """Intercept and slopes (2,) of the log odds: float64 (p, 2), bool (p,). Never more likely with more distance."""
+    share = (y.sum() + 1) / (len(y) + 2)
+    constant = float(np.log(share / (1 - share))), np.zeros(2)
+    if y.all() or not y.any():
+        return constant
+    from sklearn.linear_model import LogisticRegression
+
+    mean, deviation = x.mean(axis=0), x.std(axis=0)
+    deviation[deviation < COPY_DISTANCE] = 1.0  # no variation to speak of: it must not become a steep slope
+    model = LogisticRegression().fit((x - mean) / deviation, y)
+    slopes = model.coef_[0] / deviation
+    return (float(model.intercept_[0] - slopes @ mean), slopes) if slopes[0] < 0 else constant
+
+
+def _logistic(log_odds: np.ndarray | float) -> np.ndarray:
+    """Log odds -> probability, without overflow."""
+    result: np.ndarray = 0.5 * (1 + np.tanh(np.asarray(log_odds) / 2))
+    return result
+
+
+def _levels(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.percentile(values.astype(np.float64), _LEVELS))
+
+
+def _same_label(data: Any) -> SameLabel:
+    _fields(data, SameLabel)
+    bins = data["bins"]
+    if not isinstance(bins, list | tuple) or not 1 <= len(bins) <= _N_BINS:
+        raise ValueError("bins")
+    return SameLabel(
+        **{
+            name: _number(data[name], -_MAX_COEFFICIENT, _MAX_COEFFICIENT)
+            for name in ("intercept", "per_distance", "per_neighborhood")
+        },
+        **{name: _number(data[name], 0, 1) for name in ("brier", "brier_of_base_rate")},
+        bins=tuple(
+            Bin(_number(each["predicted"], 0, 1), _number(each["observed"], 0, 1), _count(each["n"]))
+            for each in (_fields(each, Bin) for each in bins)
+        ),
+    )
+
+
+def _fields(data: Any, cls: type) -> dict[str, Any]:
+    """The object itself, if it has just the attributes of the class."""
+    if not isinstance(data, dict) or set(data) != {field.name for field in fields(cls)}:
+        raise ValueError(f"not a {cls.__name__}")
+    return data
+
+
+def _quantiles(data: Any) -> tuple[float, ...]:
+    values = tuple(_number(value, 0, MAX_DISTANCE) for value in data)
+    if len(values) != len(_LEVELS) or list(values) != sorted(values):
+        raise ValueError("quantiles")
+    return values
+
+
+def _number(value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:  # NaN is not either
+        raise ValueError(f"not a number from {low} to {high}")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= _MAX_COUNT:
+        raise ValueError("not a count")
+    return value

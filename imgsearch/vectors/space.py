@@ -1,0 +1,90 @@
+"""A space: all embeddings of a gallery by one embedder, perhaps reduced by PCA, and what belongs to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.errors import BuildError
+from imgsearch.vectors.calibration import Calibration
+from imgsearch.vectors.engines.annoy import N_TREES, VectorIndex
+from imgsearch.vectors.transform import Transform
+
+
+@dataclass(frozen=True)
+class SpaceSpec:
+    """All that is needed to make a space again, but for the pictures.
+
+    Attributes:
+        embedder: What makes the embeddings.
+        pca: Dimensions kept by principal component analysis, 0 for all of the embedder's.
+        whiten: Whether the kept components are divided by their standard deviations.
+        n_trees: Annoy's: trees of the index.
+        search_k: Annoy's: nodes to look at for each 100 candidates wanted; -1 leaves it to Annoy (100 n_trees).
+    """
+
+    embedder: EmbedderSpec
+    pca: int = 0
+    whiten: bool = False
+    n_trees: int = N_TREES
+    search_k: int = -1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.pca <= self.embedder.dim or (self.whiten and not self.pca):
+            raise BuildError(
+                f"PCA of {self.embedder.space} must keep 1 to {self.embedder.dim} dimensions. Received: {self.pca}."
+            )
+        if self.n_trees < 1 or (self.search_k < 1 and self.search_k != -1):
+            raise BuildError(
+                "An index needs at least one tree, and a query at least one node or -1. "
+                f"Received: n_trees={self.n_trees}, search_k={self.search_k}."
+            )
+
+    @property
+    def name(self) -> str:
+        """Name of the space: "mobilenet_v2", "mobilenet_v2-pca256", "mobilenet_v2-white256"."""
+        if not self.pca:
+            return self.embedder.space
+        return f"{self.embedder.space}-{'white' if self.whiten else 'pca'}{self.pca}"
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector of the space."""
+        return self.pca or self.embedder.dim
+
+
+@dataclass(frozen=True)
+class Space:
+    """All embeddings of a gallery by one embedder, and an index over them.
+
+    Attributes:
+        name: Its name in the collection.
+        spec: What made the embeddings.
+        embeddings: float32 (n_items, dim), rows of length 1, usually memory-mapped. Read only.
+        index: Over those rows.
+        neighbors: int32 (n_items, k): the nearest other items of each, nearest first.
+        projection: float32 (n_items, 2) in [0, 1]: places on the map.
+        calibration: What a distance means here.
+        search_k: Annoy's: nodes to look at for each 100 candidates wanted, or -1; a query may say otherwise.
+        transform: From the embedder's vectors to this space's; None where they are the same.
+    """
+
+    name: str
+    spec: EmbedderSpec
+    embeddings: np.ndarray
+    index: VectorIndex
+    neighbors: np.ndarray
+    projection: np.ndarray
+    calibration: Calibration
+    search_k: int = -1
+    transform: Transform | None = None
+
+    def search_k_for(self, n: int) -> int:
+        """Annoy's search_k for n candidates: it grows with n as Annoy's own default does."""
+        return -1 if self.search_k == -1 else max(n, round(self.search_k * n / 100))
+
+    def points(self, embeddings: np.ndarray) -> np.ndarray:
+        """The embedder's vectors in this space: float32 (n, dim of the embedder) -> float32 (n, dim), rows of length 1."""
+        return self.transform.apply(embeddings) if self.transform else embeddings
