@@ -4,7 +4,7 @@
 
 Every round measures, one after the other, in an order that turns:
   bare     the plain Keras model as one tf.function, on preprocessed batches of 32 that lie ready in memory;
-  build    imgsearch.build: read, decode, thumbnail, prepare, embed, ledger; with and without writing and opening the
+  build    build_collection: read, decode, thumbnail, prepare, embed, ledger; with and without writing and opening the
            collection at the end. The network is loaded and compiled before (a first query pays that once);
   bfloat16 the same build with --precision bfloat16;
   loop     load_img and model.predict, one picture at a time, on a few of the pictures.
@@ -40,8 +40,10 @@ from benchmarks.common import (
     subject,
 )
 from imgsearch.collection import build
-from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, EmbedderSpec, load_embedder
+from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, load_embedder
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.pictures import decode
+from imgsearch.settings import N_THREADS
 
 LOOP_PICTURES = 24
 NEIGHBOURS = 10
@@ -155,7 +157,7 @@ def main() -> None:
     source = f"{options.images}" if options.images else "drawn, 500 x 375"
     print(
         f"{options.backbone} ({weights}), {len(paths)} pictures ({source}{f', {size:.0f} KB' if size else ''}), "
-        f"{options.repeats} rounds, {build.N_THREADS} decoding threads; "
+        f"{options.repeats} rounds, {N_THREADS} decoding threads; "
         f"median (least to greatest); load now {os.getloadavg()[0]:.1f}"
     )
     seconds = rounds.seconds

@@ -19,15 +19,15 @@ import numpy as np
 from PIL import Image
 
 from imgsearch.embedding.backbones import Backbone, get_backbone
-from imgsearch.embedding.embedders import EmbedderSpec
 from imgsearch.embedding.network import build_model, import_keras
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.weights import keep_weights
 
 
 def arguments(description: str | None, *, pictures: int, repeats: int) -> argparse.ArgumentParser:
     """A parser with what every benchmark takes."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backbone", default="inception_v3", help="row of imgsearch.backbones [%(default)s]")
+    parser.add_argument("--backbone", default="inception_v3", help="row of imgsearch.embedding.backbones [%(default)s]")
     parser.add_argument("--weights", type=Path, help="HDF5 file [random weights: speed does not depend on them]")
     parser.add_argument("--images", type=Path, help="folder of pictures [drawn: 500 x 375 JPEGs with noise]")
     parser.add_argument("--pictures", type=int, default=pictures, help="at most so many [%(default)s]")

@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import machine, print_table
-from imgsearch.embedding.embedders import Embedder, embedder_spec, load_embedder
+from imgsearch.embedding.embedders import Embedder, load_embedder
 from imgsearch.embedding.feature_maps import FeatureMaps
+from imgsearch.embedding.spec import embedder_spec
 from imgsearch.embedding.weights import keep_weights
 from imgsearch.measure.explain import mean_embedding, similarity_map
 from imgsearch.pictures.decode import decode_image
@@ -121,7 +122,7 @@ def measure(pictures: Pictures, rank: int) -> list[list[str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--backbone", default="mini", help="row of imgsearch.backbones [%(default)s]")
+    parser.add_argument("--backbone", default="mini", help="row of imgsearch.embedding.backbones [%(default)s]")
     parser.add_argument("--weights", type=Path, help="HDF5 file; the bundled backbone needs none")
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 5, 20], help="which neighbours [1 5 20]")
     options = parser.parse_args()

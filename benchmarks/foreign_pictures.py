@@ -24,9 +24,10 @@ from scipy.stats import rankdata
 
 from benchmarks.common import print_table
 from imgsearch import Collection, decode_image
-from imgsearch.embedding.embedders import BATCH_SIZE, EmbedderSpec, load_embedder
+from imgsearch.embedding.embedders import BATCH_SIZE, load_embedder
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.vectors.calibration import neighborhood, own_neighborhoods
-from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import N_NEIGHBORS, distances_between
 from imgsearch.vectors.space import Space
 

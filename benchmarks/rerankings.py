@@ -19,7 +19,7 @@ from imgsearch import Collection
 from imgsearch.measure.evaluation import ALL_RERANKINGS, evaluate, leave_one_out
 from imgsearch.pictures.items import Items
 from imgsearch.retrieval.metrics import Estimate
-from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
 from imgsearch.vectors.space import Space
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks.common import machine, print_table
 from imgsearch.distance import angular_distance
-from imgsearch.embedding.embedders import embedder_spec, load_embedder
+from imgsearch.embedding.embedders import load_embedder
+from imgsearch.embedding.spec import embedder_spec
 from imgsearch.embedding.weights import keep_weights
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.regions import Region
@@ -42,7 +43,7 @@ def nearest(gallery: np.ndarray, queries: np.ndarray) -> list[set[int]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--backbone", default="mini", help="row of imgsearch.backbones [%(default)s]")
+    parser.add_argument("--backbone", default="mini", help="row of imgsearch.embedding.backbones [%(default)s]")
     parser.add_argument("--weights", type=Path, help="HDF5 file; the bundled backbone needs none")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="imgsearch-benchmark-") as temporary:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from benchmarks.common import machine, resident_mib, subject
 from imgsearch.embedding.backbones import get_backbone
-from imgsearch.embedding.embedders import EmbedderSpec, embedder_spec
+from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.embedding.worker.client import WorkerEmbedder
 
 BACKBONES = ("mini", "mobilenet_v2", "inception_v3")

@@ -4,9 +4,10 @@ Importing it loads neither TensorFlow nor Streamlit.
 """
 
 from imgsearch.collection.build import BuildReport, build_collection
-from imgsearch.collection.collection import Collection, list_collections
-from imgsearch.embedding.embedders import EmbedderSpec, embedder_spec
+from imgsearch.collection.collection import Collection
+from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.errors import ImgSearchError
+from imgsearch.files.home import list_collections
 from imgsearch.pictures.decode import Picture, decode_image
 from imgsearch.pictures.items import Item
 from imgsearch.retrieval.search import SearchPage, SearchResult

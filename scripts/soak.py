@@ -30,9 +30,9 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.collection.source import Source, remember
 from imgsearch.errors import ImgSearchError
 from imgsearch.supply.publish import Packed, pack
-from imgsearch.supply.sources import Source, remember
 
 ROOT = Path(__file__).resolve().parents[1]
 HISTOGRAM = "color_histogram"

@@ -13,7 +13,8 @@ from PIL import Image
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.settings import get_settings
 from imgsearch.vectors.calibration import calibrate
-from imgsearch.vectors.engines.annoy import ExactIndex, VectorIndex
+from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.face import VectorIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
 from imgsearch.vectors.space import Space
 

@@ -11,15 +11,17 @@ import click
 
 from imgsearch.cli.group import cli, printable, progress_bar
 from imgsearch.collection.build import BuildReport, build_collection
-from imgsearch.collection.collection import Collection, describe, list_collections
+from imgsearch.collection.collection import Collection, describe
+from imgsearch.collection.source import Source, remember
 from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE, DEFAULT_BACKBONE
 from imgsearch.embedding.descriptors import DESCRIPTORS
-from imgsearch.embedding.embedders import LAYERS, PRECISIONS, EmbedderSpec, embedder_spec
+from imgsearch.embedding.spec import LAYERS, PRECISIONS, EmbedderSpec, embedder_spec
 from imgsearch.embedding.weights import keep_weights
 from imgsearch.errors import BackboneUnavailableError, ImgSearchError
+from imgsearch.files.home import list_collections
 from imgsearch.settings import get_settings
 from imgsearch.supply.datasets import DATASETS, build_sample
-from imgsearch.supply.sources import Source, prepare, remember, update_collection
+from imgsearch.supply.sources import prepare, update_collection
 
 
 @cli.command()

@@ -8,7 +8,7 @@ import click
 
 from imgsearch.cli.group import cli, printable, progress_bar
 from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE
-from imgsearch.embedding.embedders import embedder_spec
+from imgsearch.embedding.spec import embedder_spec
 from imgsearch.embedding.training import MIN_PICTURES, STEPS, distill
 from imgsearch.embedding.weights import keep_weights
 from imgsearch.settings import get_settings

@@ -11,8 +11,8 @@ import click
 from tqdm import tqdm
 
 from imgsearch import __version__
-from imgsearch.collection.build import Progress
 from imgsearch.errors import ImgSearchError
+from imgsearch.progress import Progress
 
 _STAGES_IN_BYTES = ("downloading", "unpacking")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

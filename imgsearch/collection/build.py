@@ -7,7 +7,6 @@ pictures is only read.
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,12 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch.collection import ledger
-from imgsearch.collection.collection import Collection, Skipped, collection_path
-from imgsearch.collection.draft import Draft, add_thumbnail, disk_errors, retire, sweep
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.draft import Draft, add_thumbnail
 from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.reading import read_manifest
+from imgsearch.collection.sweep import retire, sweep
 from imgsearch.embedding.backbones import DEFAULT_BACKBONE
-from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, EmbedderSpec, embedder_spec, load_embedder
+from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, load_embedder
+from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.errors import (
     BuildError,
     CollectionError,
@@ -31,20 +32,20 @@ from imgsearch.errors import (
     ImageError,
     IncompatibleCollectionError,
 )
+from imgsearch.files.disk import disk_errors
+from imgsearch.files.home import collection_path, thumbnail_path, thumbnails_folder
 from imgsearch.pictures import decode, folder
 from imgsearch.pictures.folder import PictureFile
-from imgsearch.pictures.items import Item
+from imgsearch.pictures.items import Item, Skipped
+from imgsearch.progress import Progress
+from imgsearch.settings import N_THREADS
 from imgsearch.vectors.engines.annoy import annoy_works
 from imgsearch.vectors.space import SpaceSpec
 
-N_THREADS = max(2, os.cpu_count() or 1)
 AHEAD = 3 * BATCH_SIZE
 """Pictures that may wait, decoded, for the network; bounds the memory."""
 MAX_TEXT_BYTES = 4096
 """Longest title, source, license and label pattern."""
-
-Progress = Callable[[int, int, str], None]
-"""Called with pictures done, pictures in all, and what is being done."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def build_collection(
             hint="Install it from source (pip install --no-binary annoy annoy), or build elsewhere and copy the result.",
         )
     with disk_errors():
-        (path / "thumbnails").mkdir(parents=True, exist_ok=True)
+        thumbnails_folder(path).mkdir(parents=True, exist_ok=True)
         notes = ledger.Ledger(path)  # from here on no other build changes what is there
         is_done = False
         try:
@@ -319,12 +320,9 @@ class _Run:
 
     def _has_thumbnail(self, item: Item) -> bool:
         try:
-            return self._thumbnail_path(item.thumbnail).stat().st_size == item.thumbnail_bytes
+            return thumbnail_path(self._path, item.thumbnail).stat().st_size == item.thumbnail_bytes
         except OSError:
             return False
-
-    def _thumbnail_path(self, digest: str) -> Path:
-        return self._path / "thumbnails" / f"{digest}.webp"
 
     def _embedder(self, spec: EmbedderSpec) -> Embedder:
         """Made when the first picture needs it: a build that finds nothing new never imports TensorFlow."""

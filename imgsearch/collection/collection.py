@@ -8,80 +8,35 @@ damaged copy gives an error and never a wrong answer.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from imgsearch.collection.manifest import COLLECTION_NAME, FILE_NAME, Manifest
+from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.reading import COPY_AGAIN, read_manifest, read_parts
-from imgsearch.embedding.embedders import Embedder, EmbedderSpec, load_embedder
+from imgsearch.embedding.embedders import Embedder, load_embedder
 from imgsearch.embedding.feature_maps import FeatureMaps
-from imgsearch.embedding.weights import file_digest
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import (
     CollectionCorruptError,
-    CollectionError,
     CollectionNotFoundError,
     InvalidQueryError,
     ItemNotFoundError,
 )
+from imgsearch.files.disk import file_digest
+from imgsearch.files.home import collection_path, list_collections, thumbnail_path, thumbnails_folder
 from imgsearch.pictures.decode import decode_image
-from imgsearch.pictures.items import Item, Items
+from imgsearch.pictures.items import Item, Items, Skipped
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.metrics import Evaluation
 from imgsearch.retrieval.search import Query, SearchPage, checked_embeddings, search
 from imgsearch.settings import DEFAULT_K, get_settings
 from imgsearch.vectors.space import Space
-
-_RESERVED_NAMES = frozenset(("weights", "backbones", "downloads", "pictures", "sample-pictures", "sample-queries"))
-"""Folders of a home that are no collections."""
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A picture that was left out of the gallery, and why, in plain words."""
-
-    item_id: str
-    reason: str
-
-
-def list_collections(home: Path | None = None) -> list[str]:
-    """Names of the collections in a home, in alphabetical order. Half-built ones are not among them.
-
-    Raises:
-        CollectionError: the home cannot be read.
-    """
-    home = get_settings().home if home is None else home
-    if not home.is_dir():
-        return []
-    try:
-        names = os.listdir(home)
-    except OSError as exc:
-        raise CollectionError(
-            f"The folder of collections cannot be read ({exc.strerror}).", hint="IMGSEARCH_HOME says where it is."
-        ) from exc
-    return sorted(name for name in names if COLLECTION_NAME.fullmatch(name) and os.path.isfile(home / name / FILE_NAME))
-
-
-def collection_path(name: str, home: Path) -> Path:
-    """Folder of the collection of that name, whether it exists or not.
-
-    Raises:
-        CollectionError: the name is not one that a collection can have.
-    """
-    if not COLLECTION_NAME.fullmatch(name):
-        raise CollectionError(
-            "A collection's name must be 1 to 63 lower-case letters, digits and hyphens, and begin with a letter or "
-            f"digit. Received: {name!r}."
-        )
-    if name in _RESERVED_NAMES:
-        raise CollectionError(f"A collection cannot be called {name!r}: the home keeps other things there.")
-    return home / name
 
 
 class Collection:
@@ -171,7 +126,7 @@ class Collection:
 
     def thumbnail_path(self, item: Item) -> Path:
         """WebP file, short side 320 px."""
-        return self.path / "thumbnails" / f"{item.thumbnail}.webp"
+        return thumbnail_path(self.path, item.thumbnail)
 
     def search(
         self,
@@ -249,7 +204,7 @@ class Collection:
             search_k=search_k,
         )
         page = search(self.items, chosen, query)
-        return replace(page, timings_ms={**timings, **page.timings_ms}, thumbnails=self.path / "thumbnails")
+        return replace(page, timings_ms={**timings, **page.timings_ms}, thumbnails=thumbnails_folder(self.path))
 
     def feature_maps(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
         """The feature maps of a picture file's content, made in this process, as `WorkerEmbedder` makes them in its own.

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import io
 import json
 import os
-import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from imgsearch.collection import ledger
-from imgsearch.collection.collection import Collection, Skipped
-from imgsearch.collection.manifest import FILE_NAME, SOURCE_FILE_NAME, FileEntry, Manifest, SpaceEntry
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.ledger import alone
+from imgsearch.collection.manifest import FileEntry, Manifest, SpaceEntry
 from imgsearch.collection.reading import read_manifest
-from imgsearch.embedding.embedders import EmbedderSpec
-from imgsearch.embedding.weights import file_digest
-from imgsearch.errors import BuildError, CollectionError
-from imgsearch.pictures.items import Item, Items
+from imgsearch.collection.sweep import retire
+from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.errors import BuildError
+from imgsearch.files.disk import disk_errors, file_digest, write_atomically
+from imgsearch.files.home import MANIFEST_FILE, thumbnail_path
+from imgsearch.pictures.items import Item, Items, Skipped
 from imgsearch.pictures.scaling import make_thumbnail
 from imgsearch.vectors.calibration import calibrate
 from imgsearch.vectors.engines.annoy import SEED, AnnoyIndex
@@ -33,9 +31,6 @@ from imgsearch.vectors.neighbors import N_NEIGHBORS, nearest_neighbors
 from imgsearch.vectors.projection import Method, project
 from imgsearch.vectors.space import SpaceSpec
 from imgsearch.vectors.transform import Transform, fit_pca
-
-SWEEP_AFTER_S = 3600
-"""A running page may still read files that a new manifest no longer names: they are left for so long (see `retire`)."""
 
 _CHUNK = 1024
 
@@ -112,7 +107,7 @@ class Draft:
             evaluation=self._evaluation(spaces, previous),
             spaces={name: spaces[name] for name in self.specs},
         )
-        write_atomically(path / FILE_NAME, manifest.to_bytes(), sync=True)
+        write_atomically(path / MANIFEST_FILE, manifest.to_bytes(), sync=True)
 
     def renew(self, collection: Collection) -> None:
         """Commits over the collection, whose items and embedders this draft has, with the vectors that it has."""
@@ -275,93 +270,12 @@ def commit_evaluation(collection: Collection, data: bytes) -> None:
             file.write_bytes(data)
         retire(collection, list(collection.items))
         manifest = replace(collection.manifest, evaluation=entries[0])
-        write_atomically(path / FILE_NAME, manifest.to_bytes(), sync=True)
+        write_atomically(path / MANIFEST_FILE, manifest.to_bytes(), sync=True)
 
 
 def add_thumbnail(path: Path, pixels: np.ndarray) -> tuple[str, int]:
     """Writes a picture's thumbnail into the folder of a collection; returns its digest and its size in bytes."""
     thumbnail = make_thumbnail(pixels)
     digest = hashlib.sha256(thumbnail).hexdigest()
-    write_atomically(path / "thumbnails" / f"{digest}.webp", thumbnail)
+    write_atomically(thumbnail_path(path, digest), thumbnail)
     return digest, len(thumbnail)
-
-
-@contextlib.contextmanager
-def replacing(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
-    """A stream whose content becomes the file at the end of the block, whole, or not at all; see `write_atomically`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{time.monotonic_ns()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            yield stream
-            if sync:
-                stream.flush()
-                os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def write_atomically(path: Path, data: bytes, *, sync: bool = False) -> None:
-    """Writes a file that is there whole or not at all; `sync` waits until it is on the disk."""
-    with replacing(path, sync=sync) as stream:
-        stream.write(data)
-
-
-def retire(previous: Collection, items: Sequence[Item]) -> None:
-    """Dates the files that a new manifest with these items may not name any more: their time of grace begins now."""
-    kept = {item.thumbnail for item in items}
-    files = [previous.path / entry.file for entry in previous.manifest.files]
-    for file in files + [previous.thumbnail_path(item) for item in previous.items if item.thumbnail not in kept]:
-        os.utime(file)
-
-
-def sweep(collection: Collection) -> None:
-    """Removes what the manifest does not name, once it is older than a running page may need it."""
-    path = collection.path
-    named = {path / entry.file for entry in collection.manifest.files}
-    named |= {collection.thumbnail_path(item) for item in collection.items}
-    named |= {path / FILE_NAME, path / ledger.FILE_NAME, path / SOURCE_FILE_NAME}
-    oldest = time.time() - SWEEP_AFTER_S
-    for file in path.rglob("*"):
-        if file in named:
-            continue
-        with contextlib.suppress(OSError):  # the next build may be at work already, and waste is no harm
-            if file.is_file() and file.stat().st_mtime < oldest:
-                file.unlink()
-
-
-@contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keeps builds of the collection away; the notes of one that was cut off stay as they are.
-
-    Raises:
-        BuildError: a build is running.
-    """
-    is_cut_off = (path / ledger.FILE_NAME).exists()
-    notes = ledger.Ledger(path)
-    try:
-        yield
-    finally:
-        notes.close(remove=not is_cut_off)
-
-
-@contextlib.contextmanager
-def disk_errors() -> Iterator[None]:
-    """What the disk does to a build, in words."""
-    try:
-        yield
-    except OSError as exc:
-        if isinstance(exc, CollectionError):  # CollectionNotFoundError is a FileNotFoundError too
-            raise
-        is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(exc)
-        raise _disk_error(is_full, exc.strerror or str(exc)) from exc
-    except sqlite3.OperationalError as exc:
-        raise _disk_error("full" in str(exc), str(exc)) from exc
-
-
-def _disk_error(is_full: bool, reason: str) -> BuildError:
-    return BuildError(
-        "The disk is full." if is_full else f"The collection cannot be written: {reason}.",
-        hint="What was there before is unharmed, and what was done is kept: make room, and run the same command again.",
-    )

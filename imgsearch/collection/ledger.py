@@ -5,18 +5,19 @@ Embeddings are kept under the digest of the picture's content: a renamed or doub
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError
+from imgsearch.files.home import NOTES_FILE
 from imgsearch.pictures.items import Item
 
-FILE_NAME = "build.sqlite"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS items (item_id TEXT PRIMARY KEY, record TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS embeddings (sha256 TEXT, spec TEXT, vector BLOB NOT NULL, PRIMARY KEY (sha256, spec));
@@ -32,7 +33,7 @@ class Ledger:
         Raises:
             BuildError: another build of this collection is running.
         """
-        self.path = folder / FILE_NAME
+        self.path = folder / NOTES_FILE
         try:
             self._db = self._open()
         except sqlite3.OperationalError as exc:
@@ -40,7 +41,7 @@ class Ledger:
                 raise
             raise BuildError("Another build of this collection is running.", hint="Wait until it is done.") from exc
         except sqlite3.DatabaseError:  # damaged notes are worth less than a new start
-            for file in (self.path, self.path.with_name(f"{FILE_NAME}-journal")):
+            for file in (self.path, self.path.with_name(f"{NOTES_FILE}-journal")):
                 file.unlink(missing_ok=True)
             self._db = self._open()
 
@@ -103,3 +104,18 @@ class Ledger:
 
 def _key(spec: EmbedderSpec) -> str:
     return json.dumps(spec.to_json(), sort_keys=True)
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keeps builds of the collection away; the notes of one that was cut off stay as they are.
+
+    Raises:
+        BuildError: a build is running.
+    """
+    is_cut_off = (path / NOTES_FILE).exists()
+    notes = Ledger(path)
+    try:
+        yield
+    finally:
+        notes.close(remove=not is_cut_off)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from imgsearch.distance import METRIC
-from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import (
     BackboneError,
     BuildError,
@@ -26,11 +26,7 @@ from imgsearch.vectors.space import SpaceSpec
 FORMAT_VERSION = 2
 OLDER_VERSIONS = (1,)
 """A build replaces collections of these."""
-FILE_NAME = "manifest.json"
-SOURCE_FILE_NAME = "source.json"
-"""See `sources`: private, so not part of what the manifest names."""
 MAX_MANIFEST_BYTES = 1 << 20
-COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 SPACE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _FILE = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

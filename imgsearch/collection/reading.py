@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from imgsearch.collection.manifest import FILE_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest
+from imgsearch.collection.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest
 from imgsearch.distance import angular_distance
-from imgsearch.embedding.weights import file_digest
 from imgsearch.errors import CollectionCorruptError
+from imgsearch.files.disk import file_digest
+from imgsearch.files.home import MANIFEST_FILE, thumbnails_folder
 from imgsearch.pictures.items import Items
 from imgsearch.vectors.calibration import Calibration
-from imgsearch.vectors.engines.annoy import AnnoyIndex, ExactIndex, VectorIndex, annoy_works
+from imgsearch.vectors.engines.annoy import AnnoyIndex, annoy_works
+from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.face import VectorIndex
 from imgsearch.vectors.neighbors import N_NEIGHBORS
 from imgsearch.vectors.space import Space
 from imgsearch.vectors.transform import Transform
@@ -31,7 +34,7 @@ def read_manifest(path: Path) -> Manifest:
         CollectionError: it is damaged, unreadable or of another version.
     """
     try:
-        with (path / FILE_NAME).open("rb") as stream:
+        with (path / MANIFEST_FILE).open("rb") as stream:
             data = stream.read(MAX_MANIFEST_BYTES + 1)
     except FileNotFoundError:
         raise
@@ -81,7 +84,7 @@ def _is_lfs_pointer(file: Path) -> bool:
 def _check_thumbnail_sizes(path: Path, items: Items) -> None:
     # One listing instead of a stat for each of thousands of files by name. A build may be writing others meanwhile.
     named = {f"{item.thumbnail}.webp" for item in items}
-    with os.scandir(path / "thumbnails") as entries:
+    with os.scandir(thumbnails_folder(path)) as entries:
         sizes = {entry.name: entry.stat().st_size for entry in entries if entry.name in named}
     for item in items:
         size = sizes.get(f"{item.thumbnail}.webp")

@@ -22,16 +22,18 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from imgsearch.collection.build import Progress
-from imgsearch.collection.collection import Collection, Skipped
-from imgsearch.collection.draft import Draft, add_thumbnail, disk_errors
-from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.draft import Draft, add_thumbnail
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, ImageError, WorkerBusyError, WorkerError
 from imgsearch.files import archives, locks
+from imgsearch.files.disk import disk_errors
+from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.decode import DEFAULT_LIMITS, decode_image, read_file
 from imgsearch.pictures.folder import PictureFile, labeller, scan
-from imgsearch.pictures.items import Item
+from imgsearch.pictures.items import Item, Skipped
+from imgsearch.progress import Progress
 from imgsearch.vectors.engines.annoy import annoy_works
 from imgsearch.vectors.space import SpaceSpec
 
@@ -339,7 +341,7 @@ class _Run:
             BuildError: no picture can be used.
         """
         items, skipped = [], []
-        (self._path / "thumbnails").mkdir(parents=True)
+        thumbnails_folder(self._path).mkdir(parents=True)
         for n_done, file in enumerate(files):
             self.progress(n_done, len(files), "embedding")
             try:

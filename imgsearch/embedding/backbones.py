@@ -156,3 +156,7 @@ def get_backbone(name: str) -> Backbone:
     except KeyError:
         known = ", ".join(BACKBONES)
         raise UnknownBackboneError(f"A backbone must be one of {known}. Received: {name!r}.") from None
+
+
+IMAGENET = "imagenet"
+"""What stands for the weights that Keras downloads."""

@@ -18,12 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from imgsearch.embedding.backbones import Backbone
+from imgsearch.embedding.backbones import IMAGENET, Backbone
 from imgsearch.embedding.feature_maps import Dense, LayerNorm, LinearLayer, behind
 from imgsearch.errors import BackboneUnavailableError, WeightsError
-
-IMAGENET = "imagenet"
-"""What stands for the weights that Keras downloads."""
 
 DOWNLOAD_TIMEOUT_S = 30
 

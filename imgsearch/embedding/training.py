@@ -22,17 +22,19 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from imgsearch.collection.build import N_THREADS, Progress
-from imgsearch.collection.collection import Skipped
-from imgsearch.collection.draft import write_atomically
 from imgsearch.distance import normalize
 from imgsearch.embedding.backbones import BUNDLED_BACKBONE, get_backbone
-from imgsearch.embedding.embedders import Embedder, EmbedderSpec, load_embedder, own_weights_path
+from imgsearch.embedding.embedders import Embedder, load_embedder
 from imgsearch.embedding.network import compile_network, import_keras, model_with_weights_of
+from imgsearch.embedding.spec import EmbedderSpec, own_weights_path
 from imgsearch.embedding.weights import BUNDLED
 from imgsearch.errors import BackboneError, ImageError
+from imgsearch.files.disk import write_atomically
 from imgsearch.pictures import decode, scaling
 from imgsearch.pictures.folder import PictureFile, scan
+from imgsearch.pictures.items import Skipped
+from imgsearch.progress import Progress
+from imgsearch.settings import N_THREADS
 
 STUDENT = get_backbone(BUNDLED_BACKBONE)
 TRUNK_END = "project_6"

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import shutil
 import stat
 import tempfile
 from pathlib import Path
 
 from imgsearch.errors import BackboneUnavailableError, WeightsError
+from imgsearch.files.disk import DIGEST, file_digest
+from imgsearch.files.home import weights_path
 
 BUNDLED = Path(__file__).with_name("bundled")
-DIGEST = re.compile(r"[0-9a-f]{64}")
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file's bytes, as 64 lower-case hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def keep_weights(source: Path, home: Path) -> str:
@@ -45,7 +38,7 @@ def keep_weights(source: Path, home: Path) -> str:
             )
         suffix = _suffix(source)
         digest = file_digest(source)
-        kept = home / "weights" / (digest + suffix)
+        kept = weights_path(home, digest, suffix)
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=kept.parent, prefix=".tmp-", delete=False) as copy:
@@ -88,7 +81,7 @@ def find_weights(digest: str, home: Path) -> Path:
         if file_digest(path) == digest:
             return path
     for suffix in (".weights.h5", ".h5"):
-        path = home / "weights" / (digest + suffix)
+        path = weights_path(home, digest, suffix)
         if path.is_file():
             if file_digest(path) != digest:
                 raise WeightsError(

@@ -17,15 +17,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from imgsearch.errors import BuildError
-from imgsearch.pictures.decode import DEFAULT_LIMITS
+from imgsearch.progress import ByteProgress
+from imgsearch.settings import MAX_PICTURE_BYTES
 
 MAX_FILES = 200_000
 MAX_BYTES = 1 << 36
-MAX_FILE_BYTES = DEFAULT_LIMITS.max_bytes + 1
+MAX_FILE_BYTES = MAX_PICTURE_BYTES + 1
 """Longer than any picture may be: the build will say that it is too large."""
-
-Progress = Callable[[int, int], None]
-"""Called with bytes of the archive that have been gone through, and its size."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def unpack(
     max_files: int = MAX_FILES,
     max_bytes: int = MAX_BYTES,
     max_file_bytes: int = MAX_FILE_BYTES,
-    progress: Progress | None = None,
+    progress: ByteProgress | None = None,
 ) -> None:
     """Unpacks the plain files of an archive, with their times. Links, devices and hidden files are passed over.
 

@@ -13,14 +13,15 @@ import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 from urllib.parse import urlsplit
 
-from imgsearch.embedding.weights import DIGEST, file_digest
 from imgsearch.errors import DownloadError
+from imgsearch.files.disk import DIGEST, file_digest
 from imgsearch.files.locks import take
+from imgsearch.progress import ByteProgress
 
 STALL_S = 30
 """A server that sends nothing for so long, or less than MIN_RATE on average over so long, has stalled."""
@@ -41,9 +42,6 @@ _TRY_AGAIN = (
 _TOO_SLOW = "it sent too little for {} s"
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
-Progress = Callable[[int, int], None]
-"""Called with bytes there and bytes in all (0 where the server does not say)."""
-
 
 class _Interrupted(Exception):
     """A try ended before the file did; another may go on from there."""
@@ -53,7 +51,9 @@ class _Refused(Exception):
     """This server will not give the file; only another one may."""
 
 
-def fetch(urls: Sequence[str], destination: Path, *, sha256: str, max_bytes: int, progress: Progress | None = None) -> None:
+def fetch(
+    urls: Sequence[str], destination: Path, *, sha256: str, max_bytes: int, progress: ByteProgress | None = None
+) -> None:
     """Brings a file, unless it is there already. What was cut off, even by a kill, goes on where it was.
 
     Args:
@@ -108,7 +108,7 @@ def _host(url: str) -> str:
     return parts.hostname
 
 
-def _fetch_from(url: str, stream: IO[bytes], sha256: str, max_bytes: int, progress: Progress) -> None:
+def _fetch_from(url: str, stream: IO[bytes], sha256: str, max_bytes: int, progress: ByteProgress) -> None:
     """Tries one server until the file is whole and right. _Refused when that is of no use any more."""
     n_poor = 0
     is_of_one_piece = False  # all of it came from here
@@ -135,7 +135,7 @@ def _fetch_from(url: str, stream: IO[bytes], sha256: str, max_bytes: int, progre
     raise _Refused(reason)
 
 
-def _receive(url: str, stream: IO[bytes], start: int, max_bytes: int, progress: Progress) -> None:
+def _receive(url: str, stream: IO[bytes], start: int, max_bytes: int, progress: ByteProgress) -> None:
     """One try: asks for what is missing and appends it."""
     headers = {"User-Agent": "imgsearch", "Accept-Encoding": "identity"}
     if start:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from imgsearch.collection.collection import Collection, Skipped
+from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import commit_evaluation
-from imgsearch.embedding.embedders import BATCH_SIZE, EmbedderSpec, load_embedder
+from imgsearch.embedding.embedders import BATCH_SIZE, load_embedder
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import ImageError, QueryError
 from imgsearch.pictures import folder
 from imgsearch.pictures.decode import decode_image
-from imgsearch.pictures.items import Items
+from imgsearch.pictures.items import Items, Skipped
+from imgsearch.progress import Progress
 from imgsearch.retrieval.metrics import K_VALUES, Confusion, Evaluation, Gain, LabelScores, average_precision, estimates
 from imgsearch.retrieval.rerank import N_NEAREST, RERANKINGS, Candidates, reorder
 from imgsearch.retrieval.search import Query, search
@@ -36,9 +38,6 @@ _CONFUSED_AT = 5
 _N_CONFUSED = 50
 _N_EXAMPLES = 3
 _MEASURES = tuple(f"{name}_{k}" for name in ("precision_at", "recall_at", "hit_rate_at") for k in K_VALUES)
-
-Progress = Callable[[int, int, str], None]
-"""Called with queries done, queries in all, and what is being done."""
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from PIL import Image
 from imgsearch.collection.collection import Collection
 from imgsearch.distance import normalize
 from imgsearch.embedding.descriptors import Match
-from imgsearch.embedding.embedders import EmbedderSpec
 from imgsearch.embedding.feature_maps import FeatureMaps
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.regions import Region, Window
 from imgsearch.vectors.transform import Transform

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from imgsearch.errors import JudgementError
 from imgsearch.files import spreadsheet
+from imgsearch.files.home import judgements_path
 
-FILE_NAME = "judgements.sqlite"
 _Z = 1.959964
 """Of the standard normal distribution, for 95 %."""
 
@@ -88,7 +88,7 @@ class JudgementStore:
 
     def __init__(self, home: Path) -> None:
         """Opens nothing yet; the file is made with the first judgement."""
-        self.path = home / FILE_NAME
+        self.path = judgements_path(home)
 
     def add(self, judgement: Judgement) -> None:
         """Keeps one.

@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch.collection.collection import Collection
-from imgsearch.collection.draft import Draft, alone, disk_errors
+from imgsearch.collection.draft import Draft
+from imgsearch.collection.ledger import alone
+from imgsearch.files.disk import disk_errors
 from imgsearch.pictures.items import Items
 from imgsearch.retrieval.search import Query, search
-from imgsearch.vectors.engines.annoy import AnnoyIndex, ExactIndex
+from imgsearch.vectors.engines.annoy import AnnoyIndex
+from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.space import Space
 
 TARGET_RECALL = 0.99

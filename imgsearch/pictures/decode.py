@@ -26,6 +26,7 @@ from PIL import WebPImagePlugin as _webp  # noqa: F401
 from imgsearch.errors import ImageDecodeError, ImageError, ImageTooLargeError
 from imgsearch.pictures import containers
 from imgsearch.pictures.rgb import to_rgb
+from imgsearch.settings import MAX_PICTURE_BYTES
 
 PICTURE_SUFFIXES = frozenset(
     (
@@ -62,7 +63,7 @@ class Limits:
         max_side: Width and height, in px.
     """
 
-    max_bytes: int = 50_000_000
+    max_bytes: int = MAX_PICTURE_BYTES
     max_bytes_video: int = 25_000_000
     max_pixels_jpeg: int = 65_000_000
     max_jpeg_coefficient_bytes: int = 150_000_000

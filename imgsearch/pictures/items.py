@@ -141,3 +141,11 @@ class Items:
         table = pq.ParquetFile(path, memory_map=False).read()
         columns = [table.column(field.name).to_pylist() for field in fields(Item)]
         return cls([Item(*values) for values in zip(*columns, strict=True)])
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A picture that was left out of the gallery, and why, in plain words."""
+
+    item_id: str
+    reason: str

@@ -14,7 +14,7 @@ import imgsearch
 from imgsearch.distance import closeness
 from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.descriptors import DESCRIPTORS
-from imgsearch.embedding.embedders import embedder_spec
+from imgsearch.embedding.spec import embedder_spec
 from imgsearch.pictures.items import label_words, short_name
 from imgsearch.pictures.regions import Region
 from imgsearch.pictures.scaling import data_url

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from imgsearch.distance import angular_distance, similarity_from_distance
-from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.retrieval.expansion import N_EXPANSION, augment, expand_query, usable_neighbors
 from imgsearch.vectors.neighbors import distances_between
 

@@ -22,7 +22,8 @@ from imgsearch.retrieval.notebook import cards_html
 from imgsearch.retrieval.rerank import DEPTH, N_NEAREST, RERANKINGS, Candidates, reorder
 from imgsearch.settings import DEFAULT_K, MAX_K
 from imgsearch.vectors.calibration import Verdict, neighborhood
-from imgsearch.vectors.engines.annoy import ExactIndex, VectorIndex
+from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.face import VectorIndex
 from imgsearch.vectors.space import Space
 
 CANDIDATES_PER_RESULT = 10

@@ -9,8 +9,8 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from imgsearch.sample.animal.sculpture import Array, catmull_rom
 from imgsearch.sample.palettes import RGB, rgb
-from imgsearch.sample.sculpture import Array, catmull_rom
 
 
 def shade(colour: RGB, factor: float) -> RGB:

@@ -20,11 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgsearch.sample.anatomy import Model, build
-from imgsearch.sample.breeds import BREEDS, Breed
+from imgsearch.sample.animal.anatomy import Model, build
+from imgsearch.sample.animal.breeds import BREEDS, Breed
+from imgsearch.sample.animal.coats import dye
+from imgsearch.sample.animal.face import paint_face
+from imgsearch.sample.animal.poses import POSES, PoseName, Stance, draw_stance
+from imgsearch.sample.animal.sculpture import Array, Camera, Part, Relief, carve, extent
 from imgsearch.sample.brushes import Easel
-from imgsearch.sample.coats import dye
-from imgsearch.sample.face import paint_face
 from imgsearch.sample.painting import (
     brushed,
     cast_shadow,
@@ -36,10 +38,8 @@ from imgsearch.sample.painting import (
     tufts,
 )
 from imgsearch.sample.palettes import PALETTES, Palette
-from imgsearch.sample.poses import POSES, PoseName, Stance, draw_stance
-from imgsearch.sample.props import clutter, place_prop
-from imgsearch.sample.scenes import SCENES, Scene
-from imgsearch.sample.sculpture import Array, Camera, Part, Relief, carve, extent
+from imgsearch.sample.scene.props import clutter, place_prop
+from imgsearch.sample.scene.scenes import SCENES, Scene
 
 SIZE = 320
 ZOOM = 2  # painted twice as large, then reduced

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from imgsearch.sample.anatomy import Model
+from imgsearch.sample.animal.anatomy import Model
+from imgsearch.sample.animal.sculpture import EMPTY_DEPTH, Array, Camera, Part, Relief, vec
 from imgsearch.sample.palettes import RGB
-from imgsearch.sample.sculpture import EMPTY_DEPTH, Array, Camera, Part, Relief, vec
 
 Index = NDArray[np.intp]
 

@@ -9,17 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from imgsearch.collection.build import BuildReport, Progress, build_collection
-from imgsearch.collection.collection import Skipped
-from imgsearch.collection.draft import disk_errors
+from imgsearch.collection.build import BuildReport, build_collection
 from imgsearch.embedding.backbones import BUNDLED_BACKBONE
-from imgsearch.embedding.embedders import embedder_spec
+from imgsearch.embedding.spec import embedder_spec
 from imgsearch.errors import BuildError
 from imgsearch.files.archives import unpack
+from imgsearch.files.disk import disk_errors
 from imgsearch.files.download import fetch
+from imgsearch.files.home import downloads_folder, pictures_folder, sample_pictures_folder, sample_queries_folder
 from imgsearch.files.locks import exclusive
 from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
 from imgsearch.pictures.folder import METADATA_FILE
+from imgsearch.pictures.items import Skipped
+from imgsearch.progress import Progress
 from imgsearch.retrieval.rerank import DEFAULT_RERANKING
 from imgsearch.sample.gallery import draw_gallery, draw_queries
 from imgsearch.settings import SAMPLE_COLLECTION
@@ -93,8 +95,9 @@ def prepare_dataset(name: str, home: Path, *, progress: Progress | None = None) 
     """
     dataset = DATASETS[name]
     tell = progress or (lambda done, total, what: None)
-    folder = home / "pictures" / name
-    archives = {file.name: home / "downloads" / name / file.name for file in dataset.files}
+    folder = pictures_folder(home, name)
+    downloads = downloads_folder(home) / name
+    archives = {file.name: downloads / file.name for file in dataset.files}
 
     def fill(target: Path) -> None:
         for file in dataset.files:
@@ -109,7 +112,7 @@ def prepare_dataset(name: str, home: Path, *, progress: Progress | None = None) 
 
     with disk_errors():
         keep_filled(folder, " ".join(file.sha256 for file in dataset.files), fill)
-        shutil.rmtree(home / "downloads" / name, ignore_errors=True)
+        shutil.rmtree(downloads, ignore_errors=True)
         records = json.loads((folder / _LEFT_OUT_FILE).read_text(encoding="utf-8"))
     left_out = [Skipped(**record) for record in records]
     return Prepared(folder, dataset.title, dataset.source, dataset.license, left_out)
@@ -130,7 +133,7 @@ def prepare_archive(archive: Path, name: str, home: Path, *, progress: Progress 
     tell = progress or (lambda done, total, what: None)
     with disk_errors():
         status = archive.stat()
-        folder = home / "pictures" / name
+        folder = pictures_folder(home, name)
         keep_filled(
             folder,
             f"{archive.resolve()} {status.st_size} {status.st_mtime_ns}",
@@ -242,11 +245,11 @@ def build_sample(home: Path, *, progress: Progress | None = None) -> BuildReport
     Raises:
         ImgSearchError: see `build_collection`.
     """
-    pictures = home / "sample-pictures"
+    pictures = sample_pictures_folder(home)
     with disk_errors():
         pictures.mkdir(parents=True, exist_ok=True)
         draw_gallery(pictures, progress=(lambda done, total: progress(done, total, "drawing")) if progress else None)
-        draw_queries(example_queries_folder(home))
+        draw_queries(sample_queries_folder(home))
     report = build_collection(
         SAMPLE_COLLECTION,
         pictures,
@@ -261,8 +264,3 @@ def build_sample(home: Path, *, progress: Progress | None = None) -> BuildReport
         return report
     evaluations = evaluate_collection(report.collection, rerankings=("", DEFAULT_RERANKING), progress=progress)
     return replace(report, collection=save_evaluation(report.collection, evaluations))
-
-
-def example_queries_folder(home: Path) -> Path:
-    """Where the sample's example queries lie: pictures to try that are not in the gallery."""
-    return home / "sample-queries"

@@ -12,28 +12,28 @@ import hashlib
 import os
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from imgsearch.collection.collection import Collection, collection_path, list_collections
-from imgsearch.collection.draft import alone, disk_errors, replacing, retire, sweep, write_atomically
-from imgsearch.collection.manifest import FILE_NAME
-from imgsearch.embedding.weights import BUNDLED, DIGEST, file_digest, find_weights
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.ledger import alone
+from imgsearch.collection.source import Source, remember, remembered
+from imgsearch.collection.sweep import retire, sweep
+from imgsearch.embedding.weights import BUNDLED, find_weights
 from imgsearch.errors import CollectionCorruptError, CollectionError, DownloadError, ImgSearchError
 from imgsearch.files.archives import unpack
+from imgsearch.files.disk import DIGEST, disk_errors, file_digest, replacing, write_atomically
 from imgsearch.files.download import fetch
+from imgsearch.files.home import MANIFEST_FILE, collection_path, downloads_folder, list_collections, weights_path
 from imgsearch.files.locks import exclusive
+from imgsearch.progress import Progress
 from imgsearch.settings import Settings
-from imgsearch.supply.sources import Source, remember, remembered
 
 MAX_PACKAGE_BYTES = 1 << 34
 SUFFIX = ".imgsearch.tar"
 _EXAMPLE = "https://example.org/pets.imgsearch.tar#sha256=..."
-
-Progress = Callable[[int, int, str], None]
-"""Called with bytes done, bytes in all, and what is being done."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,15 @@ def pack(name: str, home: Path, target: Path, *, with_weights: bool = False) -> 
     if problems:
         raise CollectionCorruptError(problems[0], hint="Build it again.")
     files = {f"{name}/{entry.file}": collection.path / entry.file for entry in collection.manifest.files}
-    files |= {f"{name}/thumbnails/{path.name}": path for path in map(collection.thumbnail_path, collection.items)}
+    files |= {
+        f"{name}/{path.relative_to(collection.path).as_posix()}": path
+        for path in map(collection.thumbnail_path, collection.items)
+    }
     weights = {entry.embedder.weights for entry in collection.manifest.spaces.values()}
     if with_weights:
         kept = [find_weights(digest, home) for digest in weights if digest and DIGEST.fullmatch(digest)]
         files |= {f"weights/{path.name}": path for path in kept if path.parent != BUNDLED}
-    manifest = {f"{name}/{FILE_NAME}": collection.path / FILE_NAME}
+    manifest = {f"{name}/{MANIFEST_FILE}": collection.path / MANIFEST_FILE}
     with disk_errors():
         size, sha256 = _write_tar(target, {**manifest, **dict(sorted(files.items()))})
     spaces = collection.manifest.spaces.items()
@@ -164,7 +167,7 @@ def pull(text: str, home: Path, *, name: str | None = None, progress: Progress |
     if name is not None:
         collection_path(name, home)
     with disk_errors(), _package(reference, home, progress) as (package, sha256):
-        staging = home / "downloads" / f"{sha256}.staging"
+        staging = downloads_folder(home) / f"{sha256}.staging"
         shutil.rmtree(staging, ignore_errors=True)
         try:
             staged = _stage(package, staging)
@@ -187,7 +190,7 @@ def _package(reference: Reference, home: Path, progress: Progress | None) -> Ite
             yield path, sha256
         return
     assert reference.sha256
-    path = home / "downloads" / f"{reference.sha256}{SUFFIX}"
+    path = downloads_folder(home) / f"{reference.sha256}{SUFFIX}"
     with _pulling(home, reference.sha256):
         fetch(
             [reference.place],
@@ -202,7 +205,7 @@ def _package(reference: Reference, home: Path, progress: Progress | None) -> Ite
 
 def _pulling(home: Path, sha256: str) -> contextlib.AbstractContextManager[None]:
     busy = DownloadError("Another process is pulling this package.", hint="Wait until it is done.")
-    return exclusive(home / "downloads" / f".{sha256}.lock", busy)
+    return exclusive(downloads_folder(home) / f".{sha256}.lock", busy)
 
 
 def _stage(package: Path, staging: Path) -> Collection:
@@ -235,7 +238,7 @@ def _install(staged: Collection, name: str, home: Path, sha256: str) -> Collecti
             target = path / file.relative_to(staged.path)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, target)
-        write_atomically(path / FILE_NAME, (staged.path / FILE_NAME).read_bytes(), sync=True)
+        write_atomically(path / MANIFEST_FILE, (staged.path / MANIFEST_FILE).read_bytes(), sync=True)
         remember(Source("package", sha256), name, home)
     collection = Collection.open(name, home)
     sweep(collection)
@@ -245,10 +248,11 @@ def _install(staged: Collection, name: str, home: Path, sha256: str) -> Collecti
 def _install_weights(staged: Collection, home: Path) -> None:
     for entry in staged.manifest.spaces.values():
         for suffix in (".weights.h5", ".h5"):
-            file = staged.home / "weights" / f"{entry.embedder.weights}{suffix}"
+            file = weights_path(staged.home, entry.embedder.weights, suffix)
             if file.is_file() and file_digest(file) == entry.embedder.weights:
-                (home / "weights").mkdir(exist_ok=True)
-                os.replace(file, home / "weights" / file.name)
+                kept = weights_path(home, entry.embedder.weights, suffix)
+                kept.parent.mkdir(exist_ok=True)
+                os.replace(file, kept)
 
 
 def ensure_collections(settings: Settings, progress: Progress | None = None) -> list[ImgSearchError]:

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
-from imgsearch.collection.build import BuildReport, Progress, build_collection
-from imgsearch.collection.collection import Collection, collection_path
-from imgsearch.collection.draft import disk_errors, write_atomically
-from imgsearch.collection.manifest import SOURCE_FILE_NAME
+from imgsearch.collection.build import BuildReport, build_collection
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.source import Source, remembered
 from imgsearch.errors import BuildError
+from imgsearch.files.home import collection_path
+from imgsearch.progress import Progress
 from imgsearch.supply.datasets import DATASETS, Prepared, prepare_archive, prepare_dataset
 
-Kind = Literal["folder", "archive", "dataset", "package"]
 _BUILD_AGAIN = "Run build again, with --images DIR or --dataset NAME; from then on update knows."
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where pictures come from: a folder or archive (its path), a dataset (its name), a package (its sha256)."""
-
-    kind: Kind
-    location: str
-
-    @classmethod
-    def of(cls, images: Path) -> Source:
-        """A folder, or an archive if it is a file."""
-        return cls("archive" if images.is_file() else "folder", str(images))
 
 
 def prepare(source: Source, name: str, home: Path, *, progress: Progress | None = None) -> Prepared:
@@ -53,24 +37,6 @@ def prepare(source: Source, name: str, home: Path, *, progress: Progress | None 
             "The collection was pulled, without its pictures.", hint="Pull the newer package, if there is one."
         )
     return Prepared(Path(source.location))
-
-
-def remember(source: Source, name: str, home: Path) -> None:
-    """Writes down where a collection comes from, a path as seen from anywhere."""
-    if source.kind in ("folder", "archive"):
-        source = Source(source.kind, str(Path(source.location).resolve()))
-    with disk_errors():
-        write_atomically(collection_path(name, home) / SOURCE_FILE_NAME, json.dumps(asdict(source)).encode())
-
-
-def remembered(name: str, home: Path) -> Source | None:
-    """Where a collection comes from, or None where that is not known."""
-    try:
-        source = Source(**json.loads((collection_path(name, home) / SOURCE_FILE_NAME).read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return None
-    is_sound = source.kind in get_args(Kind) and isinstance(source.location, str)
-    return source if is_sound else None
 
 
 def update_collection(name: str, home: Path, *, progress: Progress | None = None) -> BuildReport:

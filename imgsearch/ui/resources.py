@@ -10,15 +10,14 @@ from time import monotonic as _now
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection, collection_path, list_collections
-from imgsearch.collection.manifest import FILE_NAME
+from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME, SessionCollections, SessionLimits
-from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import EmbeddedPicture, WorkerEmbedder
 from imgsearch.errors import CollectionNotFoundError, ImgSearchError, WorkerError
+from imgsearch.files.home import MANIFEST_FILE, collection_path, list_collections, sample_queries_folder
 from imgsearch.pictures.regions import Region
 from imgsearch.settings import SAMPLE_COLLECTION, get_settings
-from imgsearch.supply.datasets import example_queries_folder
 
 MAX_OPEN_COLLECTIONS = 8
 MAX_EMBEDDED_PICTURES = 32
@@ -49,7 +48,7 @@ def build_of(name: str) -> tuple[int, int]:
     Raises:
         CollectionError: there is none of that name.
     """
-    path = collection_path(name, get_settings().home) / FILE_NAME
+    path = collection_path(name, get_settings().home) / MANIFEST_FILE
     try:
         status = path.stat()
     except OSError:
@@ -84,7 +83,7 @@ def example_queries(name: str) -> dict[str, Path]:
     """Pictures to try that are not in the gallery, by file name; only the sample has some."""
     if name != SAMPLE_COLLECTION:
         return {}
-    return {path.name: path for path in sorted(example_queries_folder(get_settings().home).glob("*.jpg"))}
+    return {path.name: path for path in sorted(sample_queries_folder(get_settings().home).glob("*.jpg"))}
 
 
 @st.cache_resource(show_spinner=False)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from imgsearch.vectors.engines.annoy import ExactIndex, VectorIndex
+from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.face import VectorIndex
 
 N_NEIGHBORS = 20
 EXACT_UP_TO = 20_000

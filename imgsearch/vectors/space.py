@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError
 from imgsearch.vectors.calibration import Calibration
-from imgsearch.vectors.engines.annoy import N_TREES, VectorIndex
+from imgsearch.vectors.engines.annoy import N_TREES
+from imgsearch.vectors.engines.face import VectorIndex
 from imgsearch.vectors.transform import Transform
 
 

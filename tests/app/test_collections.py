@@ -18,11 +18,12 @@ from streamlit.runtime.caching import clear_session_resource_cache
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection, build_collection, decode_image, embedder_spec
-from imgsearch.collection.manifest import FILE_NAME, SOURCE_FILE_NAME
 from imgsearch.collection.session import SESSION_NAME
-from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
+from imgsearch.embedding.embedders import load_embedder
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import BackboneUnavailableError
+from imgsearch.files.home import MANIFEST_FILE, SOURCE_FILE
 from imgsearch.pictures.scaling import make_preview
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources
@@ -122,7 +123,7 @@ def test_a_card_says_what_the_collection_is(pictures: Path, home: Path) -> None:
     ).collection
     at = page(view="collections")
     assert [each.value for each in at.header] == ["Your own pictures", "\\[Discs\\]\\(x\\)"]
-    apart = (FILE_NAME, SOURCE_FILE_NAME)
+    apart = (MANIFEST_FILE, SOURCE_FILE)
     size = sum(file.stat().st_size for file in built.path.rglob("*") if file.is_file() and file.name not in apart)
     assert f"Pictures **12** · labels **3** · **{size / 2**20:,.1f}** MB" in words(at)
     assert "Source: A \\<drawer\\>" in words(at)

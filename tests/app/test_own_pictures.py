@@ -13,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from imgsearch import decode_image, embedder_spec
 from imgsearch.collection.session import SessionCollections
-from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
+from imgsearch.embedding.embedders import load_embedder
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.pictures.scaling import make_preview
 from imgsearch.ui import resources
@@ -46,7 +47,7 @@ def end_of_session() -> None:
 def script() -> None:
     import streamlit as st
 
-    from imgsearch.embedding.embedders import embedder_spec
+    from imgsearch.embedding.spec import embedder_spec
     from imgsearch.errors import ImgSearchError
     from imgsearch.ui import resources
     from imgsearch.ui.views.collections import own_pictures

@@ -12,11 +12,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection
-from imgsearch.collection.manifest import FILE_NAME, Manifest
+from imgsearch.collection.manifest import Manifest
 from imgsearch.embedding.descriptors import DESCRIPTORS
-from imgsearch.embedding.embedders import EmbedderSpec
 from imgsearch.embedding.feature_maps import FeatureMaps
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import WorkerEmbedder
+from imgsearch.files.home import MANIFEST_FILE
 from imgsearch.pictures.regions import Region, Window
 from imgsearch.retrieval.search import Query, ann_recall_at_k
 from imgsearch.ui import resources, state
@@ -233,7 +234,7 @@ def test_no_link_asks_why_again(collection: Collection) -> None:
 @pytest.fixture
 def cnn_collection(collection: Collection, home: Path) -> Collection:
     """`discs` whose vectors are said to be those of a CNN."""
-    path = home / "discs" / FILE_NAME
+    path = home / "discs" / MANIFEST_FILE
     manifest = Manifest.from_bytes(path.read_bytes())
     (entry,) = manifest.spaces.values()
     spaces = {"mini": replace(entry, embedder=EmbedderSpec("mini", weights="0" * 64))}

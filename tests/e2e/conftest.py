@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from imgsearch import Collection, build_collection, embedder_spec
-from imgsearch.collection.manifest import FILE_NAME, Manifest
-from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.collection.manifest import Manifest
+from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.files.home import MANIFEST_FILE, sample_queries_folder
 from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
 from imgsearch.settings import SAMPLE_COLLECTION
-from imgsearch.supply.datasets import example_queries_folder
 from tests.conftest import draw_picture
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def e2e_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         build_collection(name, folder / name, home=home, embedders=[spec], title=name.title())
     discs = Collection.open("discs", home)
     save_evaluation(discs, evaluate_collection(discs))
-    _add_space(home / "discs" / FILE_NAME)
-    examples = example_queries_folder(home)
+    _add_space(home / "discs" / MANIFEST_FILE)
+    examples = sample_queries_folder(home)
     examples.mkdir()
     draw_picture(COLORS["red"], 1).save(examples / "query_one.jpg")
     draw_picture(COLORS["red"], 4).save(examples / "query_two.jpg")

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from imgsearch import Collection
-from imgsearch.supply.datasets import example_queries_folder
+from imgsearch.files.home import sample_queries_folder
 
 pytest.importorskip("playwright")
 
@@ -169,7 +169,7 @@ def test_surprise_me_searches_with_some_picture(visit: Visit, discs: Collection)
 
 
 def test_another_collection_and_its_examples(visit: Visit, e2e_home: Path) -> None:
-    example = example_queries_folder(e2e_home) / "query_two.jpg"
+    example = sample_queries_folder(e2e_home) / "query_two.jpg"
     expected = Collection.open("sample", e2e_home).search(picture=example)
     page = visit()
     choose(page, "Collection", "sample")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from imgsearch.distance import angular_distance, normalize
 from imgsearch.pictures.items import Item, Items
 from imgsearch.retrieval.search import Query, search
-from imgsearch.vectors.engines.annoy import AnnoyIndex, ExactIndex
+from imgsearch.vectors.engines.annoy import AnnoyIndex
+from imgsearch.vectors.engines.exact import ExactIndex
 from tests.conftest import toy_space
 
 pytestmark = pytest.mark.fuzz

@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,12 @@ from PIL import Image
 
 from imgsearch import BuildReport, Collection, build_collection, list_collections
 from imgsearch.collection import build
-from imgsearch.collection.draft import SWEEP_AFTER_S
 from imgsearch.collection.ledger import Ledger
-from imgsearch.embedding import embedders
+from imgsearch.collection.sweep import SWEEP_AFTER_S
+from imgsearch.embedding import embedders, spec
 from imgsearch.embedding.descriptors import DESCRIPTORS, Descriptor
-from imgsearch.embedding.embedders import DescriptorEmbedder, EmbedderSpec
+from imgsearch.embedding.embedders import DescriptorEmbedder
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneError, BuildError, CollectionError, IncompatibleCollectionError
 from imgsearch.pictures.items import Items
 from imgsearch.vectors.engines.annoy import AnnoyIndex
@@ -64,11 +65,17 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     return counts
 
 
+def know(monkeypatch: pytest.MonkeyPatch, descriptors: Mapping[str, Descriptor]) -> None:
+    """Makes these the descriptors that there are."""
+    for module in (spec, embedders):
+        monkeypatch.setattr(module, "DESCRIPTORS", descriptors)
+
+
 @pytest.fixture
 def mean_color(monkeypatch: pytest.MonkeyPatch) -> EmbedderSpec:
     """A second descriptor, of 3 dimensions."""
     row = Descriptor("mean_color", lambda x: x.mean(axis=(0, 1)).astype(np.float32), 3, 8, "none", lambda a, b: [])
-    monkeypatch.setattr(embedders, "DESCRIPTORS", {**DESCRIPTORS, "mean_color": row})
+    know(monkeypatch, {**DESCRIPTORS, "mean_color": row})
     return EmbedderSpec("mean_color")
 
 
@@ -584,7 +591,7 @@ def test_a_space_that_another_build_has_just_added_is_kept(
 
     def late(folder: Path) -> Ledger:
         monkeypatch.undo()
-        monkeypatch.setattr(embedders, "DESCRIPTORS", known)
+        know(monkeypatch, known)
         make(pictures, home, embedders=[mean_color])  # done just before this one gets its turn
         return Ledger(folder)
 
@@ -623,11 +630,14 @@ def test_what_was_embedded_before_an_error_is_not_embedded_again(
 DRIVER = """
 import os, shutil, signal, sys
 from pathlib import Path
-from imgsearch import build, draft, embedding, images, index, items, ledger
+from imgsearch.collection import build, ledger
+from imgsearch.embedding.spec import embedder_spec
+from imgsearch.pictures import items
+from imgsearch.vectors.engines import annoy
 
 pictures, template, homes = map(Path, sys.argv[1:])
 build.BATCH_SIZE = 2
-index.annoy_works()
+annoy.annoy_works()
 left = 0
 
 def tick():
@@ -641,7 +651,7 @@ def killing(owner, name):
     def replacement(*args, **options):
         tick()
         return function(*args, **options)
-    setattr(owner, name, staticmethod(replacement) if owner is index.AnnoyIndex else replacement)
+    setattr(owner, name, staticmethod(replacement) if owner is annoy.AnnoyIndex else replacement)
 
 add = ledger.Ledger.add
 def noting(self, items, embeddings):
@@ -654,7 +664,7 @@ def noting(self, items, embeddings):
     tick()
 
 ledger.Ledger.add = noting
-for owner, name in ((os, "replace"), (os, "unlink"), (items.Items, "write"), (index.AnnoyIndex, "build"),
+for owner, name in ((os, "replace"), (os, "unlink"), (items.Items, "write"), (annoy.AnnoyIndex, "build"),
                     (ledger.Ledger, "close"), (build, "retire"), (build, "sweep")):
     killing(owner, name)
 
@@ -665,7 +675,7 @@ for n in range(1, 500):
     child = os.fork()
     if child == 0:
         left = n
-        build.build_collection("discs", pictures, home=home, embedders=[embedders.embedder_spec("color_histogram")])
+        build.build_collection("discs", pictures, home=home, embedders=[embedder_spec("color_histogram")])
         os._exit(0)
     _, status = os.waitpid(child, 0)
     if status == 0:

@@ -14,7 +14,7 @@ import pytest
 from imgsearch.distance import normalize
 from imgsearch.vectors import calibration
 from imgsearch.vectors.calibration import Bin, Calibration, SameLabel, calibrate, neighborhood, own_neighborhoods
-from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
 
 N_LABELS, PER_LABEL = 12, 12

@@ -20,10 +20,9 @@ from sklearn.neighbors import NearestNeighbors
 
 from imgsearch import Collection, build_collection, embedder_spec, list_collections
 from imgsearch.collection import reading
-from imgsearch.collection.collection import collection_path, describe
+from imgsearch.collection.collection import describe
 from imgsearch.collection.manifest import FileEntry, Manifest
 from imgsearch.collection.reading import read_manifest
-from imgsearch.embedding.weights import file_digest
 from imgsearch.errors import (
     CollectionCorruptError,
     CollectionError,
@@ -33,7 +32,10 @@ from imgsearch.errors import (
     InvalidQueryError,
     ItemNotFoundError,
 )
-from imgsearch.vectors.engines.annoy import AnnoyIndex, ExactIndex
+from imgsearch.files.disk import file_digest
+from imgsearch.files.home import collection_path
+from imgsearch.vectors.engines.annoy import AnnoyIndex
+from imgsearch.vectors.engines.exact import ExactIndex
 from tests.conftest import draw_picture
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"

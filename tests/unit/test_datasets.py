@@ -18,12 +18,13 @@ from click.testing import CliRunner, Result
 
 from imgsearch import Collection
 from imgsearch.cli import cli
-from imgsearch.collection.collection import Skipped
+from imgsearch.collection.source import Source, remember, remembered
 from imgsearch.errors import BuildError, DownloadError
 from imgsearch.files import download
+from imgsearch.pictures.items import Skipped
 from imgsearch.supply import datasets
 from imgsearch.supply.datasets import DATASETS, RemoteFile, prepare_dataset
-from imgsearch.supply.sources import Source, remember, remembered, update_collection
+from imgsearch.supply.sources import update_collection
 from tests.conftest import draw_picture
 from tests.http_server import FileServer, serving
 

@@ -15,7 +15,8 @@ from imgsearch.embedding.descriptors.edges import EDGES, REGIONS, edge_histogram
 from imgsearch.embedding.descriptors.fuzzy import COLORS, TYPICAL_COLORS, color_names, fuzzy_colors
 from imgsearch.embedding.descriptors.joint import PARTS, joint
 from imgsearch.embedding.descriptors.layout import coefficients, color_layout
-from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
+from imgsearch.embedding.embedders import load_embedder
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneError
 
 # Hue of Pillow: degrees * 255 / 360, so 0, 85, 170; of 16 bins 0, 5, 10. Saturation and value 255 are bin 3 of 4.

@@ -78,13 +78,14 @@ def test_a_later_command_goes_on_too(server: FileServer, target: Path) -> None:
 
 def test_a_killed_process_leaves_what_it_had(server: FileServer, target: Path) -> None:
     server.manner = "drip"
-    code = "import sys; from pathlib import Path; from imgsearch.download import fetch\n"
+    code = "import sys; from pathlib import Path; from imgsearch.files.download import fetch\n"
     code += "fetch([sys.argv[1]], Path(sys.argv[2]), sha256=sys.argv[3], max_bytes=9999, progress=print)"
     arguments = [sys.executable, "-u", "-c", code, server.url("/a.bin"), str(target), SHA256]
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        while process.stdout.readline() != "30 2500\n":
-            pass
+        for line in process.stdout:
+            if line == "30 2500\n":
+                break
         with pytest.raises(DownloadError, match=r"Another process is downloading a\.bin"):
             get(server, target)
         process.kill()
@@ -215,7 +216,7 @@ def test_a_host_that_cannot_be_reached_is_named(server: FileServer, target: Path
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files as Linux does")
 def test_a_full_disk_is_an_error_of_the_disk_and_what_came_is_kept(server: FileServer, target: Path) -> None:
     code = (
-        "import resource, sys; from pathlib import Path; from imgsearch.download import fetch\n"
+        "import resource, sys; from pathlib import Path; from imgsearch.files.download import fetch\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))\n"
         "try: fetch([sys.argv[1]], Path(sys.argv[2]), sha256=sys.argv[3], max_bytes=9999)\n"
         "except OSError as exc: print(exc.errno)"

@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.neighbors import NearestNeighbors
 
 from imgsearch import Collection, build_collection, embedder_spec
-from imgsearch.collection.draft import alone
+from imgsearch.collection.ledger import alone
 from imgsearch.distance import normalize
 from imgsearch.errors import BuildError, CollectionCorruptError, QueryError
 from imgsearch.measure.evaluation import (

@@ -8,8 +8,8 @@ import pytest
 from imgsearch import Collection, embedder_spec
 from imgsearch.distance import normalize
 from imgsearch.embedding.descriptors import Match
-from imgsearch.embedding.embedders import EmbedderSpec
 from imgsearch.embedding.feature_maps import Dense, FeatureMaps, LayerNorm, behind
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneError, ItemNotFoundError
 from imgsearch.measure.explain import (
     LESS_COLOR,

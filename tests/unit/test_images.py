@@ -775,7 +775,7 @@ CHILD = """
 import io, resource, sys
 from pathlib import Path
 from PIL import Image
-from imgsearch.images import decode_image
+from imgsearch.pictures.decode import decode_image
 for format in ("PNG", "WEBP", "JPEG"):
     file = io.BytesIO()
     Image.new("RGB", (9, 9)).save(file, format)

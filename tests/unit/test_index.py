@@ -11,7 +11,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from imgsearch.distance import normalize
 from imgsearch.vectors.engines import annoy
-from imgsearch.vectors.engines.annoy import AnnoyIndex, ExactIndex, annoy_works
+from imgsearch.vectors.engines.annoy import AnnoyIndex, annoy_works
+from imgsearch.vectors.engines.exact import ExactIndex
 
 VECTORS = normalize(np.random.default_rng(0).normal(size=(500, 16)))
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgsearch.collection.ledger import FILE_NAME, Ledger
-from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.collection.ledger import Ledger
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError
+from imgsearch.files.home import NOTES_FILE
 from imgsearch.pictures.items import Item
 
 ITEM = Item("red/\U0001f408\n.png", "red", 80, 60, 1234, 1_700_000_000_123_456_789, "a" * 64, "b" * 64, 99)
@@ -79,7 +80,7 @@ def filled(folder: Path) -> Path:
     ledger = Ledger(folder)
     ledger.add([replace(ITEM, item_id=f"{n}.png") for n in range(300)], {SPEC: {f"{n:064}": VECTOR for n in range(300)}})
     ledger.close()
-    return folder / FILE_NAME
+    return folder / NOTES_FILE
 
 
 @pytest.mark.parametrize("damage", ["not a database", "zeros in the middle", "cut short"])
@@ -94,7 +95,7 @@ def test_damaged_notes_are_begun_again(tmp_path: Path, damage: str) -> None:
             "cut short": data[:half],
         }[damage]
     )
-    (tmp_path / f"{FILE_NAME}-journal").write_bytes(b"of the damaged one")
+    (tmp_path / f"{NOTES_FILE}-journal").write_bytes(b"of the damaged one")
     ledger = Ledger(tmp_path)
     assert ledger.items() == {}
     assert ledger.embedded(SPEC) == set()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from imgsearch.collection.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, SpaceEntry
-from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import CollectionCorruptError, CollectionError, IncompatibleCollectionError, OutdatedCollectionError
 
 

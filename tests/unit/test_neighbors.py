@@ -8,7 +8,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from imgsearch.distance import angular_distance, normalize
 from imgsearch.vectors import neighbors
-from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import distances_between, nearest_neighbors
 
 

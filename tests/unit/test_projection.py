@@ -9,7 +9,7 @@ import pytest
 
 from imgsearch.distance import normalize
 from imgsearch.vectors import projection
-from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
 from imgsearch.vectors.projection import place, project
 

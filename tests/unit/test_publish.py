@@ -17,15 +17,15 @@ from click.testing import CliRunner, Result
 
 from imgsearch import Collection, build_collection, embedder_spec, list_collections
 from imgsearch.cli import cli
-from imgsearch.collection.manifest import FILE_NAME
-from imgsearch.embedding import embedders
+from imgsearch.collection.source import Source, remember, remembered
+from imgsearch.embedding import spec
 from imgsearch.embedding.backbones import BACKBONES
-from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneUnavailableError, CollectionError, DownloadError, ImgSearchError
 from imgsearch.files import download
+from imgsearch.files.home import MANIFEST_FILE
 from imgsearch.settings import Settings
 from imgsearch.supply.publish import Packed, Reference, ensure_collections, pack, pull
-from imgsearch.supply.sources import Source, remember, remembered
 from tests.conftest import draw_picture
 from tests.http_server import FileServer, serving
 
@@ -77,7 +77,7 @@ def test_a_package_holds_what_the_manifest_names_and_nothing_else(packed: Packed
     with tarfile.open(packed.path, "r:") as archive:
         names = archive.getnames()
         owners = {(member.uid, member.gid, member.uname, member.mtime, member.mode) for member in archive}
-    named = {entry.file for entry in collection.manifest.files} | {FILE_NAME}
+    named = {entry.file for entry in collection.manifest.files} | {MANIFEST_FILE}
     named |= {f"thumbnails/{item.thumbnail}.webp" for item in collection.items}
     assert set(names) == {f"discs/{file}" for file in named}
     assert names[0] == "discs/manifest.json"
@@ -140,10 +140,10 @@ def claim_weights(collection: Collection, weights: str, monkeypatch: pytest.Monk
     """Makes the manifest say that the space was embedded by a backbone of as many dimensions, with these weights."""
     manifest = collection.manifest
     entry = manifest.spaces["color_histogram"]
-    monkeypatch.setattr(embedders, "BACKBONES", {"vgg16": replace(BACKBONES["vgg16"], dim=entry.embedder.dim)})
+    monkeypatch.setattr(spec, "BACKBONES", {"vgg16": replace(BACKBONES["vgg16"], dim=entry.embedder.dim)})
     fake = replace(entry, embedder=EmbedderSpec("vgg16", weights=weights))
     changed = replace(manifest, spaces={"color_histogram": fake})
-    (collection.path / FILE_NAME).write_bytes(changed.to_bytes())
+    (collection.path / MANIFEST_FILE).write_bytes(changed.to_bytes())
 
 
 # --- pull

@@ -20,7 +20,7 @@ from PIL import Image
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.manifest import FileEntry, Manifest, SpaceEntry
-from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import CollectionCorruptError
 from imgsearch.pictures.items import Item, Items
 from imgsearch.pictures.regions import Region
@@ -29,7 +29,7 @@ from imgsearch.report import FORMATS, LANGUAGES, Report
 from imgsearch.report.sheet import _drawable, _shortened
 from imgsearch.retrieval.search import SearchPage, SearchResult
 from imgsearch.vectors.calibration import Verdict
-from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.space import Space
 
 COLORS = [(200, 30, 30), (30, 160, 40), (40, 60, 190), (210, 180, 40), (150, 60, 160), (90, 90, 90)]

@@ -18,7 +18,7 @@ from imgsearch.retrieval.rerank import (
     diversify,
     k_reciprocal_distances,
 )
-from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
 
 

@@ -14,8 +14,10 @@ import pytest
 from PIL import Image
 
 from imgsearch.sample import gallery
-from imgsearch.sample.breeds import BREEDS, Breed, Coat, Head
-from imgsearch.sample.coats import RULES
+from imgsearch.sample.animal.breeds import BREEDS, Breed, Coat, Head
+from imgsearch.sample.animal.coats import RULES
+from imgsearch.sample.animal.poses import POSES
+from imgsearch.sample.animal.sculpture import Camera, Part, carve, catmull_rom, chain, vec
 from imgsearch.sample.gallery import (
     BLOCK,
     DEFAULT_SEED,
@@ -29,9 +31,7 @@ from imgsearch.sample.gallery import (
     picture_seed,
 )
 from imgsearch.sample.palettes import PALETTES
-from imgsearch.sample.poses import POSES
-from imgsearch.sample.scenes import SCENES
-from imgsearch.sample.sculpture import Camera, Part, carve, catmull_rom, chain, vec
+from imgsearch.sample.scene.scenes import SCENES
 
 SMALL = 48  # pixels: enough to run every stroke
 

@@ -20,7 +20,8 @@ from PIL import Image
 from imgsearch import decode_image, embedder_spec
 from imgsearch.collection import session
 from imgsearch.collection.session import SESSION_NAME, SessionCollections, SessionLimits
-from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
+from imgsearch.embedding.embedders import load_embedder
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError, WorkerError
 from imgsearch.pictures.scaling import make_preview

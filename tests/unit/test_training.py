@@ -11,10 +11,11 @@ from click.testing import CliRunner
 
 from imgsearch.cli import cli
 from imgsearch.embedding import training
-from imgsearch.embedding.embedders import EmbedderSpec, embedder_spec, list_own_backbones, own_weights_path
+from imgsearch.embedding.spec import EmbedderSpec, embedder_spec, own_weights_path
 from imgsearch.embedding.training import distill, random_crop
 from imgsearch.embedding.weights import find_weights
 from imgsearch.errors import BackboneError, UnknownBackboneError
+from imgsearch.files.home import list_own_backbones
 
 TEACHER = EmbedderSpec("mobilenet_v2", weights="0" * 64)
 

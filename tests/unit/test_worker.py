@@ -20,8 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
-from imgsearch.embedding.worker import client
+from imgsearch.embedding.embedders import load_embedder
+from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.embedding.worker import program
 from imgsearch.embedding.worker.client import EmbeddedPicture, WorkerEmbedder
 from imgsearch.errors import (
     BackboneError,
@@ -446,13 +447,13 @@ def test_many_threads_get_their_own_answers(real: WorkerEmbedder) -> None:
 
 
 def test_the_worker_ends_when_its_input_ends(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "imgsearch.embedding.worker.client", str(tmp_path)]
+    command = [sys.executable, "-m", "imgsearch.embedding.worker.program", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_a_cut_off_request_ends_the_worker_with_an_error(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "imgsearch.embedding.worker.client", str(tmp_path)]
+    command = [sys.executable, "-m", "imgsearch.embedding.worker.program", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, input=b"\0\0\0\x50{", capture_output=True, timeout=60)
     assert (done.returncode, done.stdout) == (1, b"")
 
@@ -460,8 +461,8 @@ def test_a_cut_off_request_ends_the_worker_with_an_error(tmp_path: Path) -> None
 CHATTY = """
 import os, sys
 from pathlib import Path
-from imgsearch import worker
-decode = client.decode_image
+from imgsearch.embedding.worker import program
+decode = program.decode_image
 def chatty(data):
     print("on Python's stdout", flush=True)
     os.write(1, b"on the descriptor")
@@ -469,8 +470,8 @@ def chatty(data):
     if data == b"defect":
         1 / 0
     return decode(data)
-client.decode_image = chatty
-client.main(Path(sys.argv[1]))
+program.decode_image = chatty
+program.main(Path(sys.argv[1]))
 """
 
 
@@ -495,8 +496,8 @@ def test_the_worker_keeps_the_two_models_used_last(tmp_path: Path, monkeypatch: 
         loaded.append(spec.name)
         return object()
 
-    monkeypatch.setattr(client, "load_embedder", load)
-    server = client._Worker(tmp_path)
+    monkeypatch.setattr(program, "load_embedder", load)
+    server = program.Worker(tmp_path)
     for name in ("vgg16", "resnet50", "vgg16", "mobilenet_v2", "cedd", "vgg16", "resnet50"):
         spec = EmbedderSpec(name, weights="" if name == "cedd" else "imagenet")
         assert server.answer({"task": "load", "spec": spec.to_json()}, b"") == ({}, [])

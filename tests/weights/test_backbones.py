@@ -11,8 +11,9 @@ import pytest
 from keras.src.utils import file_utils
 
 from imgsearch.embedding.backbones import BACKBONES, N_CLASSES
-from imgsearch.embedding.embedders import EmbedderSpec, KerasEmbedder, load_embedder
+from imgsearch.embedding.embedders import KerasEmbedder, load_embedder
 from imgsearch.embedding.network import build_model
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.pictures.regions import Region
 from tests.weights.keras_files import random_model, random_pictures

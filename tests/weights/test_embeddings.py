@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from imgsearch.embedding.backbones import BACKBONES
-from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, EmbedderSpec, KerasEmbedder, load_embedder
+from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, KerasEmbedder, load_embedder
 from imgsearch.embedding.network import build_model
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.weights import keep_weights
 from tests.weights.keras_files import random_model, random_pictures
 

@@ -11,16 +11,17 @@ import pytest
 
 from imgsearch import build_collection
 from imgsearch.embedding.backbones import BACKBONES, N_CLASSES
-from imgsearch.embedding.embedders import Embedder, EmbedderSpec, KerasEmbedder, embedder_spec, load_embedder
+from imgsearch.embedding.embedders import Embedder, KerasEmbedder, load_embedder
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.network import build_model
+from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.embedding.weights import BUNDLED
 from imgsearch.embedding.worker.client import WorkerEmbedder
 from imgsearch.errors import BackboneError
 from imgsearch.measure.explain import explain, mean_embedding, similarity_map
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.regions import Region
-from imgsearch.sample.breeds import BREEDS
+from imgsearch.sample.animal.breeds import BREEDS
 from imgsearch.sample.gallery import draw_picture
 from tests.weights.keras_files import random_model, random_pictures
 

@@ -16,9 +16,9 @@ from keras.src.applications import inception_v3
 from keras.src.utils import file_utils
 
 from imgsearch.embedding import embedders, network
-from imgsearch.embedding.backbones import BACKBONES
-from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
-from imgsearch.embedding.network import IMAGENET
+from imgsearch.embedding.backbones import BACKBONES, IMAGENET
+from imgsearch.embedding.embedders import load_embedder
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneUnavailableError
 from tests.weights.keras_files import random_model, random_pictures, same_weights, write_official
 

@@ -14,10 +14,12 @@ import pytest
 
 from imgsearch.embedding import embedders
 from imgsearch.embedding.backbones import BACKBONES
-from imgsearch.embedding.embedders import EmbedderSpec, load_embedder
+from imgsearch.embedding.embedders import load_embedder
 from imgsearch.embedding.network import build_model
-from imgsearch.embedding.weights import file_digest, keep_weights
+from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.embedding.weights import keep_weights
 from imgsearch.errors import BackboneError, BackboneUnavailableError, WeightsError
+from imgsearch.files.disk import file_digest
 from tests.weights.keras_files import random_model, random_pictures, same_weights, write_official
 
 pytestmark = pytest.mark.weights

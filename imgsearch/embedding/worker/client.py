@@ -1,49 +1,36 @@
-"""The embedding worker: TensorFlow in a process of its own, and the client that keeps it.
+"""The client of the embedding worker: TensorFlow in a process of its own.
 
 Streamlit clears Keras' state after every run of a script in whose process Keras is loaded, which costs up to seconds a
 click; so TensorFlow never enters the page's process. A hostile picture cannot hurt the page either: the worker decodes.
-
-Protocol, both ways: length of the header (4 bytes, big-endian), header (JSON object, UTF-8), then as many raw bytes as the
-header's "sizes" add up to. No pickle. Requests come on stdin; answers leave on a private copy of stdout, since TensorFlow
-prints to the public one. The worker ends when its input ends.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
-import struct
 import subprocess
 import sys
 import threading
-import time
-import traceback
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-import imgsearch
-from imgsearch import errors
-from imgsearch.embedding.embedders import Embedder, EmbedderSpec, load_embedder
 from imgsearch.embedding.feature_maps import FeatureMaps
-from imgsearch.errors import ImgSearchError, WorkerBusyError, WorkerError, WorkerTimeoutError
-from imgsearch.pictures.decode import decode_image
+from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.embedding.worker.protocol import Answer, error_from, read_message, request_header, write_message
+from imgsearch.errors import WorkerBusyError, WorkerError, WorkerTimeoutError
 from imgsearch.pictures.regions import Region, Window
-from imgsearch.pictures.scaling import make_preview
 
-MAX_MODELS = 2
-MAX_HEADER_BYTES = 1 << 16
-MAX_BODY_BYTES = 1 << 28
 LOG_LINES = 200
+_PROGRAM = "imgsearch.embedding.worker.program"
+_ROOT = Path(__file__).resolve().parents[3]
+"""Where the package lies, for the worker to find it wherever it is started."""
 _log = logging.getLogger(__name__)
-_Answer = tuple[dict[str, Any], list[bytes]]
-"""Header and parts."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +68,9 @@ class WorkerEmbedder:
             queue: Requests that may wait for their turn.
             idle_s: The process ends when it was not asked for so long, which gives its memory back; the next request
                 starts another.
-            command: The worker's program. Defaults to this module.
+            command: The worker's program. Defaults to `program`.
         """
-        self._command = tuple(command) or (sys.executable, "-m", "imgsearch.embedding.worker.client", str(home.resolve()))
+        self._command = tuple(command) or (sys.executable, "-m", _PROGRAM, str(home.resolve()))
         self._timeout_s = timeout_s
         self._queue = queue
         self._idle_s = idle_s
@@ -110,7 +97,7 @@ class WorkerEmbedder:
             WorkerTimeoutError: it took too long; the worker was ended.
             WorkerError: the worker died of it.
         """
-        header, parts = self._request(_header("embed", spec, region), data)
+        header, parts = self._request(request_header("embed", spec, region), data)
         try:
             embedding, preview = parts
             return EmbeddedPicture(
@@ -131,7 +118,7 @@ class WorkerEmbedder:
             spec: An embedder that has feature maps.
             region: The part of the picture to look at. Defaults to the whole.
         """
-        header, parts = self._request(_header("feature_maps", spec, region), data)
+        header, parts = self._request(request_header("feature_maps", spec, region), data)
         try:
             values, offset = (np.frombuffer(part, dtype="<f4") for part in parts)
             return FeatureMaps(values.reshape(*header["grid"], len(offset)), offset, Window(*header["window"]))
@@ -140,7 +127,7 @@ class WorkerEmbedder:
 
     def load(self, spec: EmbedderSpec) -> None:
         """Makes the embedder ready, so that the first picture need not wait. Raises like `embed_picture`."""
-        self._request(_header("load", spec), b"")
+        self._request(request_header("load", spec), b"")
 
     @property
     def pid(self) -> int | None:
@@ -181,7 +168,7 @@ class WorkerEmbedder:
                     with contextlib.suppress(OSError):  # unsent bytes of a broken request
                         stream.close()
 
-    def _request(self, header: dict[str, Any], body: bytes) -> _Answer:
+    def _request(self, header: dict[str, Any], body: bytes) -> Answer:
         with self._count:
             if self._n_waiting > self._queue:
                 raise WorkerBusyError("Too many pictures are being looked at just now.", hint="Try again in a moment.")
@@ -198,10 +185,10 @@ class WorkerEmbedder:
             with self._count:
                 self._n_waiting -= 1
         if "error" in answer:
-            raise _error_from(answer)
+            raise error_from(answer)
         return answer, parts
 
-    def _exchange(self, header: dict[str, Any], body: bytes) -> _Answer:
+    def _exchange(self, header: dict[str, Any], body: bytes) -> Answer:
         process = self._running()
         is_late = threading.Event()
 
@@ -214,8 +201,8 @@ class WorkerEmbedder:
         try:
             assert process.stdin
             assert process.stdout
-            _write(process.stdin, header, [body])
-            answer = _read(process.stdout)
+            write_message(process.stdin, header, [body])
+            answer = read_message(process.stdout)
             if answer is None:
                 raise EOFError
             return answer
@@ -243,8 +230,7 @@ class WorkerEmbedder:
         if process and process.poll() is None:
             return process
         self._end()
-        root = str(Path(imgsearch.__file__).resolve().parents[1])
-        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         try:
             process = subprocess.Popen(
                 self._command,
@@ -270,117 +256,5 @@ class WorkerEmbedder:
                 self._last_lines.append(line)
 
 
-def _header(task: str, spec: EmbedderSpec, region: Region | None = None) -> dict[str, Any]:
-    return {"task": task, "spec": spec.to_json(), "region": str(region) if region else None}
-
-
 def _useless_answer() -> WorkerError:
     return WorkerError("The program that looks at pictures gave no answer that can be used.")
-
-
-def _error_from(answer: Mapping[str, Any]) -> ImgSearchError:
-    """The worker's error as the exception that it was there."""
-    kind = getattr(errors, str(answer["error"]), None)
-    if not (isinstance(kind, type) and issubclass(kind, ImgSearchError)):
-        kind = WorkerError
-    return kind(str(answer.get("message")), hint=answer.get("hint"))
-
-
-def _write(stream: IO[bytes], header: Mapping[str, Any], parts: Sequence[bytes]) -> None:
-    encoded = json.dumps({**header, "sizes": [len(part) for part in parts]}).encode()
-    stream.write(struct.pack(">I", len(encoded)) + encoded)
-    for part in parts:
-        stream.write(part)
-    stream.flush()
-
-
-def _read(stream: IO[bytes]) -> _Answer | None:
-    """Header and parts, or None at the end of the stream. ValueError for anything that is not the protocol."""
-    prefix = stream.read(4)
-    if not prefix:
-        return None
-    (length,) = struct.unpack(">I", prefix) if len(prefix) == 4 else (MAX_HEADER_BYTES + 1,)
-    if length > MAX_HEADER_BYTES:
-        raise ValueError("not a header")
-    try:
-        header = json.loads(_exactly(stream, length))
-        sizes = header.pop("sizes")
-        if min(sizes, default=0) < 0 or sum(sizes) > MAX_BODY_BYTES:
-            raise ValueError("not sizes")
-        return header, [_exactly(stream, size) for size in sizes]
-    except (AttributeError, KeyError, TypeError, RecursionError) as exc:
-        raise ValueError("not a header") from exc
-
-
-def _exactly(stream: IO[bytes], size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) != size:
-        raise EOFError
-    return data
-
-
-class _Worker:
-    """The other end: answers requests one by one, keeps the last backbones it used."""
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._embedders: OrderedDict[EmbedderSpec, Embedder] = OrderedDict()
-
-    def answer(self, header: Mapping[str, Any], body: bytes) -> _Answer:
-        try:
-            embedder = self._embedder(EmbedderSpec.from_json(header["spec"]))
-            if header["task"] == "load":
-                return {}, []
-            region = Region.parse(header["region"]) if header["region"] else None
-            task = {"embed": _embed, "feature_maps": _feature_maps}[header["task"]]
-            return task(embedder, body, region)
-        except ImgSearchError as exc:
-            return {"error": type(exc).__name__, "message": exc.message, "hint": exc.hint}, []
-        except Exception:  # a defect of ours must cost one request, not the worker; the log says what it was
-            traceback.print_exc()
-            return {"error": "WorkerError", "message": "The picture could not be looked at.", "hint": None}, []
-
-    def _embedder(self, spec: EmbedderSpec) -> Embedder:
-        if spec.is_descriptor:  # has nothing to load, and must not push out a backbone
-            return load_embedder(spec, self._home)
-        if spec not in self._embedders:
-            while len(self._embedders) >= MAX_MODELS:
-                self._embedders.popitem(last=False)
-            self._embedders[spec] = load_embedder(spec, self._home)
-        self._embedders.move_to_end(spec)
-        return self._embedders[spec]
-
-
-def _embed(embedder: Embedder, body: bytes, region: Region | None) -> _Answer:
-    started = time.perf_counter()
-    picture = decode_image(body)
-    decoded = time.perf_counter()
-    (embedding,) = embedder.embed_prepared([embedder.prepare(picture.pixels, region)])
-    embedded = time.perf_counter()
-    timings = {"decode": (decoded - started) * 1000, "embed": (embedded - decoded) * 1000}
-    facts = {"width": picture.width, "height": picture.height, "timings_ms": timings}
-    return facts, [_to_bytes(embedding), make_preview(picture.pixels)]
-
-
-def _feature_maps(embedder: Embedder, body: bytes, region: Region | None) -> _Answer:
-    maps = embedder.feature_maps(decode_image(body).pixels, region)
-    facts = {"grid": maps.values.shape[:2], "window": astuple(maps.window)}
-    return facts, [_to_bytes(maps.values), _to_bytes(maps.offset)]
-
-
-def _to_bytes(array: np.ndarray) -> bytes:
-    return array.astype("<f4").tobytes()
-
-
-def main(home: Path) -> None:
-    """Serves until the input ends."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # from here on, whatever anyone prints goes to the log
-    worker = _Worker(home)
-    while (request := _read(sys.stdin.buffer)) is not None:
-        header, (body,) = request
-        _write(answers, *worker.answer(header, body))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from imgsearch.collection.manifest import COLLECTION_NAME
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.errors import ImgSearchError
+from imgsearch.files.home import COLLECTION_NAME, thumbnail_path
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui import resources
 from imgsearch.ui.server import access
@@ -32,7 +32,7 @@ async def thumbnail(request: Request) -> Response:
     name, digest = request.path_params["collection"], request.path_params["digest"]
     if not (COLLECTION_NAME.fullmatch(name) and _DIGEST.fullmatch(digest)):
         return PlainTextResponse("Not found", 404)
-    path = resources.home_of(name) / name / "thumbnails" / f"{digest}.webp"
+    path = thumbnail_path(resources.home_of(name) / name, digest)
     if not await run_in_threadpool(path.is_file):
         return PlainTextResponse("Not found", 404)
     return FileResponse(path, media_type="image/webp", headers=_kept(name))

@@ -28,9 +28,8 @@ class UploadRoom:
         self._coming: Counter[str] = Counter()  # session id -> bytes on their way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        upload = (
-            internals.UPLOAD_PATH.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
-        )
+        is_put = scope["type"] == "http" and scope["method"] == "PUT"
+        upload = internals.UPLOAD_PATH.search(scope["path"]) if is_put else None
         if upload is None:
             await self._app(scope, receive, send)
             return

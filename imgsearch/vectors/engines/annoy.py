@@ -1,7 +1,7 @@
-"""Nearest neighbours of a vector: approximate with Annoy, or exact with NumPy, behind one face.
+"""Annoy: approximate nearest neighbours in a memory-mapped file.
 
-Annoy's file has neither header nor checksum: opened with a wrong metric it aborts the process, with a wrong dimension it
-answers nonsense. So a file reaches `AnnoyIndex.open` only after its collection has checked it by hash.
+The file has neither header nor checksum: opened with a wrong metric it aborts the process, with a wrong dimension it
+answers nonsense. So a file reaches `AnnoyIndex` only after its collection has checked it by hash.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -28,51 +27,6 @@ for row in range(40):
 index.build(4, 1)
 assert index.get_nns_by_vector([1.0] + [0.0] * 39, 1) == [0]
 """
-
-
-class VectorIndex(Protocol):
-    """Answers which rows are near a vector."""
-
-    n_items: int
-
-    def candidates(self, vector: np.ndarray, n: int, *, search_k: int = -1) -> np.ndarray:
-        """Rows that are probably among the nearest.
-
-        Args:
-            vector: float32 (dim,), of length 1.
-            n: Rows wanted, at least 1.
-            search_k: Annoy's: nodes to look at; -1 leaves it to the index. More is slower and finds more.
-
-        Returns:
-            int64 array of at most n distinct rows, in no order to rely on.
-        """
-        ...
-
-
-class ExactIndex:
-    """Every vector compared: the ground truth, and fast enough for some ten thousand pictures."""
-
-    def __init__(self, embeddings: np.ndarray, rows: np.ndarray | None = None) -> None:
-        """Args:
-        embeddings: float32 (n, dim), rows of length 1; may be memory-mapped.
-        rows: int64 array of the rows to search in. Defaults to all.
-        """
-        self._embeddings = embeddings
-        self._rows = np.arange(len(embeddings)) if rows is None else rows
-        self.n_items = len(self._rows)
-
-    def candidates(self, vector: np.ndarray, n: int, *, search_k: int = -1) -> np.ndarray:
-        """See VectorIndex. Exact: `search_k` changes nothing. Of rows tied for the last place, the lowest are taken."""
-        del search_k
-        if n >= self.n_items:
-            return self._rows
-        # The product over all rows and then the choice: gathering the chosen rows first would copy them.
-        similarity = (self._embeddings @ vector)[self._rows]
-        threshold = np.partition(similarity, self.n_items - n)[self.n_items - n]
-        above = np.flatnonzero(similarity > threshold)
-        tied = np.flatnonzero(similarity == threshold)
-        nearest: np.ndarray = self._rows[np.concatenate([above, tied[: n - len(above)]])]
-        return nearest
 
 
 class AnnoyIndex:

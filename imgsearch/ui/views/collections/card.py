@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from imgsearch.collection.collection import Collection, Skipped
+from imgsearch.collection.collection import Collection
 from imgsearch.collection.manifest import Manifest, SpaceEntry
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.descriptors import DESCRIPTORS
-from imgsearch.pictures.items import Item
+from imgsearch.pictures.items import Item, Skipped
 from imgsearch.ui import resources, state
 from imgsearch.ui.parts.grid import draw_grid, gallery_cards
 from imgsearch.ui.parts.links import Link, draw_links

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from imgsearch.collection.build import Progress
 from imgsearch.collection.collection import Collection
-from imgsearch.embedding.embedders import EmbedderSpec
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildBusyError
+from imgsearch.progress import Progress
 from imgsearch.ui import resources
 from imgsearch.ui.server.internals import UploadedFile, release_upload
 from imgsearch.ui.server.limits import MAX_BUILDS, build_window_s, may_build

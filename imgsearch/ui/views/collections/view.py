@@ -6,7 +6,7 @@ import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME, SessionLimits
-from imgsearch.embedding.embedders import EmbedderSpec, embedder_spec
+from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.errors import ImgSearchError
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources, state

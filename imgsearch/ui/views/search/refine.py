@@ -16,7 +16,7 @@ from imgsearch.ui.answer import Answer
 from imgsearch.ui.parts.words import rerank_words, space_words, unique_words
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
-from imgsearch.vectors.engines.annoy import ExactIndex
+from imgsearch.vectors.engines.exact import ExactIndex
 
 _WIDTH = 260
 _DISTANCES = [n / 50 for n in range(5, 76)]

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from imgsearch.sample.breeds import Breed
-from imgsearch.sample.sculpture import Ball, Frame, Part, chain
+from imgsearch.sample.animal.breeds import Breed
+from imgsearch.sample.animal.sculpture import Ball, Frame, Part, chain
 
 
 def ears(breed: Breed, head: Frame) -> list[Ball]:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from imgsearch.sample import landscapes, rooms
 from imgsearch.sample.brushes import Easel, tones
 from imgsearch.sample.palettes import RGB
+from imgsearch.sample.scene import landscapes, rooms
 
 Painter = Callable[[Easel, float], None]
 

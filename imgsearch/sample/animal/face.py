@@ -9,9 +9,9 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageDraw
 
-from imgsearch.sample.breeds import Breed
+from imgsearch.sample.animal.breeds import Breed
+from imgsearch.sample.animal.sculpture import Camera, Frame, Relief, Vector, cross, unit
 from imgsearch.sample.palettes import RGB, Palette
-from imgsearch.sample.sculpture import Camera, Frame, Relief, Vector, cross, unit
 
 INK: RGB = (0.13, 0.09, 0.09)
 

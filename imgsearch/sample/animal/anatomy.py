@@ -7,19 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imgsearch.sample.breeds import Breed
-from imgsearch.sample.heads import ears, skull
-from imgsearch.sample.poses import Stance
-from imgsearch.sample.sculpture import (
-    Ball,
-    Frame,
-    Part,
-    Vector,
-    chain,
-    cross,
-    unit,
-    vec,
-)
+from imgsearch.sample.animal.breeds import Breed
+from imgsearch.sample.animal.heads import ears, skull
+from imgsearch.sample.animal.poses import Stance
+from imgsearch.sample.animal.sculpture import Ball, Frame, Part, Vector, chain, cross, unit, vec
 
 UP = vec(0, 1, 0)
 

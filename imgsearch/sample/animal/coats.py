@@ -12,9 +12,9 @@ from random import Random
 
 import numpy as np
 
-from imgsearch.sample.breeds import Breed
+from imgsearch.sample.animal.breeds import Breed
+from imgsearch.sample.animal.sculpture import Array, Part, Relief
 from imgsearch.sample.palettes import Palette
-from imgsearch.sample.sculpture import Array, Part, Relief
 
 
 def ramp(x: Array, low: float, high: float) -> Array:

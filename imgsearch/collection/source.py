@@ -1,0 +1,44 @@
+"""Where the pictures of a collection come from. Private: never packed or served."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from imgsearch.files.disk import disk_errors, write_atomically
+from imgsearch.files.home import SOURCE_FILE, collection_path
+
+Kind = Literal["folder", "archive", "dataset", "package"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where pictures come from: a folder or archive (its path), a dataset (its name), a package (its sha256)."""
+
+    kind: Kind
+    location: str
+
+    @classmethod
+    def of(cls, images: Path) -> Source:
+        """A folder, or an archive if it is a file."""
+        return cls("archive" if images.is_file() else "folder", str(images))
+
+
+def remember(source: Source, name: str, home: Path) -> None:
+    """Writes down where a collection comes from, a path as seen from anywhere."""
+    if source.kind in ("folder", "archive"):
+        source = Source(source.kind, str(Path(source.location).resolve()))
+    with disk_errors():
+        write_atomically(collection_path(name, home) / SOURCE_FILE, json.dumps(asdict(source)).encode())
+
+
+def remembered(name: str, home: Path) -> Source | None:
+    """Where a collection comes from, or None where that is not known."""
+    try:
+        source = Source(**json.loads((collection_path(name, home) / SOURCE_FILE).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+    is_sound = source.kind in get_args(Kind) and isinstance(source.location, str)
+    return source if is_sound else None

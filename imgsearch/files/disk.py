@@ -1,0 +1,67 @@
+"""Files written whole or not at all, their digests, and what the disk does, in words."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from imgsearch.errors import BuildError, CollectionError
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
+    """A stream whose content becomes the file at the end of the block, whole, or not at all; see `write_atomically`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{time.monotonic_ns()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            yield stream
+            if sync:
+                stream.flush()
+                os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_atomically(path: Path, data: bytes, *, sync: bool = False) -> None:
+    """Writes a file that is there whole or not at all; `sync` waits until it is on the disk."""
+    with replacing(path, sync=sync) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """What the disk does to a build, in words."""
+    try:
+        yield
+    except OSError as exc:
+        if isinstance(exc, CollectionError):  # CollectionNotFoundError is a FileNotFoundError too
+            raise
+        is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(exc)
+        raise _disk_error(is_full, exc.strerror or str(exc)) from exc
+    except sqlite3.OperationalError as exc:
+        raise _disk_error("full" in str(exc), str(exc)) from exc
+
+
+def _disk_error(is_full: bool, reason: str) -> BuildError:
+    return BuildError(
+        "The disk is full." if is_full else f"The collection cannot be written: {reason}.",
+        hint="What was there before is unharmed, and what was done is kept: make room, and run the same command again.",
+    )
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file's bytes, as 64 lower-case hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

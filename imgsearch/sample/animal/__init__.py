@@ -1,0 +1,1 @@
+"""The animals: built in three dimensions, in coats and poses."""

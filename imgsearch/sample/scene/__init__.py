@@ -1,0 +1,1 @@
+"""What animals stand in: rooms, landscapes, things."""
