@@ -11,6 +11,7 @@ from imgsearch.files.home import list_collections
 from imgsearch.pictures.decode import Picture, decode_image
 from imgsearch.pictures.items import Item
 from imgsearch.retrieval.search import SearchPage, SearchResult
+from imgsearch.version import __version__ as __version__
 
 __all__ = [
     "BuildReport",
@@ -26,4 +27,3 @@ __all__ = [
     "embedder_spec",
     "list_collections",
 ]
-__version__ = "0.1.0"

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 import click
 from tqdm import tqdm
 
-from imgsearch import __version__
 from imgsearch.errors import ImgSearchError
 from imgsearch.progress import Progress
+from imgsearch.version import __version__
 
 _STAGES_IN_BYTES = ("downloading", "unpacking")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -10,7 +10,6 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
-import imgsearch
 from imgsearch.distance import closeness
 from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.descriptors import DESCRIPTORS
@@ -21,6 +20,7 @@ from imgsearch.pictures.scaling import data_url
 from imgsearch.report.report import Report
 from imgsearch.report.texts import LANGUAGES
 from imgsearch.retrieval.search import SearchResult
+from imgsearch.version import __version__
 
 _STYLE = Path(__file__).with_name("document.css")
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -59,7 +59,7 @@ def to_html(report: Report) -> bytes:
             ),
             _tag("section", _tag("h2", words["results"]), *_verdict(report), _results(report)),
             _tag("section", _tag("h2", words["how"]), *_explanations(report), class_="how"),
-            _tag("footer", _tag("p", words["footer"].format(version=imgsearch.__version__))),
+            _tag("footer", _tag("p", words["footer"].format(version=__version__))),
         ),
         lang=report.language,
     )
