@@ -1,0 +1,177 @@
+"""What is imported is declared; pyproject.toml, the lock and requirements.txt are in step. None of it asks the network."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
+DISTRIBUTIONS = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}
+"""Of packages that are imported by another name than they are installed by."""
+OPTIONAL = {"pillow-heif"}
+"""Used where it is installed, and installed by nothing here: it brings a decoder for HEIC that is nobody's dependency."""
+MACHINES = [
+    {"sys_platform": system, "platform_machine": machine}
+    for system, machine in (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "x86_64"), ("win32", "AMD64"))
+]
+RENEW = "`make lock` renews the lock."
+
+
+def requirements(*extras: str) -> list[Requirement]:
+    """What pyproject.toml declares: the dependencies, and those of the extras named."""
+    declared = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
+    return [Requirement(line) for line in declared]
+
+
+def names(*extras: str) -> set[str]:
+    return {canonicalize_name(requirement.name) for requirement in requirements(*extras)}
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A version of the lock: `name==version ; marker` with its hashes."""
+
+    version: str
+    marker: Marker | None
+    hashes: frozenset[str]
+
+
+def read_pins(file: str) -> dict[str, Pin]:
+    """The versions of a requirements file by name. No line may be of another kind, so no address or path stands in it."""
+    pins: dict[str, Pin] = {}
+    last = ""
+    for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
+        if match := re.fullmatch(r"([a-z0-9-]+)==([\w.+!]+)(?: ; ([\w.' =!<>()]+))? \\", line):
+            last, version, marker = match.groups()
+            assert last not in pins, f"{file}: {last} has two versions"
+            pins[last] = Pin(version, Marker(marker) if marker else None, frozenset())
+        elif match := re.fullmatch(r"    --hash=sha256:([0-9a-f]{64})(?: \\)?", line):
+            pin = pins[last]
+            pins[last] = Pin(pin.version, pin.marker, pin.hashes | {match[1]})
+        else:
+            is_comment = re.fullmatch(r"# [\w :]+|#    make lock| {4}# {1,3}[\w -]+(\(pyproject\.toml\))?", line)
+            assert is_comment, f"{file}: {line}"
+    return pins
+
+
+def read_reasons() -> dict[str, set[str]]:
+    """Of each package of the lock, the packages that need it; the project is one of them."""
+    text = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+    reasons: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        if match := re.match(r"([a-z0-9-]+)==", line):
+            reasons[last := match[1]] = set()
+        elif match := re.fullmatch(r" {4}# (?:via| ) ?([a-z0-9-]*)(?: \(pyproject\.toml\))?", line):
+            reasons[last] |= {match[1]} - {""}
+    return reasons
+
+
+LOCK = read_pins("requirements-dev.txt")
+HOST = read_pins("requirements.txt")
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Third-party distributions that a file imports, and whether on its own import rather than inside a function."""
+    todo: list[tuple[ast.AST, bool]] = [(ast.parse(path.read_text(encoding="utf-8")), True)]
+    while todo:
+        node, is_at_once = todo.pop()
+        found: list[str] = []
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found = [node.module or ""]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            assert isinstance(node.args[0], ast.Constant), f"{path}: an import that cannot be checked"
+            found = [str(node.args[0].value)]
+        for dotted in found:
+            module = dotted.split(".")[0]
+            if module not in sys.stdlib_module_names | {"imgsearch", "tests", "benchmarks", "scripts"}:
+                yield canonicalize_name(DISTRIBUTIONS.get(module, module)), is_at_once
+        is_at_once = is_at_once and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        todo += [(child, is_at_once) for child in ast.iter_child_nodes(node)]
+
+
+def imported_by(*folders: str, at_once: bool | None = None) -> set[str]:
+    files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert files
+    return {name for path in files for name, is_at_once in imports(path) if at_once in (None, is_at_once)}
+
+
+def test_what_the_package_imports_at_once_is_a_dependency() -> None:
+    assert imported_by("imgsearch", at_once=True) - names() == set()
+
+
+def test_what_the_package_imports_inside_functions_may_be_an_extra_or_optional() -> None:
+    lazy = imported_by("imgsearch", at_once=False)
+    assert lazy - names("build") == OPTIONAL
+    assert lazy >= names("build") - names() - {"tensorflow-cpu"}
+
+
+def test_every_dependency_is_imported() -> None:
+    assert names() - imported_by("imgsearch") == set()
+
+
+def test_what_tests_benchmarks_and_scripts_import_is_declared() -> None:
+    assert imported_by("tests", "benchmarks", "scripts") - names("build", "dev") <= OPTIONAL
+
+
+@pytest.mark.parametrize("requirement", requirements("build", "dev"), ids=str)
+def test_the_lock_has_a_version_in_the_declared_range(requirement: Requirement) -> None:
+    pin = LOCK.get(canonicalize_name(requirement.name))
+    assert pin, f"The lock must have {requirement.name}. {RENEW}"
+    assert requirement.specifier.contains(pin.version), f"Must be {requirement}. Received: {pin.version}. {RENEW}"
+    for machine in MACHINES:
+        is_locked = pin.marker is None or pin.marker.evaluate(machine)
+        assert is_locked == (requirement.marker is None or requirement.marker.evaluate(machine)), f"{machine}. {RENEW}"
+
+
+def test_the_lock_has_what_is_declared_and_what_that_needs_and_nothing_else() -> None:
+    reasons = read_reasons()
+    assert all(reasons.values())
+    direct = {name for name, parents in reasons.items() if PROJECT["name"] in parents}
+    assert direct == names(*PROJECT["optional-dependencies"]), RENEW
+    assert set().union(*reasons.values()) <= {*LOCK, PROJECT["name"]}
+
+
+def test_requirements_are_the_part_of_the_lock_that_page_and_builds_need() -> None:
+    assert {name: LOCK.get(name) for name in HOST} == HOST, RENEW
+    needed = names("build")
+    while more := {name for name, parents in read_reasons().items() if parents & needed} - needed:
+        needed |= more
+    assert set(HOST) == needed, RENEW
+
+
+def test_every_version_of_the_lock_has_its_hashes() -> None:
+    assert [name for name, pin in LOCK.items() if not pin.hashes] == []
+
+
+def test_the_wheel_is_built_in_the_tests_with_what_builds_it_elsewhere() -> None:
+    assert set(PYPROJECT["build-system"]["requires"]) <= set(PROJECT["optional-dependencies"]["dev"])
+
+
+def test_the_lock_is_made_for_every_python_that_is_supported() -> None:
+    (oldest,) = re.findall(r"--python-version (\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    (check,) = re.findall(r"\((\d), (\d+)\) <= sys.version_info", (ROOT / "scripts" / "check_system.py").read_text())
+    supported = SpecifierSet(PROJECT["requires-python"])
+    assert oldest == ".".join(check)
+    assert [minor for minor in range(30) if f"3.{minor}" in supported] == [11, 12, 13]
+
+
+def test_no_file_comes_before_requirements_on_community_cloud() -> None:
+    """It installs from the first that it finds; from a uv.lock without the extras, so that uploads had no TensorFlow."""
+    command = ["git", "ls-files", "uv.lock", "Pipfile", "environment.yml"]
+    assert subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout == ""
