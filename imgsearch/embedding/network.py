@@ -46,7 +46,7 @@ def import_keras() -> Any:
     except ImportError as exc:
         raise BackboneUnavailableError(
             "TensorFlow is needed to embed pictures with a CNN, and it cannot be imported here.",
-            hint="Install the packages of requirements.txt.",
+            hint="Install the packages of requirements.txt, or the extra build of imgsearch-demo.",
         ) from exc
     return keras
 
