@@ -27,7 +27,7 @@ def pack_command(name: str, output: Path | None, with_weights: bool) -> None:
     packed = pack(name, get_settings().home, output or Path(f"{name}{SUFFIX}"), with_weights=with_weights)
     for space in packed.downloaded_weights:
         click.echo(f"The weights of {space} are not in it: Keras downloads them where a picture is uploaded.", err=True)
-    click.echo(f"{packed.size / 2**20:.1f} MiB; pull it with: imgsearch pull URL#sha256={packed.sha256}", err=True)
+    click.echo(f"{packed.size / 2**20:.1f} MiB; to pull it: python -m imgsearch pull URL#sha256={packed.sha256}", err=True)
     click.echo(f"{packed.path}#sha256={packed.sha256}")
 
 

@@ -76,3 +76,29 @@ def test_the_system_check_names_the_package_to_install() -> None:
 
 def test_the_system_check_passes_here() -> None:
     assert subprocess.run([sys.executable, ROOT / "scripts" / "check_system.py"]).returncode == 0
+
+
+def texts_for_readers() -> dict[str, str]:
+    """What tells somebody what to type, by file: documents, hints, help texts, what builds and starts."""
+    folders = [path for folder in ("imgsearch", "docs", "scripts", "examples") for path in (ROOT / folder).rglob("*")]
+    files = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "Makefile", "Dockerfile")]
+    suffixes = (".py", ".md", ".js", ".html", ".ipynb", ".conf", "")
+    paths = sorted(path for path in (*files, *folders) if path.is_file() and path.suffix in suffixes)
+    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def test_the_command_has_one_spelling() -> None:
+    """`python -m imgsearch` works in the checkout and installed; `imgsearch` only installed, where the README says so."""
+    texts = texts_for_readers()
+    texts["README.md"] = re.sub(r"\n## Installed\n.*?(?=\n## )", "", texts["README.md"], flags=re.DOTALL)
+    names = "|".join(sorted(cli.commands))
+    others = re.compile(rf"(?<!-m )\bimgsearch (?:-|(?:{names})\b).*|\b(?:python3[\d.]*|py) -m imgsearch\b.*")
+    assert {file: found for file, text in texts.items() if (found := others.findall(text))} == {}
+    named = {name for text in texts.values() for name in re.findall(r"python -m imgsearch (\w+)", text)}
+    assert named - {"NAME"} == set(cli.commands)
+
+
+def test_the_readme_introduces_the_installed_command() -> None:
+    (section,) = re.findall(r"\n## Installed\n.*?(?=\n## )", README, re.DOTALL)
+    assert "`imgsearch-demo`" in section
+    assert "`imgsearch build`" in section
