@@ -1,18 +1,39 @@
-"""The command line: parse, call, print. Data goes to stdout; progress, notes and errors to stderr."""
+"""The command line, a file a command: parse, call, print. Data goes to stdout; progress, notes and errors to stderr."""
 
-from imgsearch.cli import ask, collections, distill, duplicates, judgements, measure, publishing, tune
+from imgsearch.cli import (
+    build,
+    distill,
+    duplicates,
+    evaluate,
+    info,
+    judgements,
+    list,
+    pack,
+    pull,
+    query,
+    sample,
+    tune,
+    update,
+    verify,
+)
 from imgsearch.cli.group import CONTEXT, cli, printable
 
 __all__ = [
     "CONTEXT",
-    "ask",
+    "build",
     "cli",
-    "collections",
     "distill",
     "duplicates",
+    "evaluate",
+    "info",
     "judgements",
-    "measure",
+    "list",
+    "pack",
     "printable",
-    "publishing",
+    "pull",
+    "query",
+    "sample",
     "tune",
+    "update",
+    "verify",
 ]

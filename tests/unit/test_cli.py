@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from imgsearch import Collection, build_collection, embedder_spec
-from imgsearch.cli import cli, collections, printable
+from imgsearch.cli import cli, printable
 from imgsearch.embedding.backbones import BUNDLED_BACKBONE, DEFAULT_BACKBONE
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.pictures.regions import Region
@@ -84,7 +84,7 @@ def test_ctrl_c_ends_a_build_with_130(pictures: Path, monkeypatch: pytest.Monkey
         progress(1, 12, "embedding")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(collections, "build_collection", interrupted)
+    monkeypatch.setattr("imgsearch.cli.build.build_collection", interrupted)
     result = build(pictures)
     assert result.exit_code == 130
     assert "Stopped. The same command goes on from here." in result.stderr
@@ -102,7 +102,7 @@ def test_a_first_build_without_an_embedder_falls_back_to_the_bundled_one(
             raise BackboneUnavailableError("No weights.")
         return build_collection(name, directory, home=home, embedders=[embedder_spec("color_histogram")])
 
-    monkeypatch.setattr(collections, "build_collection", fake_build)
+    monkeypatch.setattr("imgsearch.cli.build.build_collection", fake_build)
     result = run("build", "discs", "--images", pictures, *arguments)
     assert result.exit_code == (0 if falls_back else 1)
     assert asked == ([DEFAULT_BACKBONE, BUNDLED_BACKBONE] if falls_back else [DEFAULT_BACKBONE])

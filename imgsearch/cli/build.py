@@ -1,9 +1,7 @@
-"""Commands that make and look after collections: build, update, sample, list, info, verify."""
+"""The command that makes or renews a collection: build."""
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +9,16 @@ import click
 
 from imgsearch.cli.group import cli, printable, progress_bar
 from imgsearch.collection.build import BuildReport, build_collection
-from imgsearch.collection.collection import Collection, describe
 from imgsearch.collection.source import Source, remember
 from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE, DEFAULT_BACKBONE
 from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.embedding.spec import LAYERS, PRECISIONS, EmbedderSpec, embedder_spec
 from imgsearch.embedding.weights import keep_weights
-from imgsearch.errors import BackboneUnavailableError, ImgSearchError
+from imgsearch.errors import BackboneUnavailableError
 from imgsearch.files.home import list_collections
 from imgsearch.settings import get_settings
-from imgsearch.supply.datasets import DATASETS, build_sample
-from imgsearch.supply.sources import prepare, update_collection
+from imgsearch.supply.datasets import DATASETS
+from imgsearch.supply.sources import prepare
 
 
 @cli.command()
@@ -115,7 +112,7 @@ def build(
         click.echo(f"{exc.message} Building with the bundled backbone, {BUNDLED_BACKBONE}, instead.", err=True)
         report = _build(name, prepared.directory, [embedder_spec(BUNDLED_BACKBONE)], **options)
     remember(origin, name, home)
-    _print_report(report)
+    print_report(report)
 
 
 def _build(name: str, directory: Path, specs: list[EmbedderSpec], **options: Any) -> BuildReport:
@@ -123,7 +120,8 @@ def _build(name: str, directory: Path, specs: list[EmbedderSpec], **options: Any
         return build_collection(name, directory, home=get_settings().home, embedders=specs, progress=progress, **options)
 
 
-def _print_report(report: BuildReport) -> None:
+def print_report(report: BuildReport) -> None:
+    """What a build did: what was left out to stderr, then one line."""
     if report.replaced_damaged:
         damage = printable(report.replaced_damaged)
         click.echo(f"The collection that was there could not be used and was replaced: {damage}", err=True)
@@ -137,96 +135,9 @@ def _print_report(report: BuildReport) -> None:
     )
 
 
-@cli.command()
-@click.argument("name")
-def update(name: str) -> None:
-    """Bring the collection NAME up to date with the place its pictures came from.
-
-    New pictures are added, those that are gone are dropped, changed ones are embedded again. A page that is running shows
-    the old state until the new one is complete, then that.
-    """
-    with progress_bar() as progress:
-        report = update_collection(name, get_settings().home, progress=progress)
-    _print_report(report)
-
-
-@cli.command()
-@click.option("--if-empty", is_flag=True, help="Only when there is no collection yet.")
-def sample(if_empty: bool) -> None:
-    """Draw the sample gallery and build the collection `sample` from it: no download, no photographs.
-
-    \b
-    Example:
-      python -m imgsearch sample
-    """
-    home = get_settings().home
-    if if_empty and list_collections(home):
-        return
-    with progress_bar() as progress:
-        report = build_sample(home, progress=progress)
-    _print_report(report)
-
-
 def _specs(names: tuple[str, ...], weights: Path | None, layer: str, precision: str, home: Path) -> list[EmbedderSpec]:
     backbones = [name for name in names if name in BACKBONES]
     if weights and len(backbones) != 1:
         raise click.UsageError(f"--weights goes with exactly one backbone. Received: {', '.join(backbones) or 'none'}.")
     source = keep_weights(weights, home) if weights else None
     return [embedder_spec(name, layer=layer, weights=source, precision=precision, home=home) for name in names]
-
-
-@cli.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
-def list_command(as_json: bool) -> None:
-    """List the collections."""
-    names = list_collections()
-    if not names:
-        click.echo("No collections yet. Build one: python -m imgsearch build NAME --images DIR", err=True)
-    for name in names:
-        try:
-            facts = describe(Collection.open(name))
-        except ImgSearchError as exc:
-            facts = {"name": name, "error": exc.message}
-        if as_json:
-            click.echo(json.dumps(facts, ensure_ascii=False))
-        elif "error" in facts:
-            click.echo(f"{name}  cannot be used: {printable(facts['error'])}")
-        else:
-            click.echo(f"{name}  {facts['n_items']:,} pictures, {facts['n_labels']} labels; {', '.join(facts['spaces'])}")
-
-
-@cli.command()
-@click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def info(name: str, as_json: bool) -> None:
-    """Say what the collection NAME is made of, and which pictures were left out."""
-    collection = Collection.open(name)
-    facts = {**describe(collection), "skipped": [vars(skipped) for skipped in collection.skipped]}
-    if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False))
-        return
-    click.echo(f"{printable(facts['title'])} ({name}), built {facts['created']}")
-    for line in (facts["source"] and f"Source: {facts['source']}", facts["license"] and f"License: {facts['license']}"):
-        if line:
-            click.echo(printable(line))
-    click.echo(f"{facts['n_items']:,} pictures, {facts['n_labels']} labels, {facts['n_skipped']} left out")
-    for space, parts in facts["spaces"].items():
-        weights = f", weights {parts['weights'][:12]}" if parts["weights"] else ""
-        click.echo(
-            f"space {space}: {parts['dim']} dimensions, {parts['layer']}, {parts['precision']}{weights}, "
-            f"{parts['n_trees']} trees, {(parts['embeddings_bytes'] + parts['index_bytes']) / 2**20:.1f} MiB"
-        )
-    for skipped in collection.skipped:
-        click.echo(f"left out {printable(skipped.item_id)}: {printable(skipped.reason)}")
-
-
-@cli.command()
-@click.argument("name")
-def verify(name: str) -> None:
-    """Check every byte of the collection NAME; exit 1 if anything is wrong."""
-    problems = Collection.open(name).verify()
-    for problem in problems:
-        click.echo(printable(problem))
-    if problems:
-        sys.exit(1)
-    click.echo(f"{name} is sound.")

@@ -1,0 +1,35 @@
+"""The command that says what a collection is made of: info."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from imgsearch.cli.group import cli, printable
+from imgsearch.collection.collection import Collection, describe
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def info(name: str, as_json: bool) -> None:
+    """Say what the collection NAME is made of, and which pictures were left out."""
+    collection = Collection.open(name)
+    facts = {**describe(collection), "skipped": [vars(skipped) for skipped in collection.skipped]}
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    click.echo(f"{printable(facts['title'])} ({name}), built {facts['created']}")
+    for line in (facts["source"] and f"Source: {facts['source']}", facts["license"] and f"License: {facts['license']}"):
+        if line:
+            click.echo(printable(line))
+    click.echo(f"{facts['n_items']:,} pictures, {facts['n_labels']} labels, {facts['n_skipped']} left out")
+    for space, parts in facts["spaces"].items():
+        weights = f", weights {parts['weights'][:12]}" if parts["weights"] else ""
+        click.echo(
+            f"space {space}: {parts['dim']} dimensions, {parts['layer']}, {parts['precision']}{weights}, "
+            f"{parts['n_trees']} trees, {(parts['embeddings_bytes'] + parts['index_bytes']) / 2**20:.1f} MiB"
+        )
+    for skipped in collection.skipped:
+        click.echo(f"left out {printable(skipped.item_id)}: {printable(skipped.reason)}")

@@ -1,0 +1,32 @@
+"""The command that lists the collections: list."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from imgsearch.cli.group import cli, printable
+from imgsearch.collection.collection import Collection, describe
+from imgsearch.errors import ImgSearchError
+from imgsearch.files.home import list_collections
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+def list_command(as_json: bool) -> None:
+    """List the collections."""
+    names = list_collections()
+    if not names:
+        click.echo("No collections yet. Build one: python -m imgsearch build NAME --images DIR", err=True)
+    for name in names:
+        try:
+            facts = describe(Collection.open(name))
+        except ImgSearchError as exc:
+            facts = {"name": name, "error": exc.message}
+        if as_json:
+            click.echo(json.dumps(facts, ensure_ascii=False))
+        elif "error" in facts:
+            click.echo(f"{name}  cannot be used: {printable(facts['error'])}")
+        else:
+            click.echo(f"{name}  {facts['n_items']:,} pictures, {facts['n_labels']} labels; {', '.join(facts['spaces'])}")

@@ -1,0 +1,28 @@
+"""The command that draws the sample gallery: sample."""
+
+from __future__ import annotations
+
+import click
+
+from imgsearch.cli.build import print_report
+from imgsearch.cli.group import cli, progress_bar
+from imgsearch.files.home import list_collections
+from imgsearch.settings import get_settings
+from imgsearch.supply.datasets import build_sample
+
+
+@cli.command()
+@click.option("--if-empty", is_flag=True, help="Only when there is no collection yet.")
+def sample(if_empty: bool) -> None:
+    """Draw the sample gallery and build the collection `sample` from it: no download, no photographs.
+
+    \b
+    Example:
+      python -m imgsearch sample
+    """
+    home = get_settings().home
+    if if_empty and list_collections(home):
+        return
+    with progress_bar() as progress:
+        report = build_sample(home, progress=progress)
+    print_report(report)
