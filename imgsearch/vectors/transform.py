@@ -46,7 +46,7 @@ class Transform:
 
 
 def fit_pca(embeddings: np.ndarray, dim: int, *, whiten: bool = False) -> Transform:
-    """Principal component analysis of all embeddings, from their covariance: never an n x n matrix.
+    """Principal component analysis of all embeddings, from the smaller of covariance and Gram matrix.
 
     Args:
         embeddings: float32 (n, dim_in), may be memory-mapped.
@@ -62,12 +62,7 @@ def fit_pca(embeddings: np.ndarray, dim: int, *, whiten: bool = False) -> Transf
     if not 1 <= dim <= min(n - 1, dim_in):
         raise ValueError(f"dim must be between 1 and {min(n - 1, dim_in)}. Received: {dim}.")
     mean = embeddings.mean(axis=0, dtype=np.float64)
-    covariance = np.zeros((dim_in, dim_in))
-    for start in range(0, n, _CHUNK):
-        centred = embeddings[start : start + _CHUNK] - mean
-        covariance += centred.T @ centred
-    variances, axes = np.linalg.eigh(covariance / max(n - 1, 1))
-    variances, axes = variances[::-1][:dim], axes[:, ::-1][:, :dim]
+    variances, axes = (_few if n < dim_in else _many)(embeddings, mean, dim)
     # eigh leaves the signs open: the largest part of each axis is made positive, so that a rebuild gives the same.
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(dim)])
     if whiten:
@@ -75,3 +70,23 @@ def fit_pca(embeddings: np.ndarray, dim: int, *, whiten: bool = False) -> Transf
         axes = axes / np.sqrt(np.maximum(variances, max(float(variances[0]) * 1e-6, 1e-12)))
     # In the memory's order of one read from a file, so that both give the same.
     return Transform(mean.astype(np.float32), np.ascontiguousarray(axes, dtype=np.float32))
+
+
+def _many(embeddings: np.ndarray, mean: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Variances (dim,) and axes (dim_in, dim), largest first, from the covariance: a chunk of the rows at a time."""
+    n, dim_in = embeddings.shape
+    covariance = np.zeros((dim_in, dim_in))
+    for start in range(0, n, _CHUNK):
+        centred = embeddings[start : start + _CHUNK] - mean
+        covariance += centred.T @ centred
+    variances, axes = np.linalg.eigh(covariance / (n - 1))
+    return variances[::-1][:dim], axes[:, ::-1][:, :dim]
+
+
+def _few(embeddings: np.ndarray, mean: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same for fewer rows than dimensions, from their n x n products: seconds less for 100 pictures of 2,048."""
+    centred = embeddings - mean
+    variances, weights = np.linalg.eigh(centred @ centred.T / (len(centred) - 1))
+    # Sums of rows with these weights are the axes, but for their length; where there is no variance QR makes some up.
+    axes, _ = np.linalg.qr(centred.T @ weights[:, ::-1][:, :dim])
+    return variances[::-1][:dim], axes

@@ -28,6 +28,29 @@ def test_points_are_those_of_scikit_learn_at_length_1(embeddings: np.ndarray, wh
     assert (transform.matrix[np.abs(transform.matrix).argmax(axis=0), np.arange(4)] > 0).all()  # but one is chosen
 
 
+@pytest.mark.parametrize("whiten", [False, True])
+@pytest.mark.parametrize("n", [9, 39, 40, 41])
+def test_fewer_pictures_than_dimensions_have_the_same_axes(n: int, whiten: bool) -> None:
+    rng = np.random.default_rng(n)
+    few = normalize(rng.normal(size=(n, 40)) * np.linspace(3, 0.2, 40) + 0.5)
+    dim = min(n - 1, 40)  # all that there are
+    transform = fit_pca(few, dim, whiten=whiten)
+    pca = PCA(dim, svd_solver="full").fit(few.astype(np.float64))
+    expected = pca.components_ / (np.sqrt(pca.explained_variance_)[:, None] if whiten else 1)
+    expected = expected.T * np.sign(pca.components_[np.arange(dim), np.abs(pca.components_).argmax(axis=1)])
+    np.testing.assert_allclose(transform.matrix, expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(fit_pca(few, dim, whiten=whiten).matrix, transform.matrix)
+
+
+def test_axes_without_variance_stand_at_right_angles_to_the_others() -> None:
+    """Eight pictures, six of them copies: two directions vary, and seven are asked for."""
+    rng = np.random.default_rng(0)
+    three = normalize(rng.normal(size=(3, 20)))
+    matrix = fit_pca(three[[0, 1, 2, 0, 0, 1, 2, 2]], 7).matrix
+    np.testing.assert_allclose(matrix.T @ matrix, np.eye(7), atol=1e-6)
+    np.testing.assert_allclose((three - three[0]) @ matrix[:, 2:], 0, atol=1e-6)
+
+
 def test_one_picture_becomes_the_same_point_alone(embeddings: np.ndarray) -> None:
     transform = fit_pca(embeddings, 4)
     points = transform.apply(embeddings)
