@@ -7,6 +7,7 @@ distances, whatever re-ranking did to the order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -31,21 +32,12 @@ _LEVELS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, *(float(level) for level in ran
 _NEAR = 0.85
 _N_PAIRS = 50_000
 _N_ROWS = 5_000
-_N_FOLDS = 5
-_N_BINS = 10
 _MIN_OF_EACH = 10
 _MAX_COEFFICIENT = 1e6
 _MAX_COUNT = 2**53
+_EARLIER_FIELDS = frozenset({"brier", "brier_of_base_rate", "bins"})
+"""What `same_label` of earlier builds has besides: how well it does on pictures that are new to it. Nobody read it."""
 _SEED = 0
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Pairs that were given a similar probability: the mean of it, the share that had the same label, their number."""
-
-    predicted: float
-    observed: float
-    n: int
 
 
 @dataclass(frozen=True)
@@ -55,27 +47,15 @@ class SameLabel:
     Attributes:
         intercept, per_distance, per_neighborhood: Log odds = intercept + per_distance * distance + per_neighborhood *
             mean distance of the query's NEIGHBORHOOD nearest. Fitted to all labelled pictures.
-        brier: Mean squared error of the cross-fitted probabilities; 0 is perfect.
-        brier_of_base_rate: The same for one who always says the share of pairs with the same label.
-        bins: The reliability table, of the cross-fitted probabilities; ascending, about equally many pairs each.
     """
 
     intercept: float
     per_distance: float
     per_neighborhood: float
-    brier: float
-    brier_of_base_rate: float
-    bins: tuple[Bin, ...]
-
-    @property
-    def expected_calibration_error(self) -> float:
-        """Mean distance of predicted and observed over the bins, weighted by their pairs (Naeini et al. 2015)."""
-        n = sum(each.n for each in self.bins)
-        return sum(each.n * abs(each.predicted - each.observed) for each in self.bins) / n
 
     def probability(self, distance: float, neighborhood: float) -> float:
         """See `Calibration.p_same_label`."""
-        return float(_logistic(self.intercept + self.per_distance * distance + self.per_neighborhood * neighborhood))
+        return _logistic(self.intercept + self.per_distance * distance + self.per_neighborhood * neighborhood)
 
 
 @dataclass(frozen=True)
@@ -195,7 +175,7 @@ def calibrate(embeddings: np.ndarray, neighbors: np.ndarray, labels: Sequence[st
         neighborhoods=_levels(own_neighborhoods(nearest)),
         near=_NEAR * float(np.median(nearest[:, -1])),
         n_items=n,
-        same_label=_fit_same_label(nearest, rows, neighbors[rows], np.asarray(labels), rng),
+        same_label=_fit_same_label(nearest, rows, neighbors[rows], np.asarray(labels)),
     )
 
 
@@ -225,9 +205,7 @@ def _pair_distances(embeddings: np.ndarray, rng: np.random.Generator) -> np.ndar
     return distances_between(embeddings, first, second[:, None])[:, 0]
 
 
-def _fit_same_label(
-    nearest: np.ndarray, rows: np.ndarray, neighbors: np.ndarray, labels: np.ndarray, rng: np.random.Generator
-) -> SameLabel | None:
+def _fit_same_label(nearest: np.ndarray, rows: np.ndarray, neighbors: np.ndarray, labels: np.ndarray) -> SameLabel | None:
     """From labelled pairs of an item and one in the table.
 
     Args:
@@ -235,7 +213,6 @@ def _fit_same_label(
         rows: (m,), the items.
         neighbors: (m, k), their neighbours.
         labels: (n,), of all items.
-        rng: For the folds.
     """
     is_pair = (labels[rows] != "")[:, None] & (labels[neighbors] != "")  # (m, k)
     is_same = labels[rows][:, None] == labels[neighbors]
@@ -243,46 +220,27 @@ def _fit_same_label(
         return None
     around = nearest[:, :NEIGHBORHOOD].mean(axis=1, keepdims=True)
     x = np.stack([nearest, np.broadcast_to(around, nearest.shape)], axis=2).astype(np.float64)  # (m, k, 2)
-    # A picture must not calibrate itself: a fold's pictures are left out of its fit as queries and as neighbours.
-    fold = rng.permutation(len(labels)) % _N_FOLDS
-    predicted = np.empty(nearest.shape)
-    for number in range(_N_FOLDS):
-        asks, answers = fold[rows] == number, fold[neighbors] == number
-        is_training = is_pair & ~asks[:, None] & ~answers
-        intercept, slopes = _fit_logistic(x[is_training], is_same[is_training])
-        predicted[asks] = _logistic(intercept + x[asks] @ slopes)
     intercept, slopes = _fit_logistic(x[is_pair], is_same[is_pair])
-    said, seen = predicted[is_pair], is_same[is_pair]
-    parts = np.array_split(np.argsort(said, kind="stable"), min(_N_BINS, len(said)))
-    return SameLabel(
-        intercept=intercept,
-        per_distance=float(slopes[0]),
-        per_neighborhood=float(slopes[1]),
-        brier=float(np.mean((said - seen) ** 2)),
-        brier_of_base_rate=float(seen.mean() * (1 - seen.mean())),
-        bins=tuple(Bin(float(said[part].mean()), float(seen[part].mean()), len(part)) for part in parts),
-    )
+    return SameLabel(intercept=intercept, per_distance=float(slopes[0]), per_neighborhood=float(slopes[1]))
 
 
 def _fit_logistic(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     """Intercept and slopes (2,) of the log odds: float64 (p, 2), bool (p,). Never more likely with more distance."""
-    share = (y.sum() + 1) / (len(y) + 2)
-    constant = float(np.log(share / (1 - share))), np.zeros(2)
-    if y.all() or not y.any():
-        return constant
     from sklearn.linear_model import LogisticRegression
 
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     deviation[deviation < COPY_DISTANCE] = 1.0  # no variation to speak of: it must not become a steep slope
     model = LogisticRegression().fit((x - mean) / deviation, y)
     slopes = model.coef_[0] / deviation
-    return (float(model.intercept_[0] - slopes @ mean), slopes) if slopes[0] < 0 else constant
+    if slopes[0] < 0:
+        return float(model.intercept_[0] - slopes @ mean), slopes
+    share = (y.sum() + 1) / (len(y) + 2)
+    return float(np.log(share / (1 - share))), np.zeros(2)
 
 
-def _logistic(log_odds: np.ndarray | float) -> np.ndarray:
+def _logistic(log_odds: float) -> float:
     """Log odds -> probability, without overflow."""
-    result: np.ndarray = 0.5 * (1 + np.tanh(np.asarray(log_odds) / 2))
-    return result
+    return 0.5 * (1 + math.tanh(log_odds / 2))
 
 
 def _levels(values: np.ndarray) -> tuple[float, ...]:
@@ -290,26 +248,15 @@ def _levels(values: np.ndarray) -> tuple[float, ...]:
 
 
 def _same_label(data: Any) -> SameLabel:
-    _fields(data, SameLabel)
-    bins = data["bins"]
-    if not isinstance(bins, list | tuple) or not 1 <= len(bins) <= _N_BINS:
-        raise ValueError("bins")
-    return SameLabel(
-        **{
-            name: _number(data[name], -_MAX_COEFFICIENT, _MAX_COEFFICIENT)
-            for name in ("intercept", "per_distance", "per_neighborhood")
-        },
-        **{name: _number(data[name], 0, 1) for name in ("brier", "brier_of_base_rate")},
-        bins=tuple(
-            Bin(_number(each["predicted"], 0, 1), _number(each["observed"], 0, 1), _count(each["n"]))
-            for each in (_fields(each, Bin) for each in bins)
-        ),
-    )
+    _fields(data, SameLabel, may_have=_EARLIER_FIELDS)
+    names = [field.name for field in fields(SameLabel)]
+    return SameLabel(**{name: _number(data[name], -_MAX_COEFFICIENT, _MAX_COEFFICIENT) for name in names})
 
 
-def _fields(data: Any, cls: type) -> dict[str, Any]:
-    """The object itself, if it has just the attributes of the class."""
-    if not isinstance(data, dict) or set(data) != {field.name for field in fields(cls)}:
+def _fields(data: Any, cls: type, may_have: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The object itself, if it has the attributes of the class and none but these and those that it may have."""
+    names = {field.name for field in fields(cls)}
+    if not isinstance(data, dict) or not names <= set(data) <= names | may_have:
         raise ValueError(f"not a {cls.__name__}")
     return data
 

@@ -13,7 +13,7 @@ import pytest
 
 from imgsearch.distance import normalize
 from imgsearch.vectors import calibration
-from imgsearch.vectors.calibration import Bin, Calibration, SameLabel, calibrate, neighborhood, own_neighborhoods
+from imgsearch.vectors.calibration import Calibration, SameLabel, calibrate, neighborhood, own_neighborhoods
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
 
@@ -79,15 +79,6 @@ def test_probabilities_hold_for_pictures_that_were_not_measured(calibrated: Cali
         assert np.mean(np.array(said)[part]) == pytest.approx(np.mean(np.array(seen)[part]), abs=0.12)
 
 
-def test_the_reliability_table_is_of_all_pairs_and_of_use(calibrated: Calibration) -> None:
-    same_label = calibrated.same_label
-    assert same_label is not None
-    assert sum(each.n for each in same_label.bins) == len(LABELS) * 20
-    assert [each.predicted for each in same_label.bins] == sorted(each.predicted for each in same_label.bins)
-    assert same_label.brier < 0.8 * same_label.brier_of_base_rate
-    assert same_label.expected_calibration_error < 0.05
-
-
 def test_nearer_is_likelier_and_the_more_so_in_an_empty_region(calibrated: Calibration) -> None:
     probabilities = [calibrated.p_same_label(distance, 1.0) for distance in (0.2, 0.6, 1.0, 1.4)]
     assert probabilities == sorted(probabilities, reverse=True)
@@ -96,19 +87,16 @@ def test_nearer_is_likelier_and_the_more_so_in_an_empty_region(calibrated: Calib
 
 
 def test_labels_that_have_nothing_to_do_with_distance_get_their_share() -> None:
-    """Were a picture part of its own calibration, the Brier score would be below that of the share."""
     labels = list(np.random.default_rng(5).choice(["a", "b", "c"], len(LABELS)))
     same_label = measure(gallery(), labels).same_label
     assert same_label is not None
-    assert same_label.brier == pytest.approx(same_label.brier_of_base_rate, rel=0.02)
-    assert same_label.brier >= same_label.brier_of_base_rate
+    assert same_label.probability(0.2, 1.0) == pytest.approx(1 / 3, abs=0.06)
     assert same_label.probability(1.0, 1.0) == pytest.approx(1 / 3, abs=0.06)
 
 
-def test_an_error_is_the_weighted_gap_of_the_bins() -> None:
-    same_label = SameLabel(0, 0, 0, 0, 0, (Bin(0.1, 0.2, 10), Bin(0.5, 0.5, 10), Bin(0.9, 0.6, 20)))
-    assert same_label.expected_calibration_error == pytest.approx((10 * 0.1 + 20 * 0.3) / 40)
-    assert SameLabel(-1.0, -2.0, 3.0, 0, 0, ()).probability(1.5, 2.0) == pytest.approx(1 / (1 + math.exp(-2)))
+def test_a_probability_is_a_logistic_function_of_both_distances() -> None:
+    assert SameLabel(-1.0, -2.0, 3.0).probability(1.5, 2.0) == pytest.approx(1 / (1 + math.exp(-2)))
+    assert (SameLabel(0, -1e6, 0).probability(2, 0), SameLabel(1e6, 0, 0).probability(0, 0)) == (0, 1)
 
 
 @pytest.mark.parametrize("labels", [[""] * 144, ["all"] * 144, [str(row) for row in range(144)], ["a", "a"] + [""] * 142])
@@ -121,14 +109,9 @@ def test_without_labels_to_learn_from_there_is_no_probability(labels: list[str])
 def test_pictures_without_label_are_no_evidence() -> None:
     """Half of the items lose their label: the others still say the same, though fewer."""
     labels = [label if row % 2 else "" for row, label in enumerate(LABELS)]
-    same_label = measure(gallery(), labels).same_label
-    assert same_label is not None
-    n = sum(each.n for each in same_label.bins)
-    assert 0 < n < 72 * 20
-    share = sum(each.n * each.observed for each in same_label.bins) / n
-    full = measure(gallery(), LABELS).same_label
-    assert full is not None
-    assert share == pytest.approx(sum(each.n * each.observed for each in full.bins) / (144 * 20), abs=0.1)
+    half, full = measure(gallery(), labels), measure(gallery(), LABELS)
+    for distance in (0.8, 0.9, 1.0, 1.1, 1.2):
+        assert half.p_same_label(distance, 1.0) == pytest.approx(full.p_same_label(distance, 1.0), abs=0.05)
 
 
 # --- verdict
@@ -200,6 +183,13 @@ def test_json_gives_the_same_calibration(calibrated: Calibration) -> None:
     assert Calibration.from_json(json.loads(text)) == calibrated
 
 
+def test_what_earlier_builds_have_measured_besides_is_passed_over(calibrated: Calibration) -> None:
+    data = json.loads(json.dumps(calibrated.to_json()))
+    bins = [{"predicted": 0.1, "observed": 0.25, "n": 1440}, {"predicted": 0.9, "observed": 0.75, "n": 1440}]
+    data["same_label"] |= {"brier": 0.09, "brier_of_base_rate": 0.25, "bins": bins}
+    assert Calibration.from_json(data) == calibrated
+
+
 def _set(path: str, value: object) -> Callable[[dict[str, Any]], None]:
     def change(data: Any) -> None:
         *outer, last = [int(part) if part.isdigit() else part for part in path.split(".")]
@@ -224,14 +214,10 @@ HOSTILE = {
     "a boolean for a number": _set("n_items", True),
     "an integer without end": _set("same_label.intercept", 10**400),
     "a slope without end": _set("same_label.per_distance", -1e300),
-    "a probability of 2": _set("same_label.bins.0.predicted", 2),
-    "a bin of nothing": _set("same_label.bins.0.n", 0),
-    "no bins": _set("same_label.bins", []),
-    "bins without end": lambda data: data["same_label"]["bins"].extend(data["same_label"]["bins"] * 100),
-    "a bin that is a number": _set("same_label.bins.0", 1),
     "a probability that is a list": _set("same_label", []),
     "something more": _set("same_label.extra", 1),
     "something less": lambda data: data.pop("same_label"),
+    "a slope that is missing": lambda data: data["same_label"].pop("per_distance"),
 }
 
 
