@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,10 +57,10 @@ def _no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A folder with 12 pictures in three sub-folders: red/0.png ... blue/3.png."""
-    folder = tmp_path / "pictures"
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `pictures` are copies of: tests change theirs."""
+    folder = tmp_path_factory.mktemp("drawn") / "pictures"
     for label, color in LABELS.items():
         (folder / label).mkdir(parents=True)
         for number in range(PER_LABEL):
@@ -67,10 +68,25 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def built_home(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the home of `collection` is a copy of."""
+    home = tmp_path_factory.mktemp("built") / "home"
+    build_collection("discs", drawn, home=home, embedders=[embedder_spec("color_histogram")])
+    return home
+
+
 @pytest.fixture
-def collection(pictures: Path, home: Path) -> Collection:
-    """The pictures as the collection `discs` in a space of colour histograms."""
-    return build_collection("discs", pictures, home=home, embedders=[embedder_spec("color_histogram")]).collection
+def pictures(drawn: Path, tmp_path: Path) -> Path:
+    """A folder with 12 pictures in three sub-folders: red/0.png ... blue/3.png."""
+    return shutil.copytree(drawn, tmp_path / "pictures")
+
+
+@pytest.fixture
+def collection(built_home: Path, pictures: Path, home: Path) -> Collection:
+    """The pictures as the collection `discs` in a space of colour histograms, as if it had just been built of them."""
+    shutil.copytree(built_home, home)  # with the times of all files: a build finds nothing to do
+    return Collection.open("discs", home)
 
 
 def toy_space(embeddings: np.ndarray, index: VectorIndex | None = None) -> Space:
