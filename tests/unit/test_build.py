@@ -634,6 +634,7 @@ from imgsearch.collection import build, ledger
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.pictures import items
 from imgsearch.vectors.engines import annoy
+import pyarrow.compute, sklearn.linear_model  # here once, and not in every child
 
 pictures, template, homes = map(Path, sys.argv[1:])
 build.BATCH_SIZE = 2
