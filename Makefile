@@ -1,9 +1,13 @@
-# `make run` opens the demo, `make test` runs the tests; both do all set-up by themselves, once.
+# `make run` opens the demo, `make check` is for between two edits, `make test` for before a push; each does all set-up by
+# itself, once.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A process for each processor, up to eight, since each may hold TensorFlow and a browser. A file's tests stay together and
+# share what they set up. Files are taken in order, not by their number of tests, so that the browser's come last.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test lint lock pets clean
+.PHONY: run test check lint lock all-tests quick-tests pets clean
 
 run: $(VENV)/.installed
 	$(BIN)/python -m imgsearch sample --if-empty
@@ -13,8 +17,13 @@ run: $(VENV)/.installed
 pets: $(VENV)/.installed
 	$(BIN)/python -m imgsearch build pets --dataset oxford_iiit_pet
 
-test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest
+# Everything; what takes longest, the tests, has the last line.
+test: $(VENV)/.installed-dev
+	$(MAKE) --no-print-directory --jobs --keep-going lint all-tests
+
+# The same without the tests that take long: under two minutes on two processors.
+check: $(VENV)/.installed-dev
+	$(MAKE) --no-print-directory --jobs --keep-going lint quick-tests
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
@@ -30,6 +39,13 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork
 lock: $(VENV)/.installed-dev
 	$(COMPILE) $(UPGRADE) --all-extras --output-file requirements-dev.txt pyproject.toml
 	$(COMPILE) --extra build --constraint requirements-dev.txt --no-annotate --output-file requirements.txt pyproject.toml
+
+all-tests: $(VENV)/.installed-dev
+	$(PYTEST)
+
+# Two folders are not even read, since their modules import TensorFlow and Playwright.
+quick-tests: $(VENV)/.installed-dev
+	$(PYTEST) -m "not slow and not weights and not e2e" --ignore tests/weights --ignore tests/e2e
 
 clean:
 	rm -rf $(VENV)

@@ -113,23 +113,22 @@ def run_server(
         options: Further options of `streamlit run`.
         is_ready: A path that answers anything as soon as the server listens.
     """
-    port = _free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
-    command += ["--server.address", "127.0.0.1", "--server.port", str(port), *options]
-    environment = {**os.environ, "IMGSEARCH_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    with log.open("wb") as output:
+    with _reserved_port() as port, log.open("wb") as output:
+        command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
+        command += ["--server.address", "127.0.0.1", "--server.port", str(port), *options]
+        environment = {**os.environ, "IMGSEARCH_HOME": str(home), "PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
-    server = Server(f"http://127.0.0.1:{port}", process, log)
-    try:
-        _wait_until_it_listens(server, is_ready)
-        yield server
-    finally:
-        process.send_signal(signal.SIGINT)
+        server = Server(f"http://127.0.0.1:{port}", process, log)
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _wait_until_it_listens(server, is_ready)
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def wait_for_health(server: Server, status: int) -> Any:
@@ -195,11 +194,13 @@ def upload_file(page: Page, path: Path) -> None:
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(path)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+@contextmanager
+def _reserved_port() -> Iterator[int]:
+    """A port that nobody else is given meanwhile, such as tests in other processes, but that a server may listen on."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do; it is not listened on here
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 def _wait_until_it_listens(server: Server, path: str) -> None:

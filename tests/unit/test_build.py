@@ -710,6 +710,7 @@ def n_in_ledger(path: Path) -> int:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.slow
 def test_a_first_build_killed_at_any_step_goes_on_where_it_was(
     pictures: Path, home: Path, tmp_path: Path, counts: Counts
 ) -> None:
@@ -736,6 +737,7 @@ def test_a_first_build_killed_at_any_step_goes_on_where_it_was(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.slow
 def test_a_later_build_killed_at_any_step_leaves_the_old_or_the_new(
     pictures: Path, home: Path, tmp_path: Path, counts: Counts
 ) -> None:

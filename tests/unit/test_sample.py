@@ -132,6 +132,7 @@ def test_a_kill_leaves_no_half_picture(tmp_path: Path, monkeypatch: pytest.Monke
     assert [path.name for path in tmp_path.rglob("*.*")] == [f"{BREEDS[0].slug}_01.jpg"]
 
 
+@pytest.mark.slow
 def test_two_processes_draw_what_one_draws(tmp_path: Path) -> None:
     alone, together = tmp_path / "alone", tmp_path / "together"
     assert _gallery(alone) == draw_gallery(together, per_breed=1, n_jobs=2) == len(BREEDS)

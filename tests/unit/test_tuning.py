@@ -29,6 +29,7 @@ def test_nothing_is_recommended_where_nothing_is_good_enough() -> None:
     assert recommend([setting(100, 9000, 0.98)]) is None
 
 
+@pytest.mark.slow
 def test_the_table_holds_every_setting_and_recall_grows_with_the_nodes_looked_at(tmp_path: Path) -> None:
     vectors = np.random.default_rng(1).normal(size=(3000, 64))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
