@@ -11,7 +11,7 @@ The first state of `mini`, before any training. WEIGHTS is a file for `mobilenet
 4. Block by block, the convolution behind the channels that are left is fitted anew by least squares, so that the block's
    output comes near to what it was (He et al. 2017, arXiv:1707.06168); at last the head.
 
-Widths other than those of the row `mini` in `imgsearch/backbones.py` must be written there.
+Widths other than those of the row `mini` in `imgsearch/embedding/backbones.py` must be written there.
 """
 
 from __future__ import annotations

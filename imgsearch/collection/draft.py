@@ -1,4 +1,4 @@
-"""A collection that is about to be: written under new names, then committed by its manifest; and what is swept after."""
+"""A collection that is about to be: written under new names, then committed by its manifest."""
 
 from __future__ import annotations
 

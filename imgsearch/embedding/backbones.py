@@ -37,7 +37,7 @@ class Backbone:
         options: Further arguments of the constructor.
         has_logits: Whether it comes with a classifier too.
         has_pooled_logits: Whether that classifier is a layer on the pooled output, and so each position has logits.
-        bundled: File in `imgsearch/bundled/` with its weights, for a backbone of our own; "" for one of Keras.
+        bundled: File in `imgsearch/embedding/bundled/` with its weights, for a backbone of our own; "" for one of Keras.
     """
 
     name: str
@@ -130,9 +130,9 @@ _ROWS = (
         module="mobilenet_v2",
         input_size=192,
         dim=256,
-        weights_url="imgsearch/bundled/mini.weights.h5",
+        weights_url="imgsearch/embedding/bundled/mini.weights.h5",
         weights_license="derived by this project from MobileNetV2's by Google, Apache License 2.0; see "
-        "imgsearch/bundled/MODEL_CARD.md",
+        "imgsearch/embedding/bundled/MODEL_CARD.md",
         reference="Sandler et al. 2018 (the architecture); He et al. 2017, Channel Pruning for Accelerating Very Deep "
         "Neural Networks, arXiv:1707.06168; Beyer et al. 2022, Knowledge distillation: A good teacher is patient and "
         "consistent, arXiv:2106.05237",

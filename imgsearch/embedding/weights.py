@@ -64,7 +64,7 @@ def bundled_digest(file_name: str) -> str:
     except OSError as exc:
         raise BackboneUnavailableError(
             f"The weights {file_name} that come with imgsearch are missing.",
-            hint=f"Restore imgsearch/bundled/{file_name}; color_histogram needs no weights.",
+            hint=f"Restore imgsearch/embedding/bundled/{file_name}; color_histogram needs no weights.",
         ) from exc
 
 

@@ -1,4 +1,4 @@
-"""The README and the program say the same."""
+"""The documents and the program say the same."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.descriptors import DESCRIPTORS
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
     line.split("#")[0].strip()
@@ -48,16 +50,40 @@ def test_the_readme_names_every_embedder() -> None:
     assert all(f"`{name}`" in README for name in (*BACKBONES, *DESCRIPTORS))
 
 
-def test_the_readme_links_to_files_that_exist() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert links
-    assert all((ROOT / link).is_file() for link in links)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_document_links_to_and_names_exists(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    links = {path.parent / link for link in re.findall(r"\]\((?!https?:)([^)#]+)", text)}
+    named = {ROOT / name for name in re.findall(r"`((?:imgsearch|tests|benchmarks|scripts|docs)/[\w/.-]*\w)/?`", text)}
+    named |= {ROOT / name for name in re.findall(r"pytest (tests/\S+)", text)}
+    assert {target for target in links | named if not target.exists()} == set()
 
 
-def test_files_that_the_readme_explains_exist() -> None:
-    named = re.findall(r"`(imgsearch/[\w/]+(?:\.py)?)/?`", README)
-    assert named
-    assert all((ROOT / path).exists() for path in named)
+def test_links_to_a_section_lead_to_one() -> None:
+    anchors = {path.name: {anchor_of(title) for title in headings(path)} for path in DOCUMENTS}
+    for path in DOCUMENTS:
+        for file, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", path.read_text(encoding="utf-8")):
+            assert anchor in anchors[Path(file).name or path.name], f"{path.name}: {file}#{anchor}"
+
+
+def headings(path: Path) -> list[str]:
+    return re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def anchor_of(title: str) -> str:
+    """As GitHub makes it."""
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
+def test_the_floors_of_the_documents_are_those_that_are_checked() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    house, page = re.findall(r"\| floor \| .*?\n\|---\|---\|\n(.*?)\n\n", text, re.DOTALL)
+    for table, contract in ((house, contracts[0]), (page, contracts[1])):
+        layers = [name for layer in contract["layers"] for name in layer.split(" | ")]
+        assert [name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])] == [
+            name for name in layers if name != "__main__"
+        ]
 
 
 def test_modules_that_the_readme_runs_exist() -> None:
