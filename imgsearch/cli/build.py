@@ -39,7 +39,8 @@ from imgsearch.supply.sources import prepare
     type=click.Choice(PRECISIONS),
     default="float32",
     show_default=True,
-    help="bfloat16 builds faster on processors that have it; queries always run in float32.",
+    help="bfloat16 builds faster on processors with instructions for it (AMX-BF16, AVX512-BF16), and on no others; queries "
+    "always run in float32.",
 )
 @click.option(
     "--pca",

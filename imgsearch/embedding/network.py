@@ -291,7 +291,8 @@ def _bfloat16() -> Iterator[None]:
     """TensorFlow converts what runs inside to oneDNN's bfloat16.
 
     The option belongs to the process, not to a function, and is looked at in every call: without it, the same function
-    runs in float32. Threads that have run a function before keep the option as it was then.
+    runs in float32. Threads that have run a function before keep the option as it was then. Only processors with AMX-BF16
+    or AVX512-BF16 gain by it.
     """
     import tensorflow as tf
 

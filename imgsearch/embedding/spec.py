@@ -30,7 +30,8 @@ class EmbedderSpec:
         layer: "pooled" (average of the last feature maps) or "logits" (the classifier's 1,000 values before softmax).
         weights: "imagenet" (downloaded by Keras), the sha256 of a bundled file or one kept in the home, or "" for a
             descriptor.
-        precision: "float32" or "bfloat16" (less processor time on processors that have it; a little less exact).
+        precision: "float32" or "bfloat16" (less processor time where there is AMX-BF16 or AVX512-BF16, nowhere else; a
+            little less exact).
         own: Name of the backbone of one's own that the weights belong to, whose network is that of `name`; "" for none.
     """
 
