@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ class Server:
 
     def worker_pids(self) -> list[int]:
         """The embedding workers that this server has started and that live."""
-        return [pid for pid in _children(self.process.pid) if "imgsearch.embedding.worker.client" in _command_line(pid)]
+        return [pid for pid in _children(self.process.pid) if "imgsearch.embedding.worker" in _command_line(pid)]
 
 
 @contextmanager
@@ -215,8 +215,11 @@ def _wait_until_it_listens(server: Server, path: str) -> None:
 
 
 def _children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    children: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):  # a thread that has ended since
+            children += map(int, (task / "children").read_text().split())
+    return children
 
 
 def _command_line(pid: int) -> str:
