@@ -100,15 +100,13 @@ def pack(name: str, home: Path, target: Path, *, with_weights: bool = False) -> 
     problems = collection.verify()
     if problems:
         raise CollectionCorruptError(problems[0], hint="Build it again.")
-    files = {f"{name}/{entry.file}": collection.path / entry.file for entry in collection.manifest.files}
-    files |= {
-        f"{name}/{path.relative_to(collection.path).as_posix()}": path
-        for path in map(collection.thumbnail_path, collection.items)
-    }
+    paths = {collection.path / entry.file for entry in collection.manifest.files}
+    paths |= {collection.thumbnail_path(item) for item in collection.items}
     weights = {entry.embedder.weights for entry in collection.manifest.spaces.values()}
     if with_weights:
         kept = [find_weights(digest, home) for digest in weights if digest and DIGEST.fullmatch(digest)]
-        files |= {f"weights/{path.name}": path for path in kept if path.parent != BUNDLED}
+        paths |= {path for path in kept if path.parent != BUNDLED}
+    files = {path.relative_to(home).as_posix(): path for path in paths}
     manifest = {f"{name}/{MANIFEST_FILE}": collection.path / MANIFEST_FILE}
     with disk_errors():
         size, sha256 = _write_tar(target, {**manifest, **dict(sorted(files.items()))})

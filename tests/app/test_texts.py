@@ -99,17 +99,28 @@ def test_errors_that_have_words_of_their_own_exist() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_nothing_is_shown_that_is_not_from_texts(path: Path) -> None:
-    """No literal with a letter in it, bare or in an f-string, is handed to `st.*` or `components.*` to be shown."""
-    found = []
+    """No literal with a letter in it, bare or in an f-string, is handed to `st.*` or a part to be shown."""
+    parts, found = parts_of(path), []
     for call in calls(path):
-        if not (isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)):
+        function = ast.unparse(call.func)
+        if not (function.startswith("st.") and function.count(".") == 1) and function not in parts:
             continue
-        module, name = call.func.value.id, call.func.attr
-        if module not in ("st", "components") or name in ("component", "container", "get_option", "code"):
+        if function in ("component", "st.container", "st.get_option", "st.code"):
             continue
         shown = [*call.args[:1], *(word.value for word in call.keywords if word.arg in SHOWN)]
         found += [text for argument in shown for text in literals(argument) if re.search("[^\\W\\d_]", text)]
     assert [text for text in found if not SAME_EVERYWHERE.fullmatch(text)] == []
+
+
+def test_calls_of_parts_are_looked_at() -> None:
+    assert {"draw_links", "show_error"} <= parts_of(UI / "frame.py")
+
+
+def parts_of(path: Path) -> set[str]:
+    """What a file imports from `ui.parts`, by name."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)]
+    modules = [node for node in nodes if (node.module or "").startswith("imgsearch.ui.parts.")]
+    return {alias.asname or alias.name for node in modules for alias in node.names}
 
 
 def literals(node: ast.AST) -> Iterator[str]:
