@@ -12,22 +12,22 @@ import os
 import re
 import secrets
 import shutil
-import struct
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft, add_thumbnail
+from imgsearch.collection.intake import Intake
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, ImageError, WorkerBusyError, WorkerError
-from imgsearch.files import archives, locks
+from imgsearch.files import locks
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.decode import DEFAULT_LIMITS, decode_image, read_file
@@ -48,10 +48,6 @@ _SWEEP_S = 20.0
 _MAX_WORKER_ERRORS = 3
 _MAX_BUSY_TRIES = 30
 _BUSY_PAUSE_S = 1.0
-_MAX_NAME_BYTES = 200
-_MAX_PARTS = 3
-_MAX_ZIP_DIRECTORY_BYTES = 1 << 20
-_ZIP = b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,8 @@ class SessionCollections:
         name = self._reserve()
         try:
             with disk_errors(), tempfile.TemporaryDirectory(dir=self.home) as folder:
-                _Intake(Path(folder), self.limits).take(uploads)
+                limits = self.limits
+                Intake(Path(folder), max_files=limits.max_pictures, max_bytes=limits.max_bytes).take(uploads)
                 files, label = _files(Path(folder), self.home)
                 run = _Run(self.home / name, embed, specs, progress or (lambda done, total, what: None))
                 items, skipped = run.look_at(files)
@@ -226,83 +223,6 @@ def _remove_abandoned() -> None:
         except (OSError, BuildError):
             continue
         shutil.rmtree(folder, ignore_errors=True)
-
-
-class _Intake:
-    """Lays uploads down in a folder, under names that are safe and different."""
-
-    def __init__(self, folder: Path, limits: SessionLimits) -> None:
-        self._folder = folder
-        self._limits = limits
-        self._names: set[str] = set()
-        self._n_bytes = 0
-
-    def take(self, uploads: Iterable[tuple[str, bytes]]) -> None:
-        for name, data in uploads:
-            if data.startswith(_ZIP):
-                self._unpack(data)
-            else:
-                place = self._place(name)
-                self._count(len(data))
-                file = self._folder / place
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(data)
-
-    def _unpack(self, data: bytes) -> None:
-        _check_zip_directory(data)
-        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".") as stream:
-            stream.write(data)
-            stream.flush()
-            archives.unpack(
-                Path(stream.name),
-                self._folder,
-                place=lambda name: None if name.startswith("__MACOSX/") else self._place(name),
-                max_files=self._limits.max_pictures,
-                max_bytes=self._limits.max_bytes - self._n_bytes,
-            )
-        self._n_bytes = sum(file.stat().st_size for file in self._folder.rglob("*") if file.is_file())
-
-    def _count(self, n_bytes: int) -> None:
-        self._n_bytes += n_bytes
-        if self._n_bytes > self._limits.max_bytes:
-            raise BuildError(f"The pictures may have at most {self._limits.max_bytes / 2**20:.0f} MB together.")
-
-    def _place(self, name: str) -> str:
-        """Where a file goes: its own name without what could lead elsewhere, and with a number if it is taken."""
-        parts = [_plain(part) for part in PurePosixPath(name.replace("\\", "/")).parts]
-        parts = [part for part in parts if part][-_MAX_PARTS:] or ["picture"]
-        folder, path = "/".join(parts[:-1]), PurePosixPath(parts[-1])
-        n = 1
-        while (place := f"{folder}/{_numbered(path, n)}".lstrip("/")).casefold() in self._names:
-            n += 1
-        self._names.add(place.casefold())
-        if len(self._names) > self._limits.max_pictures:
-            raise BuildError(
-                f"A collection of your own can have at most {self._limits.max_pictures} files, and these are more."
-            )
-        return place
-
-
-def _numbered(path: PurePosixPath, n: int) -> str:
-    return path.name if n == 1 else f"{path.stem} ({n}){path.suffix}"
-
-
-def _plain(part: str) -> str:
-    """A part of a path that every file system takes; hidden names come into sight, and ".." becomes nothing."""
-    text = "".join(char for char in part if char.isprintable() and char not in '<>:"|?*/').strip(". ")
-    suffix = PurePosixPath(text).suffix
-    room = _MAX_NAME_BYTES - len(suffix.encode())
-    if len(text.encode()) <= _MAX_NAME_BYTES or room < 1:
-        return text.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
-    return text.encode()[:room].decode(errors="ignore").strip(". ") + suffix
-
-
-def _check_zip_directory(data: bytes) -> None:
-    """Refuses a zip file whose list of files would fill the memory: Python reads all of it before the first file."""
-    end = data.rfind(b"PK\x05\x06", max(0, len(data) - 65_557))  # PKWARE APPNOTE 6.3.10, 4.3.16
-    size = struct.unpack_from("<I", data, end + 12)[0] if 0 <= end <= len(data) - 22 else 0
-    if size > _MAX_ZIP_DIRECTORY_BYTES:  # 0xffffffff in a zip64 file
-        raise BuildError("The zip file lists too many files.", hint="Choose some of the pictures, and upload those.")
 
 
 def _files(folder: Path, home: Path) -> tuple[list[PictureFile], Callable[[str], str]]:

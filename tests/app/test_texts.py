@@ -14,7 +14,7 @@ from imgsearch import errors
 from imgsearch.embedding.descriptors.edges import EDGES, REGIONS
 from imgsearch.embedding.descriptors.fuzzy import COLORS
 from imgsearch.ui import frame, texts
-from imgsearch.ui.texts import en, ko
+from imgsearch.ui.texts import en, ko, ko_core
 
 UI = Path(texts.__file__).parents[1]
 FILES = [path for path in sorted(UI.rglob("*.py")) if path.parent.name != "texts"]
@@ -72,7 +72,7 @@ def test_no_text_is_empty_or_left_in_english() -> None:
 
 def test_korean_is_formal() -> None:
     plain = re.compile(r"(?<!니)다\.|(?<!세)(?<!주)(?<!있어)요\.")
-    assert {key: text for key, text in {**ko.TEXTS, **ko.ERRORS}.items() if plain.search(text)} == {}
+    assert {key: text for key, text in {**ko.TEXTS, **ko_core.ERRORS}.items() if plain.search(text)} == {}
 
 
 def test_every_key_that_is_used_exists_and_every_key_is_used() -> None:
@@ -94,7 +94,7 @@ def test_what_descriptors_compare_is_said_in_korean(monkeypatch: pytest.MonkeyPa
 
 
 def test_errors_that_have_words_of_their_own_exist() -> None:
-    assert [name for name in ko.ERRORS if not hasattr(errors, name)] == []
+    assert [name for name in ko_core.ERRORS if not hasattr(errors, name)] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

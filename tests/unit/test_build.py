@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 from imgsearch import BuildReport, Collection, build_collection, list_collections
-from imgsearch.collection import build
+from imgsearch.collection import build, survey
 from imgsearch.collection.ledger import Ledger
 from imgsearch.collection.sweep import SWEEP_AFTER_S
 from imgsearch.embedding import embedders, spec
@@ -50,7 +50,7 @@ class Counts:
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     counts = Counts()
-    load, embed = build.load_embedder, DescriptorEmbedder.embed_prepared
+    load, embed = survey.load_embedder, DescriptorEmbedder.embed_prepared
 
     def counted_load(*args: Any) -> Any:
         counts.n_loaded += 1
@@ -60,7 +60,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
         counts.n_pictures += len(batch)
         return embed(self, batch)
 
-    monkeypatch.setattr(build, "load_embedder", counted_load)
+    monkeypatch.setattr(survey, "load_embedder", counted_load)
     monkeypatch.setattr(DescriptorEmbedder, "embed_prepared", counted_embed)
     return counts
 
@@ -413,7 +413,7 @@ def test_only_changed_and_added_pictures_are_embedded(pictures: Path, home: Path
 def test_copies_are_embedded_once_and_stay(
     pictures: Path, home: Path, counts: Counts, monkeypatch: pytest.MonkeyPatch, batch_size: int
 ) -> None:
-    monkeypatch.setattr(build, "BATCH_SIZE", batch_size)
+    monkeypatch.setattr(survey, "BATCH_SIZE", batch_size)
     for name in ("copy.png", "red/copy.png"):
         shutil.copy(pictures / "blue" / "2.png", pictures / name)
     report = make(pictures, home)
@@ -607,7 +607,7 @@ def test_a_space_that_another_build_has_just_added_is_kept(
 def test_what_was_embedded_before_an_error_is_not_embedded_again(
     pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "BATCH_SIZE", 4)
+    monkeypatch.setattr(survey, "BATCH_SIZE", 4)
     embed = DescriptorEmbedder.embed_prepared
     batches: list[int] = []
 
@@ -630,14 +630,14 @@ def test_what_was_embedded_before_an_error_is_not_embedded_again(
 DRIVER = """
 import os, shutil, signal, sys
 from pathlib import Path
-from imgsearch.collection import build, ledger
+from imgsearch.collection import build, ledger, survey
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.pictures import items
 from imgsearch.vectors.engines import annoy
 import pyarrow.compute, sklearn.linear_model  # here once, and not in every child
 
 pictures, template, homes = map(Path, sys.argv[1:])
-build.BATCH_SIZE = 2
+survey.BATCH_SIZE = 2
 annoy.annoy_works()
 left = 0
 

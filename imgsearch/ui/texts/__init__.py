@@ -13,7 +13,7 @@ from contextvars import ContextVar
 import streamlit as st
 
 from imgsearch.errors import ImgSearchError
-from imgsearch.ui.texts import en, ko
+from imgsearch.ui.texts import en, ko, ko_core
 
 DEFAULT_LANGUAGE = "en"
 LANGUAGES = {"en": "English", "ko": "한국어"}
@@ -30,7 +30,7 @@ def t(key: str, **values: object) -> str:
 def match_words(words: str) -> str:
     """What a descriptor compares, or where, in the visitor's language: see `descriptors.Match`."""
     if language() == "ko":
-        for pattern, korean in ko.MATCHES.items():
+        for pattern, korean in ko_core.MATCHES.items():
             words = re.sub(pattern, korean, words)
     return words
 
@@ -54,8 +54,8 @@ def error_words(error: ImgSearchError) -> str:
     """An error in the visitor's language: its own words, or a sentence for its kind where one is known."""
     if language() == "ko":
         for kind in type(error).__mro__:
-            if kind.__name__ in ko.ERRORS:
-                return ko.ERRORS[kind.__name__]
+            if kind.__name__ in ko_core.ERRORS:
+                return ko_core.ERRORS[kind.__name__]
     return error.message + (f"  \n{error.hint}" if error.hint else "")
 
 
