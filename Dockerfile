@@ -2,8 +2,8 @@
 # The first stage has the compiler that annoy needs (it comes as source code); the second has what runs.
 FROM python:3.11-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
-# Without -march=native, which annoy's setup.py adds: an image must run on other processors than the one that built it.
-ENV ANNOY_COMPILER_ARGS=-D_CRT_SECURE_NO_WARNINGS,-fpermissive,-O3,-ffast-math,-fno-associative-math,-DANNOYLIB_MULTITHREADED_BUILD,-std=c++14
+# As in the Makefile, but without -march=native: an image must run on other processors than the one that built it.
+ENV ANNOY_COMPILER_ARGS=-O3,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD
 RUN python -m venv /venv
 COPY requirements.txt .
 RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt && /venv/bin/pip check

@@ -92,6 +92,15 @@ def test_modules_that_the_readme_runs_exist() -> None:
     assert all((ROOT / (module.replace(".", "/") + ".py")).is_file() for module in named)
 
 
+def test_annoy_is_compiled_with_the_same_safe_flags_wherever_it_is() -> None:
+    """With -ffast-math, which its own setup has, clang makes an annoy that answers wrongly or crashes."""
+    plain = "-O3,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD"
+    expected = {"Dockerfile": {plain}, "Makefile": {plain + "$(NATIVE)"}, "README.md": {plain}}
+    for file, flags in expected.items():
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert set(re.findall(r"ANNOY_COMPILER_ARGS *\??= *(\S+)", text)) == flags
+
+
 def test_the_system_check_names_the_package_to_install() -> None:
     outcome = subprocess.run(
         [sys.executable, ROOT / "scripts" / "check_system.py"], env={"PATH": ""}, capture_output=True, text=True
