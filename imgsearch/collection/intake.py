@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from imgsearch.errors import BuildError
 from imgsearch.files import archives
+from imgsearch.pictures.items import nfc
 
 _MAX_NAME_BYTES = 200
 _MAX_PARTS = 3
@@ -76,7 +77,7 @@ def _numbered(path: PurePosixPath, n: int) -> str:
 
 def _plain(part: str) -> str:
     """A part of a path that every file system takes; hidden names come into sight, and ".." becomes nothing."""
-    text = "".join(char for char in part if char.isprintable() and char not in '<>:"|?*/').strip(". ")
+    text = "".join(char for char in nfc(part) if char.isprintable() and char not in '<>:"|?*/').strip(". ")
     suffix = PurePosixPath(text).suffix
     room = _MAX_NAME_BYTES - len(suffix.encode())
     if len(text.encode()) <= _MAX_NAME_BYTES or room < 1:

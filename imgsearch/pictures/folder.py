@@ -7,11 +7,12 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imgsearch.errors import BuildError
 from imgsearch.pictures.decode import PICTURE_SUFFIXES, looks_like_image
+from imgsearch.pictures.items import names_in_nfc, nfc
 
 METADATA_FILE = "metadata.csv"
 _SNIFF_BYTES = 64
@@ -22,8 +23,9 @@ class PictureFile:
     """A file that may be a picture.
 
     Attributes:
-        item_id: Path relative to the folder, with forward slashes; bytes that are not UTF-8 as backslash escapes.
-        path: Where it is.
+        item_id: Path relative to the folder, with forward slashes, in NFC (see `items.names_in_nfc`); bytes that are not
+            UTF-8 as backslash escapes.
+        path: Where it is, called as it is called there.
         bytes, mtime_ns: Its size and its time of change, ns since 1970.
     """
 
@@ -62,6 +64,8 @@ def scan(directory: Path, *, exclude: Path) -> list[PictureFile]:
             files[item_id] = PictureFile(item_id, path, 0, 0)  # decoding it will say what is wrong
             continue
         files.setdefault(item_id, PictureFile(item_id, path, status.st_size, status.st_mtime_ns))
+    called = names_in_nfc(files)
+    files = {called[name]: replace(file, item_id=called[name]) for name, file in files.items()}
     if not files:
         raise BuildError(
             f"There are no pictures in {str(directory)!r}.",
@@ -91,6 +95,8 @@ def _may_be_picture(path: Path) -> bool:
 def labeller(directory: Path, pattern: str | None) -> Callable[[str], str]:
     """How items get their labels: by the pattern if there is one, else by metadata.csv if there is one, else by folder.
 
+    Names are compared, and labels come out, in NFC.
+
     Args:
         directory: The folder of pictures.
         pattern: Regular expression, searched for in the item id, with a named group `label`.
@@ -102,10 +108,12 @@ def labeller(directory: Path, pattern: str | None) -> Callable[[str], str]:
         BuildError: the pattern or the metadata file is not usable.
     """
     if pattern is not None:
-        return _by_pattern(pattern)
-    if (directory / METADATA_FILE).is_file():
-        return _by_metadata(directory / METADATA_FILE)
-    return _by_folder
+        label = _by_pattern(nfc(pattern))
+    elif (directory / METADATA_FILE).is_file():
+        label = _by_metadata(directory / METADATA_FILE)
+    else:
+        label = _by_folder
+    return lambda item_id: label(nfc(item_id))
 
 
 def _by_folder(item_id: str) -> str:
@@ -142,7 +150,8 @@ def _by_metadata(path: Path) -> Callable[[str], str]:
                     hint="Take the file away to use the names of sub-folders as labels, or give --label-pattern.",
                 )
             for line in reader:
-                labels[(line["file_name"] or "").replace("\\", "/").removeprefix("./")] = (line["label"] or "").strip()
+                file_name = (line["file_name"] or "").replace("\\", "/").removeprefix("./")
+                labels[nfc(file_name)] = nfc(line["label"] or "").strip()
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise BuildError(f"{METADATA_FILE} must be a UTF-8 file of comma-separated values ({exc}).") from exc
     return lambda item_id: labels.get(item_id, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -36,8 +37,8 @@ class Item:
     """A picture of the gallery.
 
     Attributes:
-        item_id: Its path relative to the folder it came from, with forward slashes; stable and unique. Bytes of a file
-            name that are not UTF-8 are written as backslash escapes.
+        item_id: Its path relative to the folder it came from, with forward slashes; stable and unique; in NFC, see
+            `names_in_nfc`. Bytes of a file name that are not UTF-8 are written as backslash escapes.
         label: What it shows, for evaluation and filters; "" where unknown.
         width, height: Size of the upright original, px.
         bytes, mtime_ns, sha256: Of the original file: its size, its time in ns since 1970, the digest of its content.
@@ -54,6 +55,25 @@ class Item:
     sha256: str
     thumbnail: str
     thumbnail_bytes: int
+
+
+def nfc(text: str) -> str:
+    """The composed form of a text, in which names are compared: archives of a Mac hold `é` as `e` and an accent (NFD)."""
+    return unicodedata.normalize("NFC", text)
+
+
+def names_in_nfc(names: Iterable[str]) -> dict[str, str]:
+    """What each of some different names is called as an item.
+
+    Every name becomes NFC. Of names that differ in nothing else, so that they look the same, one does (the one that is NFC
+    already, else the first in alphabetical order), and the others stay as they are, so that none is lost.
+    """
+    called: dict[str, str] = {}
+    taken = set()
+    for name in sorted(names, key=lambda name: (nfc(name) != name, name)):
+        called[name] = name if nfc(name) in taken else nfc(name)
+        taken.add(called[name])
+    return called
 
 
 def label_words(label: str) -> str:
@@ -98,26 +118,31 @@ class Items:
         """Number of items of each label, labels in alphabetical order; items without label are left out."""
         return dict(sorted(Counter(item.label for item in self._items if item.label).items()))
 
-    def __contains__(self, item_id: object) -> bool:
-        return item_id in self._rows
+    def __contains__(self, name: str) -> bool:
+        return self.find(name) is not None
 
-    def row_of(self, item_id: str) -> int:
-        """The row of an item.
+    def find(self, name: str) -> str | None:
+        """The id of the item of that name, in whatever normal form it is written; None where there is none."""
+        return next((each for each in (name, nfc(name)) if each in self._rows), None)
+
+    def row_of(self, name: str) -> int:
+        """The row of an item, by its name as `find` takes it.
 
         Raises:
             ItemNotFoundError: there is no such item.
         """
-        try:
-            return self._rows[item_id]
-        except KeyError:
-            raise ItemNotFoundError(f"No picture of this collection is called {item_id!r}.") from None
+        item_id = self.find(name)
+        if item_id is None:
+            raise ItemNotFoundError(f"No picture of this collection is called {name!r}.")
+        return self._rows[item_id]
 
     def rows_with_label(self, label: str) -> np.ndarray:
-        """int64 array of the rows with that label, ascending.
+        """int64 array of the rows with that label, in whatever normal form it is written, ascending.
 
         Raises:
             ItemNotFoundError: no item has it.
         """
+        label = nfc(label)
         rows = np.array([row for row, item in enumerate(self._items) if item.label == label], dtype=np.int64)
         if not len(rows):
             known = list(self.label_counts)
@@ -136,10 +161,16 @@ class Items:
 
     @classmethod
     def read(cls, path: Path) -> Items:
-        """The table of a file that `write` made and whose content has been checked by hash."""
+        """The table of a file that `write` made and whose content has been checked by hash.
+
+        Names and labels come out in NFC, also where an earlier version wrote them as they were on disk.
+        """
         # memory_map off: a page holds a collection open for days and must not keep a removed file alive.
         table = pq.ParquetFile(path, memory_map=False).read()
         columns = [table.column(field.name).to_pylist() for field in fields(Item)]
+        names, labels, *others = columns
+        called = names_in_nfc(names)
+        columns = [[called[name] for name in names], [nfc(label) for label in labels], *others]
         return cls([Item(*values) for values in zip(*columns, strict=True)])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,6 +135,27 @@ def test_everything_in_the_address_reaches_the_search(collection: Collection) ->
     # What steered the answer to one query means nothing to the next.
     kept = "rerank=expansion&k=4&max_distance=1.2&exact=1&search_k=50"
     assert {str(card["href"]).split("&", 1)[1] for card in cards(at, "Most similar pictures")} == {kept}
+
+
+def test_names_in_the_address_may_be_written_in_another_normal_form(tmp_path: Path, home: Path) -> None:
+    for number, name in enumerate(("café/é.png", "café/ö.png", "naïve/ü.png", "naïve/ñ.png")):
+        (tmp_path / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
+        draw_picture((200, 60 * number, 0), number).save(tmp_path / "folder" / name)
+    build_collection("names", tmp_path / "folder", home=home, embedders=[embedder_spec("color_histogram")])
+    composed = {
+        "item": "café/é.png",
+        "label": "café",
+        "liked": "café/ö.png",
+        "disliked": "naïve/ü.png",
+        "why": "café/ö.png",
+    }
+    at = page(**{name: unicodedata.normalize("NFD", value) for name, value in composed.items()})
+    assert not at.warning
+    assert not at.info
+    assert results(at) == results(page(**composed)) == ["café/ö.png"]
+    assert [card["liked"] for card in cards(at, "Most similar pictures")] == [True]
+    twice = page(item=["café/é.png", unicodedata.normalize("NFD", "café/é.png")])
+    assert len(results(twice)) == 3
 
 
 def test_a_liked_picture_cannot_be_disliked_too(collection: Collection) -> None:

@@ -12,10 +12,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from imgsearch.embedding.descriptors import DESCRIPTORS, Descriptor
 from imgsearch.embedding.embedders import DescriptorEmbedder
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneError, BuildError, CollectionError, IncompatibleCollectionError
+from imgsearch.pictures import items
 from imgsearch.pictures.items import Items
 from imgsearch.vectors.engines.annoy import AnnoyIndex
 from tests.conftest import draw_picture
@@ -269,6 +271,49 @@ def test_text_that_a_manifest_cannot_hold_is_refused(pictures: Path, home: Path,
     with pytest.raises(BuildError, match=r"must (be UTF-8 text|have at most 4,096 bytes)"):
         make(pictures, home, **{option: text})
     assert make(pictures, home).is_unchanged
+
+
+# --- names in another normal form
+
+
+def in_form(form: Literal["NFC", "NFD"], folder: Path) -> Path:
+    """Four pictures with labels in a folder of that form."""
+    for number, name in enumerate(("café", "가을", "naïve", "über")):
+        path = folder / unicodedata.normalize(form, f"강아지/{name}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draw_picture((200, 60 * number, 0), number).save(path)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    return folder
+
+
+@needs_posix_names
+def test_a_folder_whose_names_change_their_form_is_the_same(tmp_path: Path, home: Path, counts: Counts) -> None:
+    first = make(in_form("NFD", tmp_path / "of-a-mac"), home)
+    assert set(labels(first)) == {f"강아지/{name}.png" for name in ("café", "가을", "naïve", "über")}
+    assert set(labels(first).values()) == {"강아지"}
+    counts.n_pictures = 0
+    assert make(in_form("NFC", tmp_path / "of-others"), home).is_unchanged
+    assert counts.n_pictures == 0
+
+
+@needs_posix_names
+def test_a_collection_with_decomposed_names_opens_is_asked_and_is_up_to_date(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = in_form("NFD", tmp_path / "of-a-mac")
+    with monkeypatch.context() as earlier:  # as it was before names became NFC
+        for module in (build.folder, items):
+            earlier.setattr(module, "names_in_nfc", lambda names: {name: name for name in names})
+            earlier.setattr(module, "nfc", lambda text: text)
+        old = make(folder, home)
+        assert not any(unicodedata.is_normalized("NFC", text) for text in labels(old))
+    collection = Collection.open("discs", home)
+    for form in ("NFC", "NFD"):
+        name = unicodedata.normalize(form, "강아지/café.png")
+        page = collection.search(item_id=name, label=unicodedata.normalize(form, "강아지"), k=3)
+        assert page.query_items[0].item_id == "강아지/café.png"
+        assert len(page.results) == 3
+    assert make(folder, home).n_embedded == 0
 
 
 # --- pictures that cannot be used

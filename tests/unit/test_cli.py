@@ -125,6 +125,15 @@ def test_a_query_finds_the_same_by_item_row_and_file(collection: Collection, pic
     assert found == (["red/1.png", *others[:2]] if kind == "file" else others)
 
 
+def test_a_query_takes_a_name_in_another_normal_form(pictures: Path) -> None:
+    draw_picture((9, 9, 99), 1).save(pictures / "red" / "caf\u00e9.png")
+    build(pictures)
+    answers = [
+        json.loads(run("query", "discs", f"red/{name}", "--json").stdout) for name in ("caf\u00e9.png", "cafe\u0301.png")
+    ]
+    assert [answer["query_item_ids"] for answer in answers] == [["red/caf\u00e9.png"]] * 2
+
+
 def test_a_query_takes_a_region(collection: Collection) -> None:
     region = Region(0.375, 0.333, 0.625, 0.667)
     result = run("query", "discs", "red/3.png", "--region", str(region), "--json")

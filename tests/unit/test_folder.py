@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -84,6 +86,28 @@ def test_names_may_hold_anything(tmp_path: Path, png: bytes) -> None:
         (tmp_path / name).write_bytes(png)
     (tmp_path / os.fsdecode(b"latin-\xe9.png")).write_bytes(png)
     assert sorted(ids(tmp_path)) == sorted([*names, "latin-\\xe9.png"])
+
+
+@needs_posix_names
+def test_names_are_in_nfc_and_files_are_opened_by_their_own(tmp_path: Path, png: bytes) -> None:
+    decomposed = unicodedata.normalize("NFD", "가을/café.png")
+    (tmp_path / decomposed).parent.mkdir()
+    (tmp_path / decomposed).write_bytes(png)
+    (file,) = scan(tmp_path, exclude=Path("nowhere"))
+    assert file.item_id == "가을/caf\u00e9.png" != decomposed
+    assert file.path == tmp_path / decomposed
+    assert file.path.read_bytes() == png
+
+
+@needs_posix_names
+def test_of_two_names_that_look_the_same_the_composed_one_is_nfc_and_both_are_there(tmp_path: Path, png: bytes) -> None:
+    for name in ("cafe\u0301.png", "caf\u00e9.png"):
+        (tmp_path / name).write_bytes(png)
+    files = scan(tmp_path, exclude=Path("nowhere"))
+    assert [(file.item_id, file.path.name) for file in files] == [
+        ("cafe\u0301.png", "cafe\u0301.png"),
+        ("caf\u00e9.png", "caf\u00e9.png"),
+    ]
 
 
 @needs_posix_names
@@ -181,6 +205,20 @@ def test_labels_come_from_metadata(tmp_path: Path) -> None:
     label = labeller(tmp_path, None)
     names = ("a.png", "sub/b.png", "sub/c.png", "d.png", "e.png", "unknown.png", "cats/x.png")
     assert [label(name) for name in names] == ["cat", "dog", "a, b", "", "", "", ""]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_labels_are_found_in_whatever_form_names_are_written(tmp_path: Path, form: Literal["NFC", "NFD"]) -> None:
+    def written(text: str) -> str:
+        return unicodedata.normalize(form, text)
+
+    def typed(text: str) -> str:
+        return unicodedata.normalize("NFD" if form == "NFC" else "NFC", text)
+
+    assert labeller(tmp_path, None)(typed("강아지/1.png")) == "강아지"
+    assert labeller(tmp_path, written("(?P<label>[^/]+)_é"))(typed("가을_é.png")) == "가을"
+    (tmp_path / "metadata.csv").write_text(written("file_name,label\ncafé.png,가을 강아지\n"), encoding="utf-8")
+    assert labeller(tmp_path, None)(typed("café.png")) == "가을 강아지"
 
 
 def test_a_pattern_goes_before_metadata(tmp_path: Path) -> None:

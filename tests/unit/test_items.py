@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch.errors import ItemNotFoundError
-from imgsearch.pictures.items import Item, Items
+from imgsearch.pictures.items import Item, Items, names_in_nfc
 
 ITEM = Item("red/0.png", "red", 80, 60, 1234, 1_700_000_000_123_456_789, "a" * 64, "b" * 64, 99)
 ODD_NAMES = [
@@ -57,6 +57,32 @@ def test_items_are_found_by_row_and_by_id() -> None:
 def test_an_unknown_item_is_named() -> None:
     with pytest.raises(ItemNotFoundError, match=r"called 'gone\.png'"):
         items_with_labels("x").row_of("gone.png")
+
+
+NFC, NFD = "caf\u00e9.jpg", "cafe\u0301.jpg"
+
+
+def test_items_and_labels_are_found_in_whatever_form_they_are_written() -> None:
+    items = Items([replace(ITEM, item_id=NFC, label="\uac00\uc744")])
+    for name in (NFC, NFD):
+        assert (items.find(name), items.row_of(name), name in items) == (NFC, 0, True)
+    assert items.find("cafe.jpg") is None
+    assert items.rows_with_label("\u1100\u1161\u110b\u1173\u11af").tolist() == [0]
+
+
+def test_what_an_earlier_version_wrote_in_another_form_comes_out_in_nfc(tmp_path: Path) -> None:
+    Items([replace(ITEM, item_id=NFD, label="e\u0301")]).write(tmp_path / "items.parquet")
+    (item,) = Items.read(tmp_path / "items.parquet")
+    assert (item.item_id, item.label) == (NFC, "\u00e9")
+
+
+def test_names_that_differ_only_in_their_form_are_all_kept(tmp_path: Path) -> None:
+    assert names_in_nfc([NFD, NFC, "e\u0301"]) == {NFD: NFD, NFC: NFC, "e\u0301": "\u00e9"}
+    # u with diaeresis and macron: composed wholly, in part, and not at all; the wholly composed one is not there
+    assert names_in_nfc(["u\u0308\u0304", "\u00fc\u0304"]) == {"u\u0308\u0304": "\u01d6", "\u00fc\u0304": "\u00fc\u0304"}
+    Items([replace(ITEM, item_id=NFD), replace(ITEM, item_id=NFC)]).write(tmp_path / "items.parquet")
+    items = Items.read(tmp_path / "items.parquet")
+    assert [items.row_of(NFD), items.row_of(NFC)] == [0, 1]
 
 
 def test_label_counts_leave_out_items_without_label() -> None:

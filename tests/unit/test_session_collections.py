@@ -140,6 +140,7 @@ def test_one_folder_for_all_is_no_label(make: Callable[..., SessionCollections])
         (["../../etc/passwd.png", "/etc/x.png", "C:\\Users\\y.png"], ["C/Users/y.png", "etc/passwd.png", "etc/x.png"]),
         ([".hidden.png", "..", ""], ["hidden.png", "picture", "picture (2)"]),
         (["a\x00\n\u202eb.png", "고양이.png"], ["ab.png", "고양이.png"]),
+        (["cafe\u0301.png", "caf\u00e9.png"], ["caf\u00e9 (2).png", "caf\u00e9.png"]),
         (["1/2/3/4/5.png"], ["3/4/5.png"]),
         (["x" * 300 + ".png"], ["x" * 196 + ".png"]),
         (["고" * 100 + ".png"], ["고" * 65 + ".png"]),

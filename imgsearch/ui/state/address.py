@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 
+from imgsearch.pictures.items import nfc
 from imgsearch.ui.texts import language, t
 from imgsearch.ui.texts.markdown import escape
 
@@ -139,18 +140,19 @@ class Reader:
             self.params[name] = [asked]
         return value
 
-    def many(self, name: str, is_usable: Callable[[str], bool], *, most: int) -> tuple[str, ...]:
+    def many(self, name: str, parse: Callable[[str], str | None], *, most: int) -> tuple[str, ...]:
         """A parameter that may be repeated: what is usable of it, each once, in order.
 
         Args:
             name: Of the parameter; `note.<name>` is what is said of the first value that cannot be used.
-            is_usable: Whether one of its values can be used.
+            parse: Text -> value, or None where it is nonsense.
             most: So many are taken.
         """
-        asked = list(dict.fromkeys(filter(None, st.query_params.get_all(name))))
-        values = [value for value in asked if is_usable(value)]
-        if len(values) < len(asked):
-            self.note(f"note.{name}", asked=next(value for value in asked if value not in values))
+        parsed = {asked: parse(asked) for asked in st.query_params.get_all(name) if asked}
+        values = list(dict.fromkeys(filter(None, parsed.values())))
+        nonsense = [asked for asked, value in parsed.items() if not value]
+        if nonsense:
+            self.note(f"note.{name}", asked=nonsense[0])
         if len(values) > most:
             self.note("note.too_many", most=most)
         if values:
@@ -172,9 +174,9 @@ class Reader:
 
 
 def choice(options: Iterable[str]) -> Callable[[str], str | None]:
-    """Parses one of these."""
+    """Parses one of these names, in whatever normal form it is written."""
     known = frozenset(options)
-    return lambda text: text if text in known else None
+    return lambda text: next((name for name in (text, nfc(text)) if name in known), None)
 
 
 def whole_number(low: int, high: int) -> Callable[[str], int | None]:

@@ -156,7 +156,7 @@ def read_view(frame: Frame, collection: Collection, examples: Names[str]) -> Vie
     # What a CNN is compared with is a descriptor, where there is one.
     others.sort(key=lambda name: not collection.spaces[name].spec.is_descriptor)
     space2 = reader.one("space2", address.choice(others), others[0] if others else None)
-    why = reader.one("why", lambda text: text if text in collection.items else None, None)
+    why = reader.one("why", collection.items.find, None)
     reader.params.pop("why", None)
     return View(frame.name, frame.collection, reader.params, tuple(reader.notes), query, space2, browse, page, why)
 
@@ -167,9 +167,8 @@ def _read_query(reader: address.Reader, collection: Collection, examples: Names[
     if region and len(items) + len(uploads) > 1:
         reader.drop("region", note="note.region_of_many")
         region = None
-    is_item = collection.items.__contains__
-    liked = reader.many("liked", is_item, most=MAX_JUDGED)
-    disliked = reader.many("disliked", is_item, most=MAX_JUDGED)
+    liked = reader.many("liked", collection.items.find, most=MAX_JUDGED)
+    disliked = reader.many("disliked", collection.items.find, most=MAX_JUDGED)
     space = reader.one("space", address.choice(collection.spaces), collection.default_space)
     default = default_reranking(collection.space(space).spec) or NO_RERANKING
     rerank = reader.one("rerank", address.choice((NO_RERANKING, *RERANKINGS)), default)
@@ -193,8 +192,8 @@ def _read_query(reader: address.Reader, collection: Collection, examples: Names[
 def _read_pictures(
     reader: address.Reader, collection: Collection, examples: Names[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...], str | None]:
-    items = reader.many("item", collection.items.__contains__, most=MAX_QUERY_PICTURES)
-    uploads = reader.many("upload", session.has_upload, most=MAX_QUERY_PICTURES)
+    items = reader.many("item", collection.items.find, most=MAX_QUERY_PICTURES)
+    uploads = reader.many("upload", lambda each: each if session.has_upload(each) else None, most=MAX_QUERY_PICTURES)
     if items or uploads:
         return items, uploads, None
     example = reader.one("example", address.choice(examples), None)
