@@ -31,7 +31,7 @@ from imgsearch.files import locks
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.decode import DEFAULT_LIMITS, decode_image, read_file
-from imgsearch.pictures.folder import PictureFile, labeller, scan
+from imgsearch.pictures.folder import PictureFile, labeller, no_pictures, scan
 from imgsearch.pictures.items import Item, Skipped
 from imgsearch.progress import Progress
 from imgsearch.vectors.engines.annoy import annoy_works
@@ -230,9 +230,7 @@ def _files(folder: Path, home: Path) -> tuple[list[PictureFile], Callable[[str],
     try:
         files = scan(folder, exclude=home)
     except BuildError:  # whose words name the folder
-        raise BuildError(
-            "There are no pictures among these files.", hint="JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF are read."
-        ) from None
+        raise no_pictures("among these files") from None
     label = labeller(folder, None)
     labels = {label(file.item_id) for file in files} - {""}
     return files, (label if len(labels) > 1 else lambda item_id: "")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imgsearch.errors import BuildError
-from imgsearch.pictures.decode import PICTURE_SUFFIXES, looks_like_image
+from imgsearch.pictures.decode import PICTURE_SUFFIXES, READ_FORMATS, looks_like_image
 from imgsearch.pictures.items import names_in_nfc, nfc
 
 METADATA_FILE = "metadata.csv"
@@ -67,11 +67,13 @@ def scan(directory: Path, *, exclude: Path) -> list[PictureFile]:
     called = names_in_nfc(files)
     files = {called[name]: replace(file, item_id=called[name]) for name, file in files.items()}
     if not files:
-        raise BuildError(
-            f"There are no pictures in {str(directory)!r}.",
-            hint="JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF are read, also in sub-folders.",
-        )
+        raise no_pictures(f"in {str(directory)!r}")
     return [files[item_id] for item_id in sorted(files)]
+
+
+def no_pictures(where: str) -> BuildError:
+    """What to raise where none were found, `where` being a few words such as "in 'cats.zip'"."""
+    return BuildError(f"There are no pictures {where}.", hint=f"Read are {READ_FORMATS}, also in sub-folders.")
 
 
 def _walk(directory: Path, exclude: Path) -> Iterator[Path]:

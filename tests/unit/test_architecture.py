@@ -59,6 +59,11 @@ def test_modules_and_folders_are_small_enough_to_be_read() -> None:
     assert {name: n for name, n in modules.items() if n > MOST_MODULES} == {}
 
 
+def test_the_formats_that_are_read_are_listed_once() -> None:
+    files = [path for path in FILES if "WebP, GIF" in path.read_text(encoding="utf-8")]
+    assert [path.relative_to(PACKAGE).as_posix() for path in files] == ["pictures/decode.py"]
+
+
 def test_errors_import_nothing() -> None:
     assert set(imports(PACKAGE / "errors.py")) <= {"__future__.annotations"}
 

@@ -288,7 +288,7 @@ TEXTS = {
     "collections.own_intro": "Up to {n} pictures, or a zip file of them, {mb} MB in all, become a collection that you can search, "
     "compare and see as a map. Only you see it. It is gone when you delete it, close this page or load it again.",
     "collections.own_upload": "Pictures or a zip file",
-    "collections.own_upload_help": "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF. Two or more folders in a zip file become labels.",
+    "collections.own_upload_help": "{formats}. Two or more folders in a zip file become labels.",
     "collections.own_make": "Make a collection",
     "collections.own_again": "Make another one in its place",
     "collections.own_nothing": "There are no files yet: choose some pictures or a zip file first.",

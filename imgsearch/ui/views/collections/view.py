@@ -8,6 +8,7 @@ from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME, SessionLimits
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.errors import ImgSearchError
+from imgsearch.pictures.decode import READ_FORMATS
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources, state
 from imgsearch.ui.parts.messages import show_error
@@ -99,7 +100,7 @@ def _render_form(specs: list[EmbedderSpec], frame: Frame) -> None:
             key="own_files",
             accept_multiple_files=True,
             max_upload_size=min(get_settings().max_own_mb, int(st.get_option("server.maxUploadSize"))),
-            help=t("collections.own_upload_help"),
+            help=t("collections.own_upload_help", formats=READ_FORMATS),
         )
         is_asked = st.form_submit_button(t("collections.own_make"), key="own_make", icon=":material/auto_awesome_mosaic:")
     if not is_asked:
