@@ -24,6 +24,8 @@ MAX_FILES = 200_000
 MAX_BYTES = 1 << 36
 MAX_FILE_BYTES = MAX_PICTURE_BYTES + 1
 """Longer than any picture may be: the build will say that it is too large."""
+_END_OF_TIME = 1 << 33
+"""s since 1970, in the year 2242: what every file system and 64 bits of ns can hold."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def unpack(
             n_bytes += _copy(member, target, min(max_file_bytes, max_bytes - n_bytes + 1))
             if n_bytes > max_bytes:
                 raise BuildError(f"An archive may hold at most {max_bytes:,} bytes when unpacked, and this one holds more.")
-            os.utime(target, (member.mtime, member.mtime))
+            time = member.mtime if 0 <= member.mtime < _END_OF_TIME else 0  # an archive may say anything, also "nan"
+            os.utime(target, (time, time))
             if progress:
                 progress(stream.tell(), size)
 

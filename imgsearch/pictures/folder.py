@@ -16,6 +16,7 @@ from imgsearch.pictures.items import names_in_nfc, nfc
 
 METADATA_FILE = "metadata.csv"
 _SNIFF_BYTES = 64
+_LAST_NS = 2**63 - 1  # in the year 2262; a file may be of a later one, a table of items not
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def scan(directory: Path, *, exclude: Path) -> list[PictureFile]:
                 continue
             files[item_id] = PictureFile(item_id, path, 0, 0)  # decoding it will say what is wrong
             continue
-        files.setdefault(item_id, PictureFile(item_id, path, status.st_size, status.st_mtime_ns))
+        mtime_ns = min(status.st_mtime_ns, _LAST_NS)
+        files.setdefault(item_id, PictureFile(item_id, path, status.st_size, mtime_ns))
     called = names_in_nfc(files)
     files = {called[name]: replace(file, item_id=called[name]) for name, file in files.items()}
     if not files:

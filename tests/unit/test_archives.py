@@ -56,6 +56,17 @@ def test_files_come_out_with_their_times(make: Maker, tmp_path: Path) -> None:
     assert all(0 < done <= total == archive.stat().st_size for done, total in told)
 
 
+@pytest.mark.parametrize("mtime", ["inf", "-inf", "nan", "1e30", "-1e30", "-5", "9300000000", "99999999999"])
+def test_an_impossible_time_is_that_of_1970(mtime: str, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("1.jpg")
+        member.size, member.pax_headers = 1, {"mtime": mtime}
+        archive.addfile(member, io.BytesIO(b"x"))
+    unpack(tmp_path / "a.tar", tmp_path / "out")
+    assert contents(tmp_path / "out") == {"1.jpg": b"x"}
+    assert (tmp_path / "out" / "1.jpg").stat().st_mtime_ns == 0
+
+
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
 def test_every_compression_of_tar_is_read(mode: str, tmp_path: Path) -> None:
     unpack(make_tar(tmp_path / "a", FILES, mode), tmp_path / "out")

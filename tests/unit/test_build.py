@@ -428,6 +428,13 @@ def test_the_embedders_need_not_be_named_again(pictures: Path, home: Path) -> No
     assert build_collection("discs", pictures, home=home).is_unchanged
 
 
+def test_a_picture_from_the_far_future_is_built_and_known_again(pictures: Path, home: Path) -> None:
+    os.utime(pictures / "red" / "0.png", (15_000_000_000, 15_000_000_000))  # the year 2445; 64 bits of ns end in 2262
+    assert (pictures / "red" / "0.png").stat().st_mtime_ns > 2**62
+    assert make(pictures, home).n_embedded == 12
+    assert make(pictures, home).is_unchanged
+
+
 def test_a_touched_picture_is_not_embedded_again(pictures: Path, home: Path, counts: Counts) -> None:
     make(pictures, home)
     os.utime(pictures / "red" / "0.png", ns=(5, 5))
