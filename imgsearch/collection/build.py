@@ -1,11 +1,12 @@
 """Folder of pictures -> collection: looked at in threads, embedded in batches, noted in a ledger, committed at once.
 
-Until the manifest is replaced, the old collection (or none) stands; a killed build goes on from its ledger. The folder of
-pictures is only read.
+Until the manifest is replaced, the old collection (or none) stands; a build that was killed, or stopped by a full disk,
+goes on from its ledger. The folder of pictures is only read.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -119,6 +120,7 @@ def build_collection(
             hint="Install it from source (pip install --no-binary annoy annoy), or build elsewhere and copy the result.",
         )
     with disk_errors():
+        is_first = not path.exists()
         thumbnails_folder(path).mkdir(parents=True, exist_ok=True)
         notes = ledger.Ledger(path)  # from here on no other build changes what is there
         is_done = False
@@ -157,6 +159,11 @@ def build_collection(
                     retire(previous, items)
                 draft.commit(path, known.embedding, previous, lambda what: survey.progress(len(files), len(files), what))
             is_done = True
+        except BaseException as exc:
+            # Of a first build nothing is left where there is nothing to go on from, or going on would fail again.
+            if is_first and (isinstance(exc, BuildError) or notes.is_empty()):
+                shutil.rmtree(path, ignore_errors=True)
+            raise
         finally:
             notes.close(remove=is_done)
         if previous and is_unchanged:

@@ -67,6 +67,10 @@ class Ledger:
         # What another version of this program noted may have other fields: it is looked at again.
         return {record["item_id"]: Item(**record) for record in records if record.keys() == set(Item.__slots__)}
 
+    def is_empty(self) -> bool:
+        """Whether nothing has been embedded yet."""
+        return self._db.execute("SELECT 1 FROM embeddings LIMIT 1").fetchone() is None
+
     def embedded(self, spec: EmbedderSpec) -> set[str]:
         """Digests of the pictures that have an embedding by `spec`."""
         return {row[0] for row in self._db.execute("SELECT sha256 FROM embeddings WHERE spec = ?", (_key(spec),))}

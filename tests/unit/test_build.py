@@ -679,6 +679,38 @@ def test_what_was_embedded_before_an_error_is_not_embedded_again(
     assert calls[0] == 8
 
 
+def test_a_first_build_that_fails_leaves_nothing(
+    pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "text.jpg").write_text("no picture")
+    with pytest.raises(BuildError, match="None of the 1 pictures"):
+        make(tmp_path / "bad", home)
+    # The last one has embedded all of them (with another embedder of so many dimensions) before it fails.
+    monkeypatch.setattr(survey, "load_embedder", lambda *_: DescriptorEmbedder(DESCRIPTORS["color_histogram"]))
+    for options in ({"label_pattern": "(?P<label>x)"}, {"pca": 12, "embedders": [spec.embedder_spec("mini")]}):
+        with pytest.raises(BuildError, match=r"must give labels|needs more than 12 pictures"):
+            make(pictures, home, **options)
+    monkeypatch.setattr(DescriptorEmbedder, "embed_prepared", lambda *args: (_ for _ in ()).throw(BackboneError("None.")))
+    with pytest.raises(BackboneError, match=r"None\."):
+        make(pictures, home)
+    assert list(home.iterdir()) == []
+
+
+def test_a_mistake_does_not_cost_what_a_killed_build_has_done(
+    pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(done: int, total: int, what: str) -> None:
+        if what.startswith("indexing"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(pictures, home, progress=interrupt)
+    with pytest.raises(BuildError, match="must give labels"):
+        make(pictures, home, label_pattern="(?P<label>x)")
+    assert make(pictures, home).n_embedded == 0
+
+
 DRIVER = """
 import os, shutil, signal, sys
 from pathlib import Path
