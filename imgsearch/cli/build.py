@@ -32,7 +32,11 @@ from imgsearch.supply.sources import prepare
     help=f"What to embed with: {', '.join((*BACKBONES, *DESCRIPTORS))}, or a name given to distill; may be given several "
     f"times, each makes a space.  [default: {DEFAULT_BACKBONE}, or {BUNDLED_BACKBONE} where its weights cannot be had]",
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="HDF5 file for the backbone, instead of a download.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="HDF5 file for the one backbone that needs it, instead of a download.",
+)
 @click.option("--layer", type=click.Choice(LAYERS), default="pooled", show_default=True, help="Output to embed with.")
 @click.option(
     "--precision",
@@ -137,8 +141,15 @@ def print_report(report: BuildReport) -> None:
 
 
 def _specs(names: tuple[str, ...], weights: Path | None, layer: str, precision: str, home: Path) -> list[EmbedderSpec]:
-    backbones = [name for name in names if name in BACKBONES]
-    if weights and len(backbones) != 1:
-        raise click.UsageError(f"--weights goes with exactly one backbone. Received: {', '.join(backbones) or 'none'}.")
-    source = keep_weights(weights, home) if weights else None
-    return [embedder_spec(name, layer=layer, weights=source, precision=precision, home=home) for name in names]
+    """What each name stands for; a weights file is for the one backbone that has no weights of its own."""
+    takers = [name for name in names if name in BACKBONES and not BACKBONES[name].bundled]
+    takers = takers or [name for name in names if name in BACKBONES]  # other weights for the bundled one, on purpose
+    if weights and len(takers) != 1:
+        raise click.UsageError(
+            f"--weights goes with exactly one backbone that needs a file. Received: {', '.join(takers) or 'none'}."
+        )
+    digest = keep_weights(weights, home) if weights else None
+    return [
+        embedder_spec(name, layer=layer, weights=digest if name in takers else None, precision=precision, home=home)
+        for name in names
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import h5py
 import pytest
 from click.testing import CliRunner, Result
 
@@ -107,6 +109,34 @@ def test_a_first_build_without_an_embedder_falls_back_to_the_bundled_one(
     assert result.exit_code == (0 if falls_back else 1)
     assert asked == ([DEFAULT_BACKBONE, BUNDLED_BACKBONE] if falls_back else [DEFAULT_BACKBONE])
     assert "No weights." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("names", "takers"),
+    [
+        (["mini", "mobilenet_v2", "color_histogram"], ["mobilenet_v2"]),
+        (["vgg16"], ["vgg16"]),
+        (["mini"], ["mini"]),
+        (["vgg16", "mobilenet_v2"], []),
+    ],
+)
+def test_a_weights_file_is_for_the_one_backbone_that_needs_it(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], takers: list[str]
+) -> None:
+    def fake_build(name: str, directory: Path, *, home: Path, embedders: Any, **options: Any) -> Any:
+        given.extend(spec.name for spec in embedders if spec.weights == digest)
+        return build_collection(name, directory, home=home, embedders=[embedder_spec("color_histogram")])
+
+    given: list[str] = []
+    file = tmp_path / "a.weights.h5"
+    with h5py.File(file, "w") as written:
+        written.create_group("layers")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    monkeypatch.setattr("imgsearch.cli.build.build_collection", fake_build)
+    embedders = [part for name in names for part in ("--embedder", name)]
+    result = run("build", "discs", "--images", pictures, *embedders, "--weights", file)
+    assert (given, result.exit_code) == (takers, 0 if takers else 2)
+    assert takers or "Received: vgg16, mobilenet_v2." in result.stderr
 
 
 # --- query
