@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.collection.source import Source, remember
 from imgsearch.settings import get_settings
 from imgsearch.vectors.calibration import calibrate
 from imgsearch.vectors.engines.exact import ExactIndex
@@ -91,6 +92,7 @@ def pictures(drawn: Path, tmp_path: Path) -> Path:
 def collection(built_home: Path, pictures: Path, home: Path) -> Collection:
     """The pictures as the collection `discs` in a space of colour histograms, as if it had just been built of them."""
     shutil.copytree(built_home, home)  # with the times of all files: a build finds nothing to do
+    remember(Source("folder", str(pictures)), "discs", home)
     return Collection.open("discs", home)
 
 

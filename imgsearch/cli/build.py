@@ -9,7 +9,7 @@ import click
 
 from imgsearch.cli.group import cli, printable, progress_bar
 from imgsearch.collection.build import BuildReport, build_collection
-from imgsearch.collection.source import Source, remember
+from imgsearch.collection.source import Source
 from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE, DEFAULT_BACKBONE
 from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.embedding.spec import LAYERS, PRECISIONS, EmbedderSpec, embedder_spec
@@ -106,6 +106,7 @@ def build(
         "license": license if license is not None else prepared.license,
         "label_pattern": label_pattern,
         "left_out": prepared.left_out,
+        "origin": origin,
         "pca": pca,
         "whiten": whiten,
     }
@@ -116,7 +117,6 @@ def build(
             raise
         click.echo(f"{exc.message} Building with the bundled backbone, {BUNDLED_BACKBONE}, instead.", err=True)
         report = _build(name, prepared.directory, [embedder_spec(BUNDLED_BACKBONE)], **options)
-    remember(origin, name, home)
     print_report(report)
 
 

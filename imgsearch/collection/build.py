@@ -16,6 +16,7 @@ from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft
 from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.reading import read_manifest
+from imgsearch.collection.source import Source, remember
 from imgsearch.collection.survey import Known, Survey
 from imgsearch.collection.sweep import retire, sweep
 from imgsearch.embedding.backbones import DEFAULT_BACKBONE
@@ -80,6 +81,7 @@ def build_collection(
     license: str | None = None,
     label_pattern: str | None = None,
     left_out: Sequence[Skipped] = (),
+    origin: Source | None = None,
     n_trees: int | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
@@ -99,6 +101,7 @@ def build_collection(
         source, license: Where the pictures come from and under which terms, for people. Default to what it says.
         label_pattern: See `folder.labeller`. Defaults to the one it was built with.
         left_out: Pictures that somebody else left out, for the list of those skipped.
+        origin: Where the pictures come from, for an update. Defaults to the directory.
         n_trees: Annoy's: more trees, better recall, larger file. Defaults to what the collection has, or 50.
         progress: Told how far the build is.
 
@@ -153,6 +156,8 @@ def build_collection(
                 skipped=skipped,
                 specs=specs,
             )
+            # Before the commit: of a build that is killed in between, an update makes what it was to be.
+            remember(origin or Source("folder", str(directory)), name, home)
             is_unchanged = previous is not None and draft.equals(previous)
             if not is_unchanged:
                 if previous:

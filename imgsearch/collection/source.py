@@ -10,12 +10,12 @@ from typing import Literal, get_args
 from imgsearch.files.disk import disk_errors, write_atomically
 from imgsearch.files.home import SOURCE_FILE, collection_path
 
-Kind = Literal["folder", "archive", "dataset", "package"]
+Kind = Literal["folder", "archive", "dataset", "sample", "package"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where pictures come from: a folder or archive (its path), a dataset (its name), a package (its sha256)."""
+    """Where pictures come from: a folder or archive (its path), a dataset (its name), the sample, a package (sha256)."""
 
     kind: Kind
     location: str
@@ -27,9 +27,11 @@ class Source:
 
 
 def remember(source: Source, name: str, home: Path) -> None:
-    """Writes down where a collection comes from, a path as seen from anywhere."""
+    """Writes down where a collection comes from, a path as seen from anywhere; nothing where that is known already."""
     if source.kind in ("folder", "archive"):
         source = Source(source.kind, str(Path(source.location).resolve()))
+    if source == remembered(name, home):
+        return
     with disk_errors():
         write_atomically(collection_path(name, home) / SOURCE_FILE, json.dumps(asdict(source)).encode())
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from imgsearch.collection.build import BuildReport, build_collection
+from imgsearch.collection.source import Source
 from imgsearch.embedding.backbones import BUNDLED_BACKBONE
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.errors import BuildError
@@ -27,6 +28,7 @@ from imgsearch.sample.gallery import draw_gallery, draw_queries
 from imgsearch.settings import SAMPLE_COLLECTION
 
 SAMPLE_TITLE = "Sample gallery: cats and dogs drawn by code"
+SAMPLE_SOURCE = "Drawn by imgsearch"
 _LEFT_OUT_FILE = ".left-out.json"
 
 
@@ -232,11 +234,30 @@ DATASETS: Mapping[str, Dataset] = {
 # --- the sample
 
 
-def build_sample(home: Path, *, progress: Progress | None = None) -> BuildReport:
-    """Draws the sample gallery and its example queries into the home, and builds the collection `sample` from it.
+def prepare_sample(home: Path, *, progress: Progress | None = None) -> Prepared:
+    """Draws the sample gallery and its example queries into the home, but for what is there already.
 
-    The pictures stay in `<home>/sample-pictures`, so that a further embedder can be added; what is there already is not
-    drawn again. Embedded with the bundled backbone and, for comparison, the colour histogram, and evaluated.
+    The pictures stay in `<home>/sample-pictures`, so that a further embedder can be added.
+
+    Args:
+        home: The folder of collections.
+        progress: Told how far it is, in pictures.
+
+    Raises:
+        BuildError: the disk is full.
+    """
+    pictures = sample_pictures_folder(home)
+    with disk_errors():
+        pictures.mkdir(parents=True, exist_ok=True)
+        draw_gallery(pictures, progress=(lambda done, total: progress(done, total, "drawing")) if progress else None)
+        draw_queries(sample_queries_folder(home))
+    return Prepared(pictures, SAMPLE_TITLE, SAMPLE_SOURCE, "MIT")
+
+
+def build_sample(home: Path, *, progress: Progress | None = None) -> BuildReport:
+    """Draws the sample, see `prepare_sample`, and builds the collection `sample` from it.
+
+    Embedded with the bundled backbone and, for comparison, the colour histogram, and evaluated.
 
     Args:
         home: The folder of collections.
@@ -245,19 +266,16 @@ def build_sample(home: Path, *, progress: Progress | None = None) -> BuildReport
     Raises:
         ImgSearchError: see `build_collection`.
     """
-    pictures = sample_pictures_folder(home)
-    with disk_errors():
-        pictures.mkdir(parents=True, exist_ok=True)
-        draw_gallery(pictures, progress=(lambda done, total: progress(done, total, "drawing")) if progress else None)
-        draw_queries(sample_queries_folder(home))
+    prepared = prepare_sample(home, progress=progress)
     report = build_collection(
         SAMPLE_COLLECTION,
-        pictures,
+        prepared.directory,
         home=home,
         embedders=[embedder_spec(BUNDLED_BACKBONE), embedder_spec("color_histogram")],
-        title=SAMPLE_TITLE,
-        source="Drawn by imgsearch",
-        license="MIT",
+        title=prepared.title,
+        source=prepared.source,
+        license=prepared.license,
+        origin=Source("sample", ""),
         progress=progress,
     )
     if report.collection.manifest.evaluation:

@@ -10,9 +10,8 @@ from imgsearch.collection.source import Source, remembered
 from imgsearch.errors import BuildError
 from imgsearch.files.home import collection_path
 from imgsearch.progress import Progress
-from imgsearch.supply.datasets import DATASETS, Prepared, prepare_archive, prepare_dataset
-
-_BUILD_AGAIN = "Run build again, with --images DIR or --dataset NAME; from then on update knows."
+from imgsearch.settings import SAMPLE_COLLECTION
+from imgsearch.supply.datasets import DATASETS, SAMPLE_SOURCE, Prepared, prepare_archive, prepare_dataset, prepare_sample
 
 
 def prepare(source: Source, name: str, home: Path, *, progress: Progress | None = None) -> Prepared:
@@ -32,6 +31,8 @@ def prepare(source: Source, name: str, home: Path, *, progress: Progress | None 
         return prepare_dataset(source.location, home, progress=progress)
     if source.kind == "archive" and Path(source.location).is_file():
         return prepare_archive(Path(source.location), name, home, progress=progress)
+    if source.kind == "sample":
+        return prepare_sample(home, progress=progress)
     if source.kind == "package":
         raise BuildError(
             "The collection was pulled, without its pictures.", hint="Pull the newer package, if there is one."
@@ -49,9 +50,19 @@ def update_collection(name: str, home: Path, *, progress: Progress | None = None
         CollectionNotFoundError: there is none of that name.
         BuildError: it is not known where its pictures come from, or they cannot be had. Otherwise see `build_collection`.
     """
-    source = remembered(name, home)
-    if source is None:
-        Collection.open(name, home)
-        raise BuildError("It is not known where the pictures of this collection come from.", hint=_BUILD_AGAIN)
+    source = remembered(name, home) or _source_of_older(name, home)
     prepared = prepare(source, name, home, progress=progress)
-    return build_collection(name, prepared.directory, home=home, left_out=prepared.left_out, progress=progress)
+    return build_collection(
+        name, prepared.directory, home=home, left_out=prepared.left_out, origin=source, progress=progress
+    )
+
+
+def _source_of_older(name: str, home: Path) -> Source:
+    """The source of a collection that has none written down, as those made by `sample` or from Python once had none."""
+    manifest = Collection.open(name, home).manifest
+    if (name, manifest.source) == (SAMPLE_COLLECTION, SAMPLE_SOURCE):
+        return Source("sample", "")
+    raise BuildError(
+        "It is not known where the pictures of this collection come from.",
+        hint=f"Build it once more from the same pictures, then update knows: python -m imgsearch build {name} --images DIR",
+    )

@@ -33,7 +33,7 @@ from imgsearch.errors import (
     ItemNotFoundError,
 )
 from imgsearch.files.disk import file_digest
-from imgsearch.files.home import collection_path
+from imgsearch.files.home import SOURCE_FILE, collection_path
 from imgsearch.vectors.engines.annoy import AnnoyIndex
 from imgsearch.vectors.engines.exact import ExactIndex
 from tests.conftest import draw_picture
@@ -43,7 +43,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def all_files(collection: Collection) -> list[Path]:
-    return sorted(path for path in collection.path.rglob("*") if path.is_file())
+    """But for the private one that says where the pictures come from."""
+    return sorted(path for path in collection.path.rglob("*") if path.is_file() and path.name != SOURCE_FILE)
 
 
 def answers(collection: Collection, **options: Any) -> list[tuple[str, float]]:

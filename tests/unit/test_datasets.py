@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from imgsearch import Collection
+from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.cli import cli
 from imgsearch.collection.source import Source, remember, remembered
 from imgsearch.errors import BuildError, DownloadError
@@ -280,13 +280,55 @@ def test_an_update_adds_drops_and_embeds_only_what_changed(pictures: Path, home:
 
 
 def test_an_update_needs_to_know_the_source(collection: Collection, home: Path) -> None:
+    (home / "discs" / "source.json").unlink()
     with pytest.raises(BuildError, match="not known where the pictures") as caught:
         update_collection("discs", home)
-    assert "--images DIR" in (caught.value.hint or "")
+    assert "python -m imgsearch build discs --images DIR" in (caught.value.hint or "")
     assert "no collection called 'nope'" in run("update", "nope").stderr
     remember(Source("package", "0" * 64), "discs", home)
     with pytest.raises(BuildError, match="was pulled, without its pictures"):
         update_collection("discs", home)
+
+
+def test_what_python_built_is_updated_from_its_folder(pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(pictures.parent)
+    build_collection("discs", Path("pictures"), home=home, embedders=[embedder_spec("color_histogram")])
+    monkeypatch.chdir("/")
+    assert update_collection("discs", home).is_unchanged
+    (pictures / "red" / "0.png").unlink()
+    assert len(update_collection("discs", home).collection.items) == 11
+
+
+def test_a_build_that_fails_leaves_the_source_as_it_was(collection: Collection, pictures: Path, home: Path) -> None:
+    (pictures.parent / "bad").mkdir()
+    (pictures.parent / "bad" / "a.jpg").write_text("no picture")
+    with pytest.raises(BuildError, match="None of the 1 pictures"):
+        build_collection("discs", pictures.parent / "bad", home=home)
+    assert remembered("discs", home) == Source("folder", str(pictures))
+
+
+@pytest.mark.parametrize("is_older", [False, True])
+def test_an_update_draws_the_sample_anew(home: Path, monkeypatch: pytest.MonkeyPatch, is_older: bool) -> None:
+    def draw(folder: Path, **options: object) -> None:
+        for number in range(3):
+            draw_picture((200, 0, 0), number).save(folder / f"{number}.png", "PNG")
+
+    monkeypatch.setattr(datasets, "draw_gallery", draw)
+    monkeypatch.setattr(datasets, "draw_queries", draw_nothing)
+    monkeypatch.setattr(datasets, "embedder_spec", lambda name: embedder_spec("color_histogram"))
+    monkeypatch.setattr(datasets, "evaluate_collection", lambda *args, **options: [])
+    datasets.build_sample(home)
+    assert remembered("sample", home) == Source("sample", "")
+    if is_older:
+        (home / "sample" / "source.json").unlink()
+    (home / "sample-pictures" / "1.png").unlink()
+    assert run("update", "sample").stdout.startswith("sample is ")
+    assert len(Collection.open("sample", home).items) == 3
+    assert remembered("sample", home) == Source("sample", "")
+
+
+def draw_nothing(folder: Path) -> None:
+    pass
 
 
 def test_an_update_whose_folder_is_gone_leaves_the_collection(pictures: Path, home: Path) -> None:
