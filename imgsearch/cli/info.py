@@ -7,7 +7,8 @@ import json
 import click
 
 from imgsearch.cli.group import cli, printable
-from imgsearch.collection.collection import Collection, describe
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.outline import describe
 
 
 @cli.command()
@@ -20,7 +21,7 @@ def info(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))
         return
-    click.echo(f"{printable(facts['title'])} ({name}), built {facts['created']}")
+    click.echo(f"{printable(facts['title'])} ({name}), updated {facts['updated']}")
     for line in (facts["source"] and f"Source: {facts['source']}", facts["license"] and f"License: {facts['license']}"):
         if line:
             click.echo(printable(line))

@@ -7,7 +7,7 @@ import json
 import click
 
 from imgsearch.cli.group import cli, printable
-from imgsearch.collection.collection import Collection, describe
+from imgsearch.collection.outline import Outline, describe
 from imgsearch.errors import ImgSearchError
 from imgsearch.files.home import list_collections
 
@@ -21,7 +21,7 @@ def list_command(as_json: bool) -> None:
         click.echo("No collections yet. Build one: python -m imgsearch build NAME --images DIR", err=True)
     for name in names:
         try:
-            facts = describe(Collection.open(name))
+            facts = describe(Outline.open(name))
         except ImgSearchError as exc:
             facts = {"name": name, "error": exc.message}
         if as_json:

@@ -18,7 +18,8 @@ from imgsearch.supply.publish import SUFFIX, pack
 def pack_command(name: str, output: Path | None, with_weights: bool) -> None:
     """Write the collection NAME into one file: thumbnails, vectors and indexes, not the original pictures.
 
-    The same collection gives the same bytes. Put the file where it can be downloaded, and pull it from there.
+    The same pictures, built by the same versions on one machine, give the same bytes. Put the file where it can be
+    downloaded, and pull it from there.
 
     \b
     Example:

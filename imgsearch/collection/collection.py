@@ -13,33 +13,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import numpy as np
 
 from imgsearch.collection.manifest import Manifest
-from imgsearch.collection.reading import COPY_AGAIN, read_manifest, read_parts
+from imgsearch.collection.outline import Outline, find
+from imgsearch.collection.reading import COPY_AGAIN, read_parts
 from imgsearch.embedding.embedders import Embedder, load_embedder
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import (
     CollectionCorruptError,
-    CollectionNotFoundError,
     InvalidQueryError,
     ItemNotFoundError,
 )
 from imgsearch.files.disk import file_digest
-from imgsearch.files.home import collection_path, list_collections, thumbnail_path, thumbnails_folder
+from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.decode import decode_image
-from imgsearch.pictures.items import Item, Items, Skipped
+from imgsearch.pictures.items import Items
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.metrics import Evaluation
 from imgsearch.retrieval.search import Query, SearchPage, checked_embeddings, search
-from imgsearch.settings import DEFAULT_K, get_settings
+from imgsearch.settings import DEFAULT_K
 from imgsearch.vectors.space import Space
 
 
-class Collection:
+class Collection(Outline):
     """An opened collection. Immutable: a rebuild makes new files, which the next `open` sees.
 
     Example:
@@ -47,17 +47,14 @@ class Collection:
         >>> [result.item.label for result in page.results]
     """
 
-    def __init__(self, path: Path, manifest: Manifest, items: Items, spaces: Mapping[str, Space]) -> None:
+    def __init__(self, path: Path, manifest: Manifest, items: Items, updated: str, spaces: Mapping[str, Space]) -> None:
         """Takes parts that have been checked: use `Collection.open`."""
-        self.path = path
-        self.name = path.name
-        self.manifest = manifest
-        self.items = items
+        super().__init__(path, manifest, items, updated)
         self.spaces = spaces
         self._embedders: dict[EmbedderSpec, Embedder] = {}
 
     @classmethod
-    def open(cls, name: str, home: Path | None = None) -> Collection:
+    def open(cls, name: str, home: Path | None = None) -> Self:
         """Opens and checks a collection.
 
         Args:
@@ -69,33 +66,14 @@ class Collection:
             CollectionCorruptError: a file of it is missing, cut short or changed.
             IncompatibleCollectionError: it is of another version, or needs an embedder that is not known here.
         """
-        home = get_settings().home if home is None else home
-        path = collection_path(name, home)
-        try:
-            manifest = read_manifest(path)
-        except FileNotFoundError:
-            known = ", ".join(list_collections(home)) or "none yet"
-            raise CollectionNotFoundError(
-                f"There is no collection called {name!r}. There are: {known}.",
-                hint=f"Build it: python -m imgsearch build {name} --images DIR",
-            ) from None
-        return cls(path, manifest, *read_parts(path, manifest))
-
-    @property
-    def home(self) -> Path:
-        """The folder of collections that this one lies in."""
-        return self.path.parent
+        path, manifest, updated = find(name, home)
+        items, spaces = read_parts(path, manifest)
+        return cls(path, manifest, items, updated, spaces)
 
     @property
     def default_space(self) -> str:
         """Name of the space that is searched unless another is named: the first that was built."""
         return next(iter(self.spaces))
-
-    @cached_property
-    def skipped(self) -> list[Skipped]:
-        """The pictures that the build left out, by item id."""
-        lines = (self.path / self.manifest.skipped.file).read_text(encoding="utf-8").splitlines()
-        return [Skipped(**json.loads(line)) for line in lines]
 
     @cached_property
     def evaluation(self) -> tuple[Evaluation, ...]:
@@ -123,10 +101,6 @@ class Collection:
         if name not in self.spaces:
             raise ItemNotFoundError(f"A space must be one of {', '.join(self.spaces)}. Received: {name!r}.")
         return self.spaces[name]
-
-    def thumbnail_path(self, item: Item) -> Path:
-        """WebP file, short side 320 px."""
-        return thumbnail_path(self.path, item.thumbnail)
 
     def search(
         self,
@@ -248,32 +222,3 @@ class Collection:
         if spec not in self._embedders:
             self._embedders[spec] = load_embedder(spec, self.home)
         return self._embedders[spec]
-
-
-def describe(collection: Collection) -> dict[str, Any]:
-    """What a collection is, as a JSON object."""
-    manifest = collection.manifest
-    return {
-        "name": collection.name,
-        "title": manifest.title,
-        "source": manifest.source,
-        "license": manifest.license,
-        "created": manifest.created,
-        "n_items": manifest.n_items,
-        "n_labels": len(collection.items.label_counts),
-        "n_skipped": manifest.n_skipped,
-        "thumbnails_bytes": manifest.thumbnails_bytes,
-        "spaces": {
-            name: {
-                **space.embedder.to_json(),
-                "dim": space.spec.dim,
-                "pca": space.pca,
-                "whiten": space.whiten,
-                "n_trees": space.n_trees,
-                "search_k": space.search_k,
-                "embeddings_bytes": space.embeddings.size,
-                "index_bytes": space.index.size,
-            }
-            for name, space in manifest.spaces.items()
-        },
-    }

@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +96,6 @@ class Draft:
             title=self.title,
             source=self.source,
             license=self.license,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
             label_pattern=self.label_pattern,
             n_items=len(self.items),
             n_skipped=len(self.skipped),

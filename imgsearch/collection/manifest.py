@@ -81,7 +81,6 @@ class Manifest:
     Attributes:
         title: For people.
         source, license: Where the pictures come from, and under which terms, for people; "" where nobody said.
-        created: UTC time of the build, ISO 8601.
         label_pattern: The regular expression that labels came from, or None; a rebuild uses it again.
         n_items, n_skipped: Pictures in the gallery, and pictures left out.
         thumbnails_bytes: Sum of the sizes of all thumbnail files.
@@ -93,7 +92,6 @@ class Manifest:
     title: str
     source: str
     license: str
-    created: str
     label_pattern: str | None
     n_items: int
     n_skipped: int
@@ -145,7 +143,6 @@ class Manifest:
                 title=str(body["title"]),
                 source=str(body["source"]),
                 license=str(body["license"]),
-                created=str(body["created"]),
                 label_pattern=body["label_pattern"],
                 n_items=int(body["n_items"]),
                 n_skipped=int(body["n_skipped"]),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,20 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest.from_bytes(data)
 
 
+def read_outline(path: Path, manifest: Manifest) -> Items:
+    """The items of a collection's folder. They and the list of pictures left out are checked by hash, all files by size.
+
+    Raises:
+        CollectionCorruptError: a file is missing or cut short, or one of the two has changed.
+    """
+    with _reading_errors():
+        for entry in manifest.files:
+            _check_size(path, entry)
+        for entry in (manifest.items, manifest.skipped):
+            _check_digest(path, entry)
+        return _read_items(path, manifest)
+
+
 def read_parts(path: Path, manifest: Manifest) -> tuple[Items, dict[str, Space]]:
     """Items and spaces of a collection's folder: every file that the manifest names by hash, thumbnails by size.
 
@@ -50,19 +66,32 @@ def read_parts(path: Path, manifest: Manifest) -> tuple[Items, dict[str, Space]]
         CollectionCorruptError: a file is missing, cut short or changed.
         IncompatibleCollectionError: it needs an embedder that is not known here.
     """
-    try:
+    with _reading_errors():
         for entry in manifest.files:
-            _check_file(path, entry)
-        items = Items.read(path / manifest.items.file)
-        if len(items) != manifest.n_items:
-            raise ValueError("number of items")
+            _check_size(path, entry)
+            _check_digest(path, entry)
+        items = _read_items(path, manifest)
         _check_thumbnail_sizes(path, items)
         return items, {name: _read_space(path, manifest, name) for name in manifest.spaces}
+
+
+@contextlib.contextmanager
+def _reading_errors() -> Iterator[None]:
+    """What files and their contents raise."""
+    try:
+        yield
     except (OSError, ValueError) as exc:
         raise CollectionCorruptError("A file of the collection cannot be read.", hint=COPY_AGAIN) from exc
 
 
-def _check_file(path: Path, entry: FileEntry) -> None:
+def _read_items(path: Path, manifest: Manifest) -> Items:
+    items = Items.read(path / manifest.items.file)
+    if len(items) != manifest.n_items:
+        raise ValueError("number of items")
+    return items
+
+
+def _check_size(path: Path, entry: FileEntry) -> None:
     file = path / entry.file
     if not file.is_file():
         raise CollectionCorruptError(f"A file of the collection is missing: {entry.file}.", hint=COPY_AGAIN)
@@ -72,7 +101,10 @@ def _check_file(path: Path, entry: FileEntry) -> None:
             f"{entry.file} should have {entry.size:,} bytes and has {size:,}.",
             hint="Run: git lfs pull" if _is_lfs_pointer(file) else COPY_AGAIN,
         )
-    if file_digest(file) != entry.sha256:
+
+
+def _check_digest(path: Path, entry: FileEntry) -> None:
+    if file_digest(path / entry.file) != entry.sha256:
         raise CollectionCorruptError(f"The content of {entry.file} has changed since the build.", hint=COPY_AGAIN)
 
 

@@ -113,7 +113,7 @@ def _facts(report: Report) -> Iterator[ET.Element]:
     words, page, manifest = LANGUAGES[report.language], report.page, report.collection.manifest
     facts = {
         words["collection"]: words["n_items"].format(
-            title=manifest.title, n=len(report.collection.items), created=manifest.created[:10]
+            title=manifest.title, n=len(report.collection.items), updated=report.collection.updated[:10]
         ),
         words["source"]: manifest.source,
         words["license"]: manifest.license,

@@ -46,6 +46,8 @@ ZOOM = 2  # painted twice as large, then reduced
 BLOCK = 24
 DEFAULT_SEED = 7
 JPEG_QUALITY = 90
+DRAWN = 1_767_225_600
+"""Time of change of every picture, s since 1970: collections of the sample are the same, whenever it was drawn."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,7 @@ def _write(image: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     image.save(unfinished, "JPEG", quality=JPEG_QUALITY)
+    os.utime(unfinished, (DRAWN, DRAWN))
     os.replace(unfinished, path)
 
 

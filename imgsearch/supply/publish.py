@@ -1,8 +1,8 @@
 """A collection as one file, to be served elsewhere: pack makes it, pull brings it.
 
 A package is an uncompressed tar (what it holds is compressed already): `<name>/...`, what the manifest names and nothing
-else, so neither the original pictures nor where they came from; and `weights/...` where they were asked for. The same
-collection gives the same bytes.
+else, so neither the original pictures nor where they came from; and `weights/...` where they were asked for. Nothing in it
+tells when it was made: the same pictures, built by the same versions on one machine, give the same bytes.
 """
 
 from __future__ import annotations

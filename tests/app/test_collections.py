@@ -133,7 +133,7 @@ def test_a_card_says_what_the_collection_is(pictures: Path, home: Path) -> None:
     assert listed.count("\n") == 99
     assert "- **broken 000\\.jpg**: The file is not a picture" in listed
     assert "And 1 more." in at.expander[0].caption[0].value
-    assert "as they were built" in words(at)
+    assert "All of its files are here." in words(at)
     assert len(cards(at, "Some pictures of [Discs](x)")) == 10
 
 
@@ -157,9 +157,18 @@ def test_one_that_cannot_be_opened_says_why_and_the_others_stand(
     assert len(at.error) == 1
     assert at.error[0].value.startswith(f"It cannot be opened. A file of the collection is missing: {items.name}.")
     assert str(home) not in at.error[0].value
-    assert words(at).count("as they were built") == 1
+    assert words(at).count("All of its files are here.") == 1
     make(at, pictures_of(2))
     assert own_links(at)
+
+
+def test_the_vectors_of_others_are_not_read(collection: Collection, home: Path, pictures: Path) -> None:
+    twin = build_collection("twin", pictures, home=home, embedders=[embedder_spec("color_histogram")]).collection
+    index = home / "twin" / twin.manifest.spaces["color_histogram"].index.file
+    index.write_bytes(bytes(index.stat().st_size))
+    at = page(view="collections")
+    assert not at.error
+    assert words(at).count("All of its files are here.") == 2
 
 
 def test_where_none_opens_there_are_only_the_reasons(collection: Collection, home: Path) -> None:

@@ -348,13 +348,27 @@ def test_list_shows_sound_and_damaged_collections(collection: Collection, pictur
     assert (sound["name"], sound["n_items"], list(sound["spaces"])) == ("discs", 12, ["color_histogram"])
 
 
+def test_a_list_reads_no_vectors_but_misses_no_file(collection: Collection, home: Path) -> None:
+    embeddings = home / "discs" / collection.manifest.spaces["color_histogram"].embeddings.file
+    size = embeddings.stat().st_size
+    embeddings.write_bytes(bytes(size))
+    assert run("list").stdout == "discs  12 pictures, 3 labels; color_histogram\n"
+    assert "has changed since the build" in run("info", "discs").stderr
+    embeddings.write_bytes(bytes(size - 1))
+    assert run("list").stdout.startswith("discs  cannot be used: spaces/color_histogram/embeddings-")
+    items = home / "discs" / collection.manifest.items.file
+    items.write_bytes(bytes(items.stat().st_size))
+    embeddings.write_bytes(bytes(size))
+    assert run("list").stdout == f"discs  cannot be used: The content of {items.name} has changed since the build.\n"
+
+
 def test_info_names_what_was_left_out(pictures: Path) -> None:
     (pictures / "bad.jpg").touch()
     build(pictures, "--title", "My discs")
     result = run("info", "discs")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("My discs (discs), built 20")
+    assert lines[0].startswith("My discs (discs), updated 20")
     assert lines[1] == "12 pictures, 3 labels, 1 left out"
     assert lines[2].startswith("space color_histogram: 256 dimensions, pooled, float32, 50 trees, 0.1 MiB")
     assert lines[3] == "left out bad.jpg: The file is empty."

@@ -20,8 +20,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from imgsearch import Collection, build_collection, embedder_spec, list_collections
 from imgsearch.collection import reading
-from imgsearch.collection.collection import describe
 from imgsearch.collection.manifest import FileEntry, Manifest
+from imgsearch.collection.outline import describe
 from imgsearch.collection.reading import read_manifest
 from imgsearch.errors import (
     CollectionCorruptError,

@@ -95,6 +95,15 @@ def test_the_same_collection_gives_the_same_bytes(packed: Packed, home: Path, th
     assert pack(pulled.name, pulled.home, tmp_path / "third.tar").sha256 == packed.sha256
 
 
+def test_two_builds_of_the_same_pictures_give_the_same_package(
+    packed: Packed, pictures: Path, there: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(pictures, tmp_path / "elsewhere")  # with the times of all files
+    build_collection("discs", other, home=there, embedders=[HISTOGRAM])
+    os.utime(there / "discs" / "manifest.json", (1, 1))
+    assert pack("discs", there, tmp_path / "again.tar").sha256 == packed.sha256
+
+
 def test_damage_is_not_packed(collection: Collection, home: Path, tmp_path: Path) -> None:
     thumbnail = collection.thumbnail_path(collection.items[3])
     thumbnail.write_bytes(bytes(len(thumbnail.read_bytes())))

@@ -54,7 +54,6 @@ def make_report(folder: Path, labels: list[str] = PLAIN, n_results: int = 5, **c
         title=f"All {labels[0]}",
         source="https://example.org/<b>",
         license="CC BY-SA 4.0",
-        created="2026-01-02T03:04:05+00:00",
         label_pattern=None,
         n_items=len(items),
         n_skipped=0,
@@ -81,7 +80,9 @@ def make_report(folder: Path, labels: list[str] = PLAIN, n_results: int = 5, **c
         for rank, distance in enumerate(DISTANCES[:n_results], start=1)
     )
     page = SearchPage("toy", results, (items[0],), n_candidates=6, timings_ms={"search": 1.234})
-    report = Report(Collection(folder, manifest, Items(items), {"toy": space}), page, made=MADE)
+    report = Report(
+        Collection(folder, manifest, Items(items), "2026-01-02T03:04:05+00:00", {"toy": space}), page, made=MADE
+    )
     return replace(report, **changes)
 
 
@@ -222,7 +223,7 @@ def test_the_html_tells_what_was_found(tmp_path: Path) -> None:
     bars = [str(div["style"]) for div in page.all("div") if "style" in div]
     assert bars == ["width: 100.0%", "width: 82.3%", "width: 29.3%", "width: 0.0%", "width: 0.0%"]
     for fact in (
-        "All cat: 6 pictures, built 2026-01-02",
+        "All cat: 6 pictures, updated 2026-01-02",
         "CC BY-SA 4.0",
         "descriptor color_histogram, 256 dimensions",
         "Swain and Ballard",

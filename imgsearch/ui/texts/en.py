@@ -273,7 +273,7 @@ TEXTS = {
     "collections.title": "Collections",
     "collections.current": "Shown in the other views",
     "collections.previews": "Some pictures of {title}",
-    "collections.facts": "Pictures **{n:,}** · labels **{n_labels:,}** · **{mb:,.1f}** MB · built {created}",
+    "collections.facts": "Pictures **{n:,}** · labels **{n_labels:,}** · **{mb:,.1f}** MB · updated {updated}",
     "collections.space": "{space}: {size} × {size} px to {dim:,} numbers, n_trees {n_trees}, {mb:,.1f} MB",
     "collections.space_search_k": "{space}: {size} × {size} px to {dim:,} numbers, n_trees {n_trees}, search_k {search_k}, "
     "{mb:,.1f} MB",
@@ -282,7 +282,7 @@ TEXTS = {
     "collections.skipped_more": "And {n:,} more.",
     "collections.links": "Views of {title}",
     "collections.search": "Search in it",
-    "collections.sound": "It opens, and its files are as they were built.",
+    "collections.sound": "All of its files are here.",
     "collections.broken": "It cannot be opened. {reason}",
     "collections.own": "Your own pictures",
     "collections.own_intro": "Up to {n} pictures, or a zip file of them, {mb} MB in all, become a collection that you can search, "

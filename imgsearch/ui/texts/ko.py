@@ -267,7 +267,7 @@ TEXTS = {
     "collections.title": "컬렉션",
     "collections.current": "다른 화면에 표시 중",
     "collections.previews": "{title} 컬렉션의 일부 이미지",
-    "collections.facts": "이미지 **{n:,}**장 · 라벨 **{n_labels:,}**개 · **{mb:,.1f}** MB · 만든 날 {created}",
+    "collections.facts": "이미지 **{n:,}**장 · 라벨 **{n_labels:,}**개 · **{mb:,.1f}** MB · 갱신한 날 {updated}",
     "collections.space": "{space}: {size} × {size}픽셀에서 숫자 {dim:,}개로, n_trees {n_trees}, {mb:,.1f} MB",
     "collections.space_search_k": "{space}: {size} × {size}픽셀에서 숫자 {dim:,}개로, n_trees {n_trees}, search_k {search_k}, {mb:,.1f} MB",
     "collections.reduced": ", PCA로 {dim:,}개에서 줄임",
@@ -275,7 +275,7 @@ TEXTS = {
     "collections.skipped_more": "외 {n:,}장이 더 있습니다.",
     "collections.links": "{title} 컬렉션의 화면",
     "collections.search": "여기에서 검색",
-    "collections.sound": "정상적으로 열리며, 파일이 만들 때와 같습니다.",
+    "collections.sound": "모든 파일이 제자리에 있습니다.",
     "collections.broken": "열 수 없습니다. {reason}",
     "collections.own": "내 이미지",
     "collections.own_intro": "이미지 최대 {n}장 또는 이미지를 담은 zip 파일(모두 합해 {mb} MB까지)로 컬렉션을 만들어 검색하고, 비교하고, 지도로 볼 수 "

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
 from imgsearch.collection.manifest import Manifest, SpaceEntry
+from imgsearch.collection.outline import Outline
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.pictures.items import Item, Skipped
+from imgsearch.settings import get_settings
 from imgsearch.ui import resources, state
 from imgsearch.ui.parts.grid import draw_grid, gallery_cards
 from imgsearch.ui.parts.links import Link, draw_links
@@ -30,7 +31,7 @@ class Overview:
     """What a card shows; small, unlike an opened collection.
 
     Attributes:
-        name, manifest: Of the collection.
+        name, manifest, updated: See `Outline`.
         n_labels: Number of labels.
         previews: Some of its items, from all over it.
         skipped: The first pictures that were left out.
@@ -38,18 +39,20 @@ class Overview:
 
     name: str
     manifest: Manifest
+    updated: str
     n_labels: int
     previews: tuple[Item, ...]
     skipped: tuple[Skipped, ...]
 
     @classmethod
-    def of(cls, collection: Collection) -> Overview:
-        """That of an opened collection."""
+    def of(cls, collection: Outline) -> Overview:
+        """That of a collection, opened or outlined."""
         n_items = len(collection.items)
         rows = np.linspace(0, n_items - 1, min(_N_PREVIEWS, n_items)).astype(int)
         return cls(
             name=collection.name,
             manifest=collection.manifest,
+            updated=collection.updated,
             n_labels=len(collection.items.label_counts),
             previews=tuple(collection.items[int(row)] for row in rows),
             skipped=tuple(collection.skipped[:_MAX_SKIPPED]),
@@ -80,7 +83,7 @@ def overview(name: str) -> Overview:
 @st.cache_resource(max_entries=_MAX_OVERVIEWS, show_spinner=False)
 def _overview(name: str, build: tuple[int, int]) -> Overview:
     del build  # only a part of the key
-    return Overview.of(resources.open_collection(name))
+    return Overview.of(Outline.open(name, get_settings().home))
 
 
 def render_card(shown: Overview, frame: Frame) -> None:
@@ -91,7 +94,7 @@ def render_card(shown: Overview, frame: Frame) -> None:
         st.caption(f":material/visibility: {t('collections.current')}")
     _render_previews(shown, frame)
     facts = {"n": manifest.n_items, "n_labels": shown.n_labels, "mb": shown.n_bytes / 2**20}
-    st.markdown(t("collections.facts", created=escape(manifest.created[:10]), **facts))
+    st.markdown(t("collections.facts", updated=shown.updated[:10], **facts))
     origin = [t("about.data_source", source=escape(manifest.source))] if manifest.source else []
     origin += [t("about.data_license", license=escape(manifest.license))] if manifest.license else []
     spaces = [_space_words(name, entry) for name, entry in manifest.spaces.items()]

@@ -1,0 +1,111 @@
+"""What there is to know of a collection without its vectors: a list of many costs little."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from imgsearch.collection.manifest import Manifest
+from imgsearch.collection.reading import read_manifest, read_outline
+from imgsearch.errors import CollectionNotFoundError
+from imgsearch.files.home import MANIFEST_FILE, collection_path, list_collections, thumbnail_path
+from imgsearch.pictures.items import Item, Items, Skipped
+from imgsearch.settings import get_settings
+
+
+class Outline:
+    """Manifest and items of a collection. Immutable, as `Collection` is.
+
+    Attributes:
+        path, name: Its folder and the name of that.
+        manifest, items: What it holds.
+        updated: UTC time at which this state of it came here, by a build or a pull, ISO 8601. Not part of the collection:
+            the same pictures give the same bytes at any time.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, items: Items, updated: str) -> None:
+        """Takes parts that have been checked: use `Outline.open`."""
+        self.path = path
+        self.name = path.name
+        self.manifest = manifest
+        self.items = items
+        self.updated = updated
+
+    @classmethod
+    def open(cls, name: str, home: Path | None = None) -> Self:
+        """Opens a collection to be described, not searched: of its spaces only the sizes of the files are looked at.
+
+        Args:
+            name: Its name in the home.
+            home: The folder of collections. Defaults to IMGSEARCH_HOME.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+            CollectionCorruptError: a file of it is missing or cut short, or its items have changed.
+            IncompatibleCollectionError: it is of another version.
+        """
+        path, manifest, updated = find(name, home)
+        return cls(path, manifest, read_outline(path, manifest), updated)
+
+    @property
+    def home(self) -> Path:
+        """The folder of collections that this one lies in."""
+        return self.path.parent
+
+    @cached_property
+    def skipped(self) -> list[Skipped]:
+        """The pictures that the build left out, by item id."""
+        lines = (self.path / self.manifest.skipped.file).read_text(encoding="utf-8").splitlines()
+        return [Skipped(**json.loads(line)) for line in lines]
+
+    def thumbnail_path(self, item: Item) -> Path:
+        """WebP file, short side 320 px."""
+        return thumbnail_path(self.path, item.thumbnail)
+
+
+def find(name: str, home: Path | None) -> tuple[Path, Manifest, str]:
+    """Folder, manifest and time of the collection of that name, see `Outline`; raises as `Outline.open` does."""
+    home = get_settings().home if home is None else home
+    path = collection_path(name, home)
+    try:
+        manifest = read_manifest(path)
+        seconds = int((path / MANIFEST_FILE).stat().st_mtime)
+    except FileNotFoundError:
+        known = ", ".join(list_collections(home)) or "none yet"
+        raise CollectionNotFoundError(
+            f"There is no collection called {name!r}. There are: {known}.",
+            hint=f"Build it: python -m imgsearch build {name} --images DIR",
+        ) from None
+    return path, manifest, datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def describe(outline: Outline) -> dict[str, Any]:
+    """What a collection is, as a JSON object."""
+    manifest = outline.manifest
+    return {
+        "name": outline.name,
+        "title": manifest.title,
+        "source": manifest.source,
+        "license": manifest.license,
+        "updated": outline.updated,
+        "n_items": manifest.n_items,
+        "n_labels": len(outline.items.label_counts),
+        "n_skipped": manifest.n_skipped,
+        "thumbnails_bytes": manifest.thumbnails_bytes,
+        "spaces": {
+            name: {
+                **space.embedder.to_json(),
+                "dim": space.spec.dim,
+                "pca": space.pca,
+                "whiten": space.whiten,
+                "n_trees": space.n_trees,
+                "search_k": space.search_k,
+                "embeddings_bytes": space.embeddings.size,
+                "index_bytes": space.index.size,
+            }
+            for name, space in manifest.spaces.items()
+        },
+    }
