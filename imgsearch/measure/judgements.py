@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from imgsearch.errors import JudgementError
@@ -40,6 +40,14 @@ class Judgement:
     rank: int
     distance: float
     is_similar: bool
+
+
+SCHEMA_VERSION = 1
+"""Of the file that judgements are kept in. Who changes the columns counts on, and teaches `_bring_forward` the step."""
+_DEFAULTS = {field.name: {"str": "", "int": 0, "float": 0.0, "bool": False}[str(field.type)] for field in fields(Judgement)}
+"""What an older file may lack, by column."""
+_COLUMNS = ", ".join(_DEFAULTS)
+_MARKS = ", ".join("?" * len(_DEFAULTS))
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,11 @@ def to_csv(judgements: Sequence[Judgement]) -> bytes:
 
 
 class JudgementStore:
-    """Judgements of all visitors, in one SQLite file in write-ahead mode: many may read while one writes."""
+    """Judgements of all visitors, in one SQLite file in write-ahead mode: many may read while one writes.
+
+    The file says by `PRAGMA user_version` which columns it has. An older one is brought forward where it is met: what it
+    lacks is filled in, and what is not known any more stays in a table of its own. A newer one is not touched.
+    """
 
     def __init__(self, home: Path) -> None:
         """Opens nothing yet; the file is made with the first judgement."""
@@ -94,36 +106,55 @@ class JudgementStore:
         """Keeps one.
 
         Raises:
-            JudgementError: the file cannot be written.
+            JudgementError: the file cannot be written, or is of a newer version.
         """
-        columns = [field.name for field in fields(Judgement)]
         with self._open() as db:
-            db.execute(f"CREATE TABLE IF NOT EXISTS judgements ({', '.join(columns)})")
-            marks = ", ".join("?" * len(columns))
-            db.execute(f"INSERT INTO judgements VALUES ({marks})", tuple(asdict(judgement).values()))
+            db.execute(f"INSERT INTO judgements ({_COLUMNS}) VALUES ({_MARKS})", tuple(asdict(judgement).values()))
 
     def all(self) -> list[Judgement]:
         """All that are kept, oldest first.
 
         Raises:
-            JudgementError: the file cannot be read.
+            JudgementError: the file cannot be read, or is of a newer version.
         """
         if not self.path.is_file():
             return []
         with self._open() as db:
-            db.row_factory = sqlite3.Row
-            rows = [dict(row) for row in db.execute("SELECT * FROM judgements ORDER BY rowid")]
-        return [Judgement(**{**row, "is_similar": bool(row["is_similar"])}) for row in rows]
+            rows = db.execute(f"SELECT {_COLUMNS} FROM judgements ORDER BY rowid").fetchall()
+        return [replace(Judgement(*row), is_similar=bool(row[-1])) for row in rows]
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
+        """One transaction on a file of this version."""
         try:
-            db = sqlite3.connect(self.path, timeout=5)
-            try:
+            with closing(sqlite3.connect(self.path, timeout=5, isolation_level=None)) as db:
                 db.execute("PRAGMA journal_mode = WAL")
-                with db:
-                    yield db
-            finally:
-                db.close()
+                db.execute("BEGIN IMMEDIATE")
+                _bring_forward(db)
+                yield db
+                db.execute("COMMIT")
         except (sqlite3.Error, OSError) as exc:
             raise JudgementError("The judgements cannot be kept or read here.") from exc
+
+
+def _bring_forward(db: sqlite3.Connection) -> None:
+    """Makes or renews the table; judgements of before there were versions may have other columns."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise JudgementError(
+            f"The judgements are kept in version {version}, of a newer imgsearch; this one reads {SCHEMA_VERSION}.",
+            hint="Use that version, or move judgements.sqlite out of the home to begin anew.",
+        )
+    if version == SCHEMA_VERSION:
+        return
+    before = [name for _, name, *_ in db.execute("PRAGMA table_info(judgements)")]
+    names = list(_DEFAULTS)
+    if before != names:
+        if before:
+            db.execute("ALTER TABLE judgements RENAME TO judgements_before_1")
+        db.execute(f"CREATE TABLE judgements ({_COLUMNS})")
+    if before and before != names:
+        kept = ", ".join(name if name in before else "?" for name in names)
+        lacking = [default for name, default in _DEFAULTS.items() if name not in before]
+        db.execute(f"INSERT INTO judgements SELECT {kept} FROM judgements_before_1 ORDER BY rowid", lacking)
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

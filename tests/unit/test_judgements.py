@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
+import sqlite3
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,53 @@ def test_a_damaged_store_is_an_error_in_words(home: Path) -> None:
     with pytest.raises(JudgementError, match="cannot be kept or read") as caught:
         JudgementStore(home).add(LIKED)
     assert str(home) not in str(caught.value)
+
+
+def write_unversioned(path: Path, columns: str, rows: list[tuple[object, ...]]) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute(f"CREATE TABLE judgements ({columns})")
+        db.executemany(f"INSERT INTO judgements VALUES ({', '.join('?' * len(rows[0]))})", rows)
+    db.close()
+
+
+def test_a_store_of_before_there_were_versions_goes_on(home: Path) -> None:
+    home.mkdir()
+    path = JudgementStore(home).path
+    write_unversioned(path, ", ".join(asdict(LIKED)), [tuple(asdict(LIKED).values())])
+    JudgementStore(home).add(replace(LIKED, judge="Bob"))
+    assert JudgementStore(home).all() == [LIKED, replace(LIKED, judge="Bob")]
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("judgements",)]
+
+
+def test_a_store_with_other_columns_is_brought_forward_and_nothing_is_lost(home: Path) -> None:
+    home.mkdir()
+    store = JudgementStore(home)
+    columns = "made, collection, space, query, item_id, note, is_similar"
+    rows = [(f"2026-0{n}-01", "pets", "mini", "a.jpg", "b.jpg", f"note {n}", n % 2) for n in (1, 2)]
+    write_unversioned(store.path, columns, list(rows))
+    forward = [replace(LIKED, made=f"2026-0{n}-01", judge="", rank=0, distance=0.0, is_similar=n == 1) for n in (1, 2)]
+    assert store.all() == forward
+    store.add(LIKED)
+    assert store.all() == [*forward, LIKED]
+    with closing(sqlite3.connect(store.path)) as db:
+        assert db.execute("SELECT * FROM judgements_before_1").fetchall() == rows
+    assert CliRunner().invoke(cli, ["judgements", "export"]).exit_code == 0
+
+
+def test_a_store_of_a_newer_version_is_refused_and_left_alone(home: Path) -> None:
+    home.mkdir()
+    store = JudgementStore(home)
+    store.add(LIKED)
+    with closing(sqlite3.connect(store.path)) as db:
+        db.execute("PRAGMA user_version = 2")
+        db.execute("ALTER TABLE judgements ADD COLUMN more")
+    before = store.path.read_bytes()
+    for use in (store.all, lambda: store.add(LIKED)):
+        with pytest.raises(JudgementError, match="version 2, of a newer imgsearch; this one reads 1"):
+            use()
+    assert store.path.read_bytes() == before
 
 
 def test_export_prints_what_is_kept(home: Path) -> None:
