@@ -41,23 +41,24 @@ def write_atomically(path: Path, data: bytes, *, sync: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def disk_errors() -> Iterator[None]:
-    """What the disk does to a build, in words."""
+def disk_errors(what: str = "collection") -> Iterator[None]:
+    """What the disk does to the writing of a collection, or of something else, in words."""
     try:
         yield
     except OSError as exc:
         if isinstance(exc, CollectionError):  # CollectionNotFoundError is a FileNotFoundError too
             raise
         is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(exc)
-        raise _disk_error(is_full, exc.strerror or str(exc)) from exc
+        raise _disk_error(what, is_full, exc.strerror or str(exc)) from exc
     except sqlite3.OperationalError as exc:
-        raise _disk_error("full" in str(exc), str(exc)) from exc
+        raise _disk_error(what, "full" in str(exc), str(exc)) from exc
 
 
-def _disk_error(is_full: bool, reason: str) -> BuildError:
+def _disk_error(what: str, is_full: bool, reason: str) -> BuildError:
+    remedy = "make room" if is_full else "mend that"
     return BuildError(
-        "The disk is full." if is_full else f"The collection cannot be written: {reason}.",
-        hint="What was there before is unharmed, and what was done is kept: make room, and run the same command again.",
+        "The disk is full." if is_full else f"The {what} cannot be written: {reason}.",
+        hint=f"What was there before is unharmed, and what was done is kept: {remedy}, and run the same command again.",
     )
 
 

@@ -47,8 +47,20 @@ class _Interrupted(Exception):
     """A try ended before the file did; another may go on from there."""
 
 
+class _Unreachable(_Interrupted):
+    """The server did not answer at all: more tries at once are of no use, unless it has answered before."""
+
+
 class _Refused(Exception):
-    """This server will not give the file; only another one may."""
+    """This server will not give the file, whether now or ever; only another one may."""
+
+    def __init__(self, reason: str, *, is_for_ever: bool = True) -> None:
+        super().__init__(reason)
+        self.is_for_ever = is_for_ever
+
+
+class _OtherFile(_Refused):
+    """What the server has is not what was asked for."""
 
 
 def fetch(
@@ -74,9 +86,9 @@ def fetch(
     hosts = [_host(url) for url in urls]
     destination.parent.mkdir(parents=True, exist_ok=True)
     part = destination.with_name(f"{destination.name}.part")
-    reasons = []
+    refusals: list[tuple[str, _Refused]] = []
     with part.open("a+b") as stream:
-        busy = f"Another process is downloading {destination.name}."
+        busy = f"Another process is downloading {shown_address(urls[0])}."
         take(stream, DownloadError(busy, hint="Wait until it is done."))
         is_there = stream.tell() > 0 and file_digest(part) == sha256
         for url, host in zip(urls, hosts, strict=True):
@@ -86,19 +98,29 @@ def fetch(
                 _fetch_from(url, stream, sha256, max_bytes, progress or (lambda done, total: None))
                 is_there = True
             except _Refused as exc:
-                reasons.append(f"{host}: {exc}")
+                refusals.append((host, exc))
         if not is_there:
-            _fail(destination.name, reasons, stream.seek(0, os.SEEK_END) > 0)
+            _fail(urls[0], refusals, stream.seek(0, os.SEEK_END) > 0)
         os.fsync(stream.fileno())
     os.replace(part, destination)
 
 
-def _fail(name: str, reasons: Sequence[str], is_kept: bool) -> NoReturn:
-    kept = " What has come is kept and goes on from there." if is_kept else ""
-    raise DownloadError(
-        f"{name} could not be downloaded. {'; '.join(reasons)}.",
-        hint=f"Run the same command again later.{kept}",
-    )
+def _fail(url: str, refusals: Sequence[tuple[str, _Refused]], is_kept: bool) -> NoReturn:
+    reasons = "; ".join(f"{host}: {refusal}" for host, refusal in refusals)
+    if not all(refusal.is_for_ever for _, refusal in refusals):
+        kept = " What has come is kept and goes on from there." if is_kept else ""
+        hint = f"Run the same command again later.{kept}"
+    elif any(isinstance(refusal, _OtherFile) for _, refusal in refusals):
+        hint = "Another file has taken its place, or the digest belongs to another one: ask who gave you the two."
+    else:
+        hint = "Check the address."
+    raise DownloadError(f"{shown_address(url)} could not be downloaded. {reasons}.", hint=hint)
+
+
+def shown_address(url: str) -> str:
+    """A URL in words for anyone: without the name, password and parameters that it may hold."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _host(url: str) -> str:
@@ -112,16 +134,16 @@ def _fetch_from(url: str, stream: IO[bytes], sha256: str, max_bytes: int, progre
     """Tries one server until the file is whole and right. _Refused when that is of no use any more."""
     n_poor = 0
     is_of_one_piece = False  # all of it came from here
-    reason = ""
-    for _ in range(MAX_TRIES):
+    refusal = _Refused("")
+    for n_tries in range(MAX_TRIES):
         start = stream.seek(0, os.SEEK_END)
         is_of_one_piece |= start == 0
         try:
             _receive(url, stream, start, max_bytes, progress)
         except _Interrupted as exc:
-            reason = str(exc)
+            refusal = _Refused(str(exc), is_for_ever=False)
             n_poor = n_poor + 1 if stream.seek(0, os.SEEK_END) - start < MIN_GAIN else 0
-            if n_poor >= PATIENCE:
+            if n_poor >= PATIENCE or (n_tries == 0 and isinstance(exc, _Unreachable)):
                 break
             time.sleep(PAUSE_S * 2 ** max(0, n_poor - 1))
             continue
@@ -129,10 +151,10 @@ def _fetch_from(url: str, stream: IO[bytes], sha256: str, max_bytes: int, progre
         if file_digest(Path(stream.name)) == sha256:
             return
         stream.truncate(0)
-        reason = "the file is not the one that was expected (its sha256 differs)"
+        refusal = _OtherFile("the file is not the one that was expected (its sha256 differs)")
         if is_of_one_piece:
             break
-    raise _Refused(reason)
+    raise refusal
 
 
 def _receive(url: str, stream: IO[bytes], start: int, max_bytes: int, progress: ByteProgress) -> None:
@@ -205,7 +227,7 @@ def _network_errors() -> Iterator[None]:
     except TimeoutError as exc:
         raise _Interrupted(_TOO_SLOW.format(STALL_S)) from exc
     except urllib.error.URLError as exc:
-        raise _Interrupted(f"it cannot be reached ({getattr(exc.reason, 'strerror', None) or exc.reason})") from exc
+        raise _Unreachable(f"it cannot be reached ({getattr(exc.reason, 'strerror', None) or exc.reason})") from exc
     except (OSError, http.client.HTTPException, ValueError) as exc:
         raise _Interrupted(f"the connection broke ({type(exc).__name__})") from exc
 

@@ -22,7 +22,7 @@ from imgsearch.collection.ledger import alone
 from imgsearch.collection.source import Source, remember, remembered
 from imgsearch.collection.sweep import retire, sweep
 from imgsearch.embedding.weights import BUNDLED, find_weights
-from imgsearch.errors import CollectionCorruptError, CollectionError, DownloadError, ImgSearchError
+from imgsearch.errors import BuildError, CollectionCorruptError, CollectionError, DownloadError, ImgSearchError
 from imgsearch.files.archives import unpack
 from imgsearch.files.disk import DIGEST, disk_errors, file_digest, replacing, write_atomically
 from imgsearch.files.download import fetch
@@ -96,6 +96,8 @@ def pack(name: str, home: Path, target: Path, *, with_weights: bool = False) -> 
         BackboneError: weights are not kept here, or are damaged.
         BuildError: the file cannot be written.
     """
+    if not target.parent.is_dir() or target.is_dir():
+        raise BuildError(f"A package must be a file in a folder that is there. Received: {str(target)!r}.")
     collection = Collection.open(name, home)
     problems = collection.verify()
     if problems:
@@ -108,7 +110,7 @@ def pack(name: str, home: Path, target: Path, *, with_weights: bool = False) -> 
         paths |= {path for path in kept if path.parent != BUNDLED}
     files = {path.relative_to(home).as_posix(): path for path in paths}
     manifest = {f"{name}/{MANIFEST_FILE}": collection.path / MANIFEST_FILE}
-    with disk_errors():
+    with disk_errors("package"):
         size, sha256 = _write_tar(target, {**manifest, **dict(sorted(files.items()))})
     spaces = collection.manifest.spaces.items()
     downloaded = [
@@ -183,7 +185,10 @@ def _package(reference: Reference, home: Path, progress: Progress | None) -> Ite
             raise DownloadError(f"A package must be a file or a URL. Received: {reference.place!r}, which is neither.")
         sha256 = file_digest(path)
         if reference.sha256 not in (None, sha256):
-            raise DownloadError("The package is not the one that was expected (its sha256 differs).")
+            raise DownloadError(
+                "The package is not the one that was expected (its sha256 differs).",
+                hint="Another file has taken its place, or the digest belongs to another one: ask who gave you the two.",
+            )
         with _pulling(home, sha256):
             yield path, sha256
         return
@@ -211,7 +216,8 @@ def _stage(package: Path, staging: Path) -> Collection:
     unpack(package, staging, max_bytes=MAX_PACKAGE_BYTES, max_file_bytes=MAX_PACKAGE_BYTES)
     names = list_collections(staging)
     if len(names) != 1:
-        raise CollectionCorruptError("A package must hold one collection, and this file holds none.")
+        held = f"{len(names)}: {', '.join(names)}" if names else "none"
+        raise CollectionCorruptError(f"A package must hold one collection, and this file holds {held}.")
     collection = Collection.open(names[0], staging)
     problems = collection.verify()
     if problems:

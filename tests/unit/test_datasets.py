@@ -146,7 +146,7 @@ def test_a_download_that_failed_goes_on_with_the_next_command(server: FileServer
     server.manner, server.cut_after = "cut", 100
     result = build_pets()
     assert result.exit_code == 1
-    assert "Error: images.tar.gz could not be downloaded. 127.0.0.1: it answered 404" in result.stderr
+    assert "/gone/images.tar.gz could not be downloaded. 127.0.0.1: it answered 404" in result.stderr
     assert "What has come is kept" in result.stderr
     assert not (home / "pets").exists()
     server.manner = "well"

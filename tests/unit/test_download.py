@@ -86,7 +86,7 @@ def test_a_killed_process_leaves_what_it_had(server: FileServer, target: Path) -
         for line in process.stdout:
             if line == "30 2500\n":
                 break
-        with pytest.raises(DownloadError, match=r"Another process is downloading a\.bin"):
+        with pytest.raises(DownloadError, match=r"Another process is downloading http://127\.0\.0\.1:\d+/a\.bin"):
             get(server, target)
         process.kill()
     server.manner = "well"
@@ -134,7 +134,9 @@ def test_another_content_is_refused_and_not_kept(server: FileServer, target: Pat
     server.manner = "wrong"
     with pytest.raises(DownloadError, match="sha256 differs") as caught:
         get(server, target)
-    assert "a.bin could not be downloaded. 127.0.0.1: the file is not the one" in caught.value.message
+    url = server.url("/a.bin")
+    assert caught.value.message.startswith(f"{url} could not be downloaded. 127.0.0.1: the file is not the one")
+    assert "later" not in (caught.value.hint or "later")
     assert str(target.parent) not in caught.value.message
     assert part_of(target).stat().st_size == 0
     assert len(server.requests) == 1
@@ -167,7 +169,7 @@ def test_a_refusal_is_final_and_an_overload_is_not(server: FileServer, target: P
     with pytest.raises(DownloadError, match=f"it answered {status}") as caught:
         get(server, target)
     assert len(server.requests) == n_requests
-    assert caught.value.hint == "Run the same command again later."
+    assert caught.value.hint == ("Check the address." if n_requests == 1 else "Run the same command again later.")
 
 
 def test_mirrors_are_asked_in_order_and_go_on_with_what_is_there(server: FileServer, target: Path) -> None:
@@ -211,6 +213,24 @@ def test_a_host_that_cannot_be_reached_is_named(server: FileServer, target: Path
     server.server_close()
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1: it cannot be reached \(Connection refused\)"):
         get(server, target)
+
+
+def test_a_host_that_cannot_be_reached_is_not_asked_again_and_again(
+    server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download.time, "sleep", lambda seconds: pytest.fail("It waited."))
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(DownloadError, match="cannot be reached") as caught:
+        get(server, target)
+    assert caught.value.hint == "Run the same command again later."
+
+
+def test_an_address_is_shown_without_what_is_secret_in_it(server: FileServer, target: Path) -> None:
+    url = server.url("/none?token=hush").replace("//", "//ada:pass@")
+    with pytest.raises(DownloadError) as caught:
+        fetch([url], target, sha256=SHA256, max_bytes=10)
+    assert caught.value.message.startswith(f"{server.url('/none')} could not be downloaded.")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files as Linux does")

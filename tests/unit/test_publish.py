@@ -113,9 +113,10 @@ def test_damage_is_not_packed(collection: Collection, home: Path, tmp_path: Path
 
 
 def test_a_package_that_cannot_be_written_is_an_error_in_words(collection: Collection, home: Path, tmp_path: Path) -> None:
-    result = run("pack", "discs", "-o", tmp_path / "nowhere" / "discs.tar")
-    assert result.exit_code == 1
-    assert "cannot be written: No such file or directory" in result.stderr
+    for target in (tmp_path / "nowhere" / "discs.tar", tmp_path):
+        result = run("pack", "discs", "-o", target)
+        assert result.exit_code == 1
+        assert result.stderr == f"Error: A package must be a file in a folder that is there. Received: '{target}'.\n"
 
 
 def test_kept_weights_go_with_it_when_asked_for(
@@ -212,10 +213,14 @@ def test_what_is_no_package_is_refused(text: str, words: str, there: Path) -> No
 
 def test_another_file_than_the_one_meant_is_refused(server: FileServer, packed: Packed, there: Path) -> None:
     server.manner = "wrong"
-    with pytest.raises(DownloadError, match="sha256 differs"):
+    address = server.url("/discs.tar")
+    with pytest.raises(DownloadError, match="sha256 differs") as remote:
         pull(reference(server, packed), there)
-    with pytest.raises(DownloadError, match="sha256 differs"):
+    with pytest.raises(DownloadError, match="sha256 differs") as local:
         pull(f"{packed.path}#sha256={'0' * 64}", there)
+    assert remote.value.message.startswith(f"{address} could not be downloaded. 127.0.0.1: ")
+    assert remote.value.hint == local.value.hint
+    assert "ask who gave you the two" in (local.value.hint or "")
     assert list_collections(there) == []
 
 
@@ -278,6 +283,13 @@ def test_a_tar_of_something_else_is_refused(members: dict[str, bytes], there: Pa
     with pytest.raises(ImgSearchError):
         pull(str(make_tar(tmp_path / "a.tar", members)), there)
     assert list_collections(there) == []
+
+
+def test_a_package_of_two_says_which(packed: Packed, there: Path, tmp_path: Path) -> None:
+    members = members_of(packed)
+    twice = {**members, **{name.replace("discs/", "twin/"): data for name, data in members.items()}}
+    with pytest.raises(CollectionError, match="must hold one collection, and this file holds 2: discs, twin"):
+        pull(str(make_tar(tmp_path / "two.tar", twice)), there)
 
 
 def test_a_newer_package_replaces_a_pulled_one_and_a_running_page_goes_on(
