@@ -11,12 +11,14 @@ from imgsearch import embedder_spec
 from imgsearch.distance import normalize
 from imgsearch.retrieval.expansion import augment, expand_query, joint_query, rocchio
 from imgsearch.retrieval.rerank import (
+    DEPTH,
     N_NEAREST,
     RERANKINGS,
     Candidates,
     default_reranking,
     diversify,
     k_reciprocal_distances,
+    reorder,
 )
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
@@ -169,6 +171,40 @@ def test_every_reranking_keeps_the_rows_of_any_gallery(name: str, n_items: int) 
     assert sorted(found.tolist()) == list(range(n_items))
     empty = Candidates(candidates.query, candidates.rows[:0], candidates.nearest, embeddings, candidates.neighbors)
     assert RERANKINGS[name].reorder(empty).tolist() == []
+
+
+def test_the_nearest_stays_first_and_the_others_come_in_the_new_order() -> None:
+    # Expansion asks at -4.1 degrees: those from -15 to -19 are 10.9 to 14.9 away, 14 is 18.1 away.
+    candidates = ask(at_degrees(14, -15, -16, -17, -18, -19), at_degrees(0)[0])
+    assert RERANKINGS["expansion"].reorder(candidates).tolist() == [1, 2, 3, 4, 5, 0]
+    assert reorder("expansion", candidates).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("name", [name for name in RERANKINGS if name != "diverse"])  # whose first is the nearest anyway
+def test_every_reranking_would_put_others_before_the_nearest(name: str) -> None:
+    rng = np.random.default_rng(7)
+    centers = rng.normal(size=(6, 8))
+    embeddings = normalize(centers[np.arange(60) % 6] + 0.6 * rng.normal(size=(60, 8)))
+    moved = 0
+    for query in normalize(centers[np.arange(20) % 6] + 0.6 * rng.normal(size=(20, 8))):
+        candidates = ask(embeddings, query)
+        alone, nearest = RERANKINGS[name].reorder(candidates).tolist(), int(candidates.rows[0])
+        assert reorder(name, candidates).tolist() == [nearest, *(row for row in alone if row != nearest)]
+        moved += alone[0] != nearest
+    assert moved >= 3
+
+
+@pytest.mark.parametrize("name", RERANKINGS)
+def test_what_is_beyond_the_depth_keeps_its_place(name: str) -> None:
+    rng = np.random.default_rng(2)
+    embeddings = normalize(rng.normal(size=(DEPTH + 30, 60)))
+    candidates = ask(embeddings, normalize(rng.normal(size=(1, 60)))[0])
+    found = reorder(name, candidates)
+    assert found[0] == candidates.rows[0]
+    assert found[-30:].tolist() == candidates.rows[DEPTH:].tolist()
+    assert sorted(found.tolist()) == list(range(DEPTH + 30))
+    nothing = Candidates(candidates.query, candidates.rows[:0], candidates.nearest, embeddings, candidates.neighbors)
+    assert reorder(name, nothing).tolist() == []
 
 
 @pytest.mark.parametrize("name", RERANKINGS)

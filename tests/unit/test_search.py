@@ -203,13 +203,13 @@ def test_feedback_finds_what_the_query_alone_does_not() -> None:
 
 
 def test_a_reranking_changes_the_order_and_says_what_it_was() -> None:
-    # The query stands between two groups: its nearest at 14 degrees is alone, the three at -15 to -17 are many.
-    space = toy_space(at_degrees(0, 14, -15, -16, -17, 90))
-    page = search(gallery(6), space, Query(rows=(0,), rerank="expansion"))
-    assert rows(page) == [2, 3, 4, 1, 5]
-    assert [result.rank for result in page.results] == [1, 2, 3, 4, 5]
-    assert [result.rank_before for result in page.results] == [2, 3, 4, 1, 5]
-    assert page.results[0].distance == pytest.approx(2 * math.sin(math.radians(7.5)), abs=1e-6)
+    # The three nearest, at 14, -15 and -16 degrees, move the query to -4.2: 16.5 comes behind -17. The nearest stays first.
+    space = toy_space(at_degrees(0, 14, -15, -16, 16.5, -17, 90))
+    page = search(gallery(7), space, Query(rows=(0,), rerank="expansion"))
+    assert rows(page) == [1, 2, 3, 5, 4, 6]
+    assert [result.rank for result in page.results] == [1, 2, 3, 4, 5, 6]
+    assert [result.rank_before for result in page.results] == [1, 2, 3, 5, 4, 6]
+    assert page.results[0].distance == pytest.approx(2 * math.sin(math.radians(7)), abs=1e-6)
     assert page.rerank == "expansion"
     assert list(page.timings_ms) == ["search", "rerank"]
 
@@ -220,7 +220,51 @@ def test_a_label_keeps_the_order_of_the_whole_answer(rerank: str) -> None:
     items, space = gallery(90, "abc" * 30), toy_space(embeddings)
     everything = search(items, space, Query(rows=(4,), rerank=rerank, k=89))
     only_b = search(items, space, Query(rows=(4,), rerank=rerank, label="b", k=89))
-    assert rows(only_b) == [result.row for result in everything.results if result.item.label == "b"]
+    nearest = search(items, space, Query(rows=(4,), label="b", k=1)).results[0].row  # what stays first is the nearest b
+    of_b = [result.row for result in everything.results if result.item.label == "b"]
+    assert rows(only_b) == [nearest, *(row for row in of_b if row != nearest)]
+
+
+# A query at 0 degrees that leaves out row 0 is expanded by its three nearest, at 14, -15 and -16, to -4.1: from there 14 is
+# 18.1 away, and those from -15 to -20 are 10.9 to 15.9 away. So expansion alone puts the nearest behind all of these.
+LONE = toy_space(at_degrees(0, 14, -15, -16, -17, -18, -19, -20, 90))
+LONE_ITEMS = gallery(9, "-abbbbbaa")
+TO_LIKE, TO_DISLIKE = at_degrees(-math.degrees(math.asin(0.75)), math.degrees(math.asin(0.25)))[:, None]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"rows": (0,)}, [1, 2, 3, 4, 5, 6, 7, 8]),  # an item is not its own nearest
+        ({"embeddings": at_degrees(0), "excluded": (0,)}, [1, 2, 3, 4, 5, 6, 7, 8]),
+        ({"embeddings": at_degrees(0), "k": 2}, [0, 1]),  # a picture that is there finds itself
+        ({"embeddings": at_degrees(-5, 5), "excluded": (0,)}, [1, 2, 3, 4, 5, 6, 7, 8]),  # two ask at their mean
+        ({"rows": (0,), "k": 1}, [1]),
+        ({"rows": (0,), "label": "a"}, [1, 7, 8]),
+        ({"rows": (0,), "label": "b"}, [2, 3, 4, 5, 6]),  # the nearest of all has another label
+        ({"rows": (0,), "max_distance": 0.3}, [1, 2, 3, 4]),  # 17 degrees are 0.296
+        ({"rows": (0,), "max_distance": 0.2}, []),  # 14 degrees are 0.244
+        ({"embeddings": at_degrees(180)}, [8, 7, 6, 5, 4, 3, 2, 1, 0]),  # foreign: nothing is near enough to expand it
+        # Moved to 0 degrees: q + 0.75 (0, 1), and q - 0.25 (0, 1).
+        ({"embeddings": TO_LIKE, "excluded": (0,), "liked": (8,)}, [1, 2, 3, 4, 5, 6, 7, 8]),
+        ({"embeddings": TO_DISLIKE, "excluded": (0,), "disliked": (8,)}, [1, 2, 3, 4, 5, 6, 7]),
+    ],
+)
+def test_the_nearest_stays_first_whatever_a_reranking_makes_of_it(asked: dict[str, Any], expected: list[int]) -> None:
+    page = search(LONE_ITEMS, LONE, Query(**asked, rerank="expansion"))
+    assert rows(page) == expected
+    plain = search(LONE_ITEMS, LONE, Query(**asked))
+    assert rows(page)[:1] == rows(plain)[:1]
+
+
+def test_of_two_that_are_equally_near_the_first_row_stays_first() -> None:
+    # Expanded by 14, -14 and -15 degrees, the query is at -3.7: alone, -14 would come first and 14 last.
+    space = toy_space(at_degrees(0, 14, -14, -15, -16, -17))
+    page = search(gallery(6), space, Query(rows=(0,), rerank="expansion"))
+    assert page.results[0].distance == page.results[1].distance
+    assert rows(page) == [1, 2, 3, 4, 5]
+    mirrored = toy_space(at_degrees(0, -14, 14, -15, -16, -17))
+    assert rows(search(gallery(6), mirrored, Query(rows=(0,), rerank="expansion"))) == [1, 3, 4, 5, 2]
 
 
 def test_an_unknown_reranking_and_other_options_out_of_range_are_refused() -> None:

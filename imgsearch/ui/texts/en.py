@@ -115,7 +115,8 @@ TEXTS = {
     "search.distance": "Distance: 0 is the same picture, 1.41 has nothing in common. {n:,} pictures searched: {steps}.",
     "search.distance_label": "Distance: 0 is the same picture, 1.41 has nothing in common, ✓ marks the query's label. "
     "{n:,} pictures searched: {steps}.",
-    "search.reordered": "Order: {rerank} (see Refine), so that distances need not rise from one picture to the next.",
+    "search.reordered": "Order: {rerank}, after the nearest (see Refine), so that distances need not rise from one picture to the "
+    "next.",
     "search.step.decode": "decode {ms:.0f} ms",
     "search.step.embed": "embed {ms:.0f} ms",
     "search.step.search": "search {ms:.0f} ms",

@@ -113,7 +113,7 @@ TEXTS = {
     "search.distance": "거리 0은 같은 이미지, 1.41은 공통점이 없는 이미지입니다. {n:,}장 검색: {steps}.",
     "search.distance_label": "거리 0은 같은 이미지, 1.41은 공통점이 없는 이미지이며, ✓는 검색 이미지와 라벨이 같다는 뜻입니다. "
     "{n:,}장 검색: {steps}.",
-    "search.reordered": "순서: {rerank}(상세 설정 참고). 그래서 거리가 차례대로 커지지 않을 수 있습니다.",
+    "search.reordered": "순서: 가장 가까운 이미지 다음부터 {rerank}(상세 설정 참고). 그래서 거리가 차례대로 커지지 않을 수 있습니다.",
     "search.step.decode": "디코딩 {ms:.0f} ms",
     "search.step.embed": "임베딩 {ms:.0f} ms",
     "search.step.search": "검색 {ms:.0f} ms",
