@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
 from tests.app.test_page import cards, page
 
 LEFT, RIGHT = "Most similar pictures on the left", "Most similar pictures on the right"
@@ -23,6 +24,15 @@ def test_both_spaces_answer_the_same_query(two_spaces: Collection) -> None:
     for name, space in ((LEFT, "color_histogram"), (RIGHT, "edge_histogram")):
         expected = two_spaces.search(item_id="red/0.png", k=4, space=space)
         assert [card["id"] for card in cards(at, name)] == [result.item.item_id for result in expected.results]
+
+
+@pytest.mark.parametrize("asked", [{}, {"rerank": "diverse"}, {"liked": "blue/1.png", "disliked": "red/2.png"}])
+def test_both_sides_are_by_plain_distance_and_say_so(two_spaces: Collection, asked: dict[str, str]) -> None:
+    at = page(view="compare", item="red/0.png", k="11", **asked)
+    for name, space in ((LEFT, "color_histogram"), (RIGHT, "edge_histogram")):
+        expected = two_spaces.search(item_id="red/0.png", k=11, space=space)
+        assert [card["id"] for card in cards(at, name)] == [result.item.item_id for result in expected.results]
+    assert sum("in the order of the distances" in caption.value for caption in at.caption) == 1
 
 
 def test_what_both_found_is_linked_by_its_rank_on_the_other_side(two_spaces: Collection) -> None:
@@ -48,5 +58,14 @@ def test_one_space_says_how_to_get_another(collection: Collection) -> None:
     assert "--embedder color_histogram" in at.code[0].value
 
 
-def test_the_measured_precision_is_that_of_the_saved_evaluation(two_spaces: Collection) -> None:
+def test_the_measured_precision_is_that_of_the_saved_evaluation_by_distance(two_spaces: Collection) -> None:
     assert [each.value for each in page(view="compare").caption].count("Not measured in this collection.") == 2
+    saved = save_evaluation(two_spaces, evaluate_collection(two_spaces)).evaluation
+    plain = {each.space: each.precision_at_k[5] for each in saved if not each.rerank}
+    reranked = {each.precision_at_k[5].mean for each in saved if each.rerank}
+    assert not reranked <= {each.mean for each in plain.values()}  # else this shows nothing
+    shown = [each.value for each in page(view="compare").caption if "right among" in each.value]
+    assert shown == [
+        f"By distance, **{it.mean:.0%}** right among the first 5, over all queries ({it.low:.0%} to {it.high:.0%})"
+        for it in (plain["color_histogram"], plain["edge_histogram"])
+    ]

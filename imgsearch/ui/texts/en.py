@@ -184,7 +184,9 @@ TEXTS = {
     "compare.summary": "Of {n} nearest pictures, **{left}** show the query's label on the left and **{right}** on the right. "
     "{n_common} are on both sides.",
     "compare.common": "Of {n} nearest pictures, {n_common} are on both sides.",
-    "compare.measured": "**{value:.0%}** right among the first {k}, over all queries ({low:.0%} to {high:.0%})",
+    "compare.order": "Both sides are in the order of the distances, without re-ranking, likes and dislikes. Search may show the "
+    "same pictures in another order.",
+    "compare.measured": "By distance, **{value:.0%}** right among the first {k}, over all queries ({low:.0%} to {high:.0%})",
     "compare.not_measured": "Not measured in this collection.",
     "compare.note": "✓ marks the query's label. Percentages: share with the query's label when every picture of the collection asks "
     "once, left out of its own answer; in brackets the 95 % interval. A descriptor compares colours or edges, a CNN what is in the picture.",
@@ -229,7 +231,10 @@ TEXTS = {
     "quality.intro": "{n:,} pictures asked once each and were left out of their own answers. A result counts as right when it has "
     "the label of the query. **Precision@{k}** is the share of right ones among the first {k}.",
     "quality.engines": "Precision@{k} by engine",
+    "quality.engines_help": "By distance, as Compare answers.",
     "quality.rerankings": "Re-rankings of {space}",
+    "quality.default": "{rerank} (default of Search)",
+    "quality.shown": "What follows was measured with **{space}, {rerank}**.",
     "quality.choose": "Show this engine below",
     "quality.interval": "The line on a bar is the 95 % interval, by bootstrap over queries. Where two do not overlap, the "
     "difference is hardly chance.",

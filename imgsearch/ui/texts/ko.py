@@ -180,7 +180,8 @@ TEXTS = {
     "compare.summary": "가장 가까운 사진 {n}장 가운데 질의와 같은 라벨은 왼쪽에 **{left}**장, 오른쪽에 **{right}**장 있습니다. "
     "양쪽에 모두 있는 사진은 {n_common}장입니다.",
     "compare.common": "가장 가까운 사진 {n}장 가운데 {n_common}장이 양쪽에 모두 있습니다.",
-    "compare.measured": "모든 질의에서 처음 {k}장 중 정답 **{value:.0%}** ({low:.0%}~{high:.0%})",
+    "compare.order": "양쪽 모두 거리순이며, 순위 재조정과 좋아요·싫어요는 반영하지 않습니다. 검색 화면에서는 순서가 다를 수 있습니다.",
+    "compare.measured": "거리순일 때 모든 질의에서 처음 {k}장 중 정답 **{value:.0%}** ({low:.0%}~{high:.0%})",
     "compare.not_measured": "이 컬렉션에서는 측정하지 않았습니다.",
     "compare.note": "✓는 질의와 같은 라벨을 뜻합니다. 비율은 모든 사진이 한 번씩 질의가 되고 자기 자신은 답에서 제외하여 구했으며, "
     "괄호 안은 95% 신뢰 구간입니다. 디스크립터는 색이나 윤곽을, CNN은 사진에 담긴 대상을 비교합니다.",
@@ -224,7 +225,10 @@ TEXTS = {
     "quality.intro": "사진 {n:,}장이 한 번씩 질의가 되었고, 자기 자신은 답에서 제외했습니다. 질의와 라벨이 같은 결과를 정답으로 셉니다. "
     "**정밀도@{k}**는 처음 {k}장 가운데 정답의 비율입니다.",
     "quality.engines": "엔진별 정밀도@{k}",
+    "quality.engines_help": "비교 화면과 같은 거리순 결과로 측정했습니다.",
     "quality.rerankings": "{space} 재정렬",
+    "quality.default": "{rerank}(검색 기본값)",
+    "quality.shown": "아래는 **{space}, {rerank}** 기준의 측정값입니다.",
     "quality.choose": "아래에서 이 엔진 보기",
     "quality.interval": "막대 위의 선은 질의를 다시 뽑아 구한 95% 신뢰 구간입니다. 두 구간이 겹치지 않으면 우연한 차이로 보기 어렵습니다.",
     "quality.measures": "이 엔진의 모든 지표",

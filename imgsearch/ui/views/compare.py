@@ -1,4 +1,4 @@
-"""The compare view: the same query answered by two spaces side by side, hits marked, what both found linked."""
+"""The compare view: two spaces answer a query side by side by plain distance, hits marked, what both found linked."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ def render(collection: Collection, view: View) -> None:
         st.code(f"python -m imgsearch build {collection.name} --images DIR --embedder color_histogram", language="sh")
         return
     spaces = (view.query.space, view.space2)
-    answers = [ask(collection, view, space=space, rerank="") for space in spaces]  # each as it is
+    # By plain distance: what is compared, and what the figures beside it are of.
+    answers = [ask(collection, view, space=space, rerank="", liked=(), disliked=()) for space in spaces]
     if answers[0] is None or answers[1] is None:  # what went wrong is said already
         return
     left, right = answers[0], answers[1]
     _render_head(collection, view, left)
     st.markdown(_summary(left, right))
+    st.caption(t("compare.order"))
     with st.container(horizontal=True, gap="medium", key="compare"):
         for side, space, answer, other in zip(_SIDES, spaces, (left, right), (right, left), strict=True):
             with st.container(key=f"compare_{side}", width="stretch", gap="small"):
@@ -85,7 +87,7 @@ def _render_name(collection: Collection, view: View, side: str, space: str) -> N
 
 
 def _measured(collection: Collection, space: str) -> str:
-    """The precision that the saved evaluation found for a space."""
+    """The precision that the saved evaluation found for a space, by plain distance."""
     for evaluation in collection.evaluation:
         if (evaluation.space, evaluation.rerank) == (space, ""):
             precision = evaluation.precision_at_k[_MEASURED_AT]

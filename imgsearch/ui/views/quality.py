@@ -9,13 +9,14 @@ from imgsearch.collection.session import SESSION_NAME
 from imgsearch.measure.judgements import precision_by_eye, to_csv
 from imgsearch.pictures.items import label_words
 from imgsearch.retrieval.metrics import Estimate, Evaluation, LabelScores
-from imgsearch.retrieval.rerank import RERANKINGS
+from imgsearch.retrieval.rerank import RERANKINGS, default_reranking
 from imgsearch.settings import get_settings
 from imgsearch.ui import state
 from imgsearch.ui.parts.bars import Bar, draw_bars
 from imgsearch.ui.parts.words import rerank_words, space_words
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
+from imgsearch.ui.texts.markdown import escape
 from imgsearch.ui.views.search import judging
 
 _K = 5
@@ -44,6 +45,8 @@ def _render_measured(collection: Collection, view: View) -> None:
     st.markdown(t("quality.intro", n=shown.n_queries, k=_K))
     _render_engines(collection, evaluations, shown, view)
     st.caption(t("quality.interval"))
+    space = escape(space_words(collection.space(shown.space)))
+    st.markdown(t("quality.shown", space=space, rerank=rerank_words(shown.rerank)))
     _render_numbers(shown)
     _render_labels(collection, shown, view)
     _render_confused(collection, shown, view)
@@ -61,15 +64,25 @@ def _render_engines(collection: Collection, evaluations: tuple[Evaluation, ...],
     engines = [
         _choice(each, spaces[each.space], each.space == shown.space, view) for each in evaluations if not each.rerank
     ]
+    default = default_reranking(collection.space(shown.space).spec)
     rerankings = [
-        _choice(each, rerank_words(each.rerank), each is shown, view) for each in evaluations if each.space == shown.space
+        _choice(each, _order_words(each.rerank, default), each is shown, view)
+        for each in evaluations
+        if each.space == shown.space
     ]
-    for bars, title, key in (
-        (engines, t("quality.engines", k=_K), "engines"),
-        (rerankings, t("quality.rerankings", space=spaces[shown.space]), "rerankings"),
+    for bars, title, explanation, key in (
+        (engines, t("quality.engines", k=_K), t("quality.engines_help"), "engines"),
+        (rerankings, t("quality.rerankings", space=spaces[shown.space]), "", "rerankings"),
     ):
         st.header(title, anchor=False)
+        if explanation:
+            st.caption(explanation)
         draw_bars(bars, name=title, key=key)
+
+
+def _order_words(rerank: str, default: str) -> str:
+    words = rerank_words(rerank)
+    return t("quality.default", rerank=words) if rerank == default else words
 
 
 def _choice(evaluation: Evaluation, name: str, is_current: bool, view: View) -> Bar:
