@@ -232,6 +232,10 @@ def test_every_reranking_says_what_it_is() -> None:
         assert any(char.isdigit() for char in each.reference)
 
 
+def test_a_name_that_an_address_or_a_command_may_hold_stays() -> None:
+    assert {"augmentation", "expansion", "augmentation-expansion", "k-reciprocal", "diverse"} <= RERANKINGS.keys()
+
+
 def test_spaces_of_cnns_are_reranked_by_default_and_those_of_descriptors_are_not() -> None:
-    assert default_reranking(embedder_spec("mini")) in RERANKINGS
+    assert default_reranking(embedder_spec("mini")) == "augmentation-expansion"
     assert default_reranking(embedder_spec("cedd")) == ""
