@@ -37,7 +37,11 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "cropped by 5 %": lambda image: cropped(image, 0.05),
     "cropped by 10 %": lambda image: cropped(image, 0.10),
     "brighter by 20 %": lambda image: image.point([min(255, round(value * 1.2)) for value in range(256)] * 3),
+    "cropped by 10 % at the bottom": lambda image: image.crop((0, 0, image.width, round(0.9 * image.height))),
     "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "turned by 90": lambda image: image.transpose(Image.Transpose.ROTATE_90),
+    "turned by 180": lambda image: image.transpose(Image.Transpose.ROTATE_180),
+    "turned by 270": lambda image: image.transpose(Image.Transpose.ROTATE_270),
     "grey": lambda image: image.convert("L"),
 }
 
@@ -74,10 +78,9 @@ def main() -> None:
             mixed = {frozenset(item.split("~")[0].removesuffix(".jpg") for item in each) for each in sets}
             mixed = {each for each in mixed if len(each) > 1}
             others |= mixed
-            threshold = collection.spaces[name].calibration.near
             cells = [f"{count / len(planted):.2f}" for count in found]
-            rows.append([name, f"{threshold:.3f}", *cells, str(len(mixed)), f"{seconds[0]:.1f}"])
-        print_table(["space", "threshold", *CHANGES, "other groups", "s"], rows)
+            rows.append([name, *cells, str(len(mixed)), f"{seconds[0]:.1f}"])
+        print_table(["space", *CHANGES, "other groups", "s"], rows)
         for each in sorted(map(sorted, others)):
             print("other group:", ", ".join(each))
 

@@ -18,14 +18,16 @@ from imgsearch.measure.duplicates import DuplicateGroup, find_duplicates
 @click.option(
     "--threshold",
     type=click.FloatRange(MIN_DISTANCE, MAX_DISTANCE),
-    help="Largest distance of a proposed pair.  [default: calibrated]",
+    default=MAX_DISTANCE,
+    help="Largest distance of a pair that is looked at.  [default: any of a picture's nearest]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one a group.")
-def duplicates(name: str, space: str | None, threshold: float | None, as_json: bool) -> None:
+def duplicates(name: str, space: str | None, threshold: float, as_json: bool) -> None:
     """Find pictures that the collection NAME holds more than once, and say which one to keep: the largest.
 
-    Exact copies are the same file. Near ones are close in the space and have thumbnails that correlate, mirrored or not:
-    re-encoded, resized, a little cropped. Nothing is changed or removed.
+    Exact copies are the same file. Near ones are among the nearest in the space and have thumbnails with the same details:
+    re-encoded, resized, brightened, grey, mirrored, turned by quarters, or cropped by up to a tenth. Nothing is changed or
+    removed.
 
     \b
     Example:

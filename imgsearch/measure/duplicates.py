@@ -1,9 +1,7 @@
-"""Pictures that a collection holds more than once: the same file, or one re-encoded, resized or cropped a little.
+"""Pictures that a collection holds more than once: the same file, or one re-encoded, resized, turned or cropped a little.
 
-Distance in a space says that two pictures show alike things, which is not the same. So a space only proposes pairs, and
-the thumbnails decide: grey, shrunk to 16 x 16, and correlated as they are and mirrored. Copies of photographs that were
-re-encoded, resized, brightened, mirrored or cropped by 5 % correlate by 0.85 and more; of eleven million pairs of
-different photographs 0.002 % do, nearly none of which a space proposes (benchmarks/planted_duplicates.py).
+Distance in a space says that two pictures show alike things, which is not the same. So a space only proposes pairs, each
+picture with its nearest, and the thumbnails decide: see `same_picture`.
 """
 
 from __future__ import annotations
@@ -11,23 +9,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
-from PIL import Image
 
 from imgsearch.collection.collection import Collection
 from imgsearch.distance import MAX_DISTANCE, MIN_DISTANCE, angular_distance
 from imgsearch.errors import InvalidQueryError
+from imgsearch.measure.same_picture import Look, likeness, small_grey
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.items import Item
 from imgsearch.vectors.neighbors import distances_between
 
-MIN_CORRELATION = 0.85
-_SIDE = 16
-_MIN_DEVIATION = 2.0
-"""Grey levels. A flatter picture has nothing to compare: noise would be stretched to a pattern."""
 _CHUNK = 4096
+_N_LOOKS = 4096
+"""Kept at a time, 27 KB each; all greys are kept, 2 KB each."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ def find_duplicates(
     collection: Collection,
     space: str | None = None,
     *,
-    threshold: float | None = None,
+    threshold: float = MAX_DISTANCE,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[DuplicateGroup]:
     """Groups of duplicates in a collection, by the row to keep.
@@ -71,8 +67,8 @@ def find_duplicates(
     Args:
         collection: Where to look.
         space: Name of the space that proposes pairs. Defaults to the first.
-        threshold: Largest distance of a proposed pair, 0 to 2. Defaults to `Calibration.near`, which lets 95 %
-            of re-encoded, resized and cropped copies pass in spaces of CNNs and of colours alike.
+        threshold: Largest distance of a proposed pair, 0 to 2. Defaults to all pairs of the table of nearest neighbours: a
+            copy that was turned is farther than many other pictures, but seldom farther than twenty.
         progress: Told pairs looked at, and pairs in all.
 
     Raises:
@@ -81,8 +77,6 @@ def find_duplicates(
         ImageError: a thumbnail cannot be read.
     """
     chosen = collection.space(space)
-    if threshold is None:
-        threshold = chosen.calibration.near
     if not MIN_DISTANCE <= threshold <= MAX_DISTANCE:
         raise InvalidQueryError(
             f"A threshold must be between {MIN_DISTANCE:g} and {MAX_DISTANCE:g}. Received: {threshold:g}."
@@ -90,13 +84,17 @@ def find_duplicates(
     items = list(collection.items)
 
     @cache
-    def look(row: int) -> np.ndarray:
-        return pattern(decode_image(collection.thumbnail_path(items[row])).pixels)
+    def grey(row: int) -> np.ndarray:
+        return small_grey(decode_image(collection.thumbnail_path(items[row])).pixels)
+
+    @lru_cache(_N_LOOKS)
+    def look(row: int) -> Look:
+        return Look.at(grey(row))
 
     pairs = near_pairs(items, chosen.embeddings, chosen.neighbors, threshold)
     alike = []
     for number, (a, b) in enumerate(pairs):
-        if correlation(look(a), look(b)) >= MIN_CORRELATION:
+        if likeness(look(a), look(b)).is_same:
             alike.append((a, b))
         if progress:
             progress(number + 1, len(pairs))
@@ -169,16 +167,3 @@ def _copies(items: Sequence[Item], embeddings: np.ndarray, keep: int, rows: Sequ
         for row, distance in zip(rows, distances, strict=True)
     ]
     return tuple(sorted(copies, key=lambda copy: (not copy.is_exact, copy.distance, copy.row)))
-
-
-def pattern(pixels: np.ndarray) -> np.ndarray:
-    """Light and dark of a picture: uint8 (height, width, 3) -> float32 (16, 16), mean 0 and length 1; flat: zeros."""
-    grey = Image.fromarray(pixels).convert("L").resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
-    values = np.asarray(grey, dtype=np.float32)
-    centred: np.ndarray = values - values.mean()
-    return centred / np.linalg.norm(centred) if centred.std() >= _MIN_DEVIATION else np.zeros_like(centred)
-
-
-def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Normalised cross-correlation of two patterns in [-1, 1], or with one of them mirrored if that is more."""
-    return float(max((a * b).sum(), (a * b[:, ::-1]).sum()))
