@@ -24,7 +24,7 @@ from PIL import TiffImagePlugin as _tiff  # noqa: F401
 from PIL import WebPImagePlugin as _webp  # noqa: F401
 
 from imgsearch.errors import ImageDecodeError, ImageError, ImageTooLargeError
-from imgsearch.pictures import containers
+from imgsearch.pictures import containers, tiff
 from imgsearch.pictures.rgb import to_rgb
 from imgsearch.settings import MAX_PICTURE_BYTES
 
@@ -198,7 +198,7 @@ def _pillow_errors(limits: Limits) -> Iterator[None]:
     except Exception as exc:
         text = str(exc).lower()
         is_cut = "truncated" in text or "not enough image data" in text or "unexpected end" in text
-        raise ImageDecodeError(containers.CUT_OFF if is_cut else containers.DAMAGED) from exc
+        raise ImageDecodeError(tiff.CUT_OFF if is_cut else tiff.DAMAGED) from exc
 
 
 class _CountingReader(io.BytesIO):
@@ -232,8 +232,8 @@ def _decode(data: bytes, kind: str, limits: Limits) -> Picture:
         data, orientation, bits = containers.strip_png(data)
         max_pixels = min(max_pixels, limits.max_png_data_bytes * 8 // bits)
     elif kind == "TIFF":
-        data, orientation, compression = containers.strip_tiff(data, max_pixels=max_pixels)
-        if compression == containers.TIFF_JPEG:
+        data, orientation, compression = tiff.strip_tiff(data, max_pixels=max_pixels)
+        if compression == tiff.TIFF_JPEG:
             max_pixels = limits.max_pixels_slow
     elif kind == "WEBP":
         containers.check_webp(data)
@@ -247,7 +247,7 @@ def _decode(data: bytes, kind: str, limits: Limits) -> Picture:
             max_pixels = limits.max_pixels_slow
         width, height = image.size
         _check_size(width, height, max_pixels, limits)
-        orientation = orientation or containers.exif_orientation(image.info.get("exif") or b"")
+        orientation = orientation or tiff.exif_orientation(image.info.get("exif") or b"")
         factor = _reduction(width, height, limits.max_pixels)
         if kind == "JPEG" and factor > 1:
             # `draft` takes the largest scale that leaves at least this size.
