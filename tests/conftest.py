@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before NumPy is imported: threads of two processes wait for each other
@@ -20,6 +21,7 @@ from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.collection.source import Source, remember
 from imgsearch.settings import get_settings
 from imgsearch.vectors.calibration import calibrate
+from imgsearch.vectors.engines import annoy
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.engines.face import VectorIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
@@ -94,6 +96,16 @@ def collection(built_home: Path, pictures: Path, home: Path) -> Collection:
     shutil.copytree(built_home, home)  # with the times of all files: a build finds nothing to do
     remember(Source("folder", str(pictures)), "discs", home)
     return Collection.open("discs", home)
+
+
+@contextmanager
+def crashing_annoy() -> Iterator[None]:
+    """Inside, annoy dies when it is asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(annoy, "_PROBE", "import os; os.abort()")
+        annoy.annoy_fault.cache_clear()
+        yield
+    annoy.annoy_fault.cache_clear()
 
 
 def toy_space(embeddings: np.ndarray, index: VectorIndex | None = None) -> Space:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from imgsearch.cli.group import cli, printable, progress_bar
+from imgsearch.cli.group import cli, print_exact, printable, progress_bar
 from imgsearch.collection.build import BuildReport, build_collection
 from imgsearch.collection.source import Source
 from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE, DEFAULT_BACKBONE
@@ -126,7 +126,7 @@ def _build(name: str, directory: Path, specs: list[EmbedderSpec], **options: Any
 
 
 def print_report(report: BuildReport) -> None:
-    """What a build did: what was left out to stderr, then one line."""
+    """What a build did: what was left out to stderr, one line, and to stderr what has no index."""
     if report.replaced_damaged:
         damage = printable(report.replaced_damaged)
         click.echo(f"The collection that was there could not be used and was replaced: {damage}", err=True)
@@ -138,6 +138,7 @@ def print_report(report: BuildReport) -> None:
         f"{collection.name} {state}: {manifest.n_items:,} pictures, {len(collection.items.label_counts)} labels, "
         f"{manifest.n_skipped} left out; spaces: {', '.join(manifest.spaces)}."
     )
+    print_exact(collection)
 
 
 def _specs(names: tuple[str, ...], weights: Path | None, layer: str, precision: str, home: Path) -> list[EmbedderSpec]:

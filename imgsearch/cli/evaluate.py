@@ -79,7 +79,8 @@ def _print(collection: Collection, evaluations: Sequence[Evaluation], as_json: b
         click.echo(_HEADER + "\n|" + "---|" * (_HEADER.count("|") - 1))
     for it in evaluations:
         space = collection.space(it.space)
-        index_bytes = collection.manifest.spaces[it.space].index.size
+        index = collection.manifest.spaces[it.space].index
+        index_bytes = index.size if index else 0
         dim = space.embeddings.shape[1]
         ratio = query_time_ratio(collection.items, space, it.rerank)
         if as_json:

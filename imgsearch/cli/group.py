@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 from tqdm import tqdm
 
+from imgsearch.collection.collection import Collection, exact_notice
 from imgsearch.errors import ImgSearchError
 from imgsearch.progress import Progress
 from imgsearch.version import __version__
@@ -38,6 +39,12 @@ def _fail(error: ImgSearchError) -> NoReturn:
 def printable(text: str) -> str:
     """Text in which nothing moves the cursor or breaks the line: file names may hold anything."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def print_exact(collection: Collection) -> None:
+    """Says to stderr which spaces are searched without an index, if any are, and why."""
+    if notice := exact_notice(collection):
+        click.echo(f"{notice[0]}\nHint: {notice[1]}", err=True)
 
 
 @click.group(cls=_Group, context_settings=CONTEXT)

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from imgsearch.cli.group import cli, printable
+from imgsearch.cli.group import cli, print_exact, printable
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.outline import describe
 
@@ -28,9 +28,11 @@ def info(name: str, as_json: bool) -> None:
     click.echo(f"{facts['n_items']:,} pictures, {facts['n_labels']} labels, {facts['n_skipped']} left out")
     for space, parts in facts["spaces"].items():
         weights = f", weights {parts['weights'][:12]}" if parts["weights"] else ""
+        trees = f"{parts['n_trees']} trees" if parts["index_bytes"] else "no index"
         click.echo(
             f"space {space}: {parts['dim']} dimensions, {parts['layer']}, {parts['precision']}{weights}, "
-            f"{parts['n_trees']} trees, {(parts['embeddings_bytes'] + parts['index_bytes']) / 2**20:.1f} MiB"
+            f"{trees}, {(parts['embeddings_bytes'] + parts['index_bytes']) / 2**20:.1f} MiB"
         )
+    print_exact(collection)
     for skipped in collection.skipped:
         click.echo(f"left out {printable(skipped.item_id)}: {printable(skipped.reason)}")

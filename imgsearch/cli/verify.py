@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from imgsearch.cli.group import cli, printable
+from imgsearch.cli.group import cli, print_exact, printable
 from imgsearch.collection.collection import Collection
 
 
@@ -14,9 +14,11 @@ from imgsearch.collection.collection import Collection
 @click.argument("name")
 def verify(name: str) -> None:
     """Check every byte of the collection NAME; exit 1 if anything is wrong."""
-    problems = Collection.open(name).verify()
+    collection = Collection.open(name)
+    problems = collection.verify()
     for problem in problems:
         click.echo(printable(problem))
     if problems:
         sys.exit(1)
     click.echo(f"{name} is sound.")
+    print_exact(collection)

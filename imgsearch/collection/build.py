@@ -33,7 +33,6 @@ from imgsearch.pictures import folder
 from imgsearch.pictures.folder import PictureFile
 from imgsearch.pictures.items import Skipped
 from imgsearch.progress import Progress
-from imgsearch.vectors.engines.annoy import annoy_works
 from imgsearch.vectors.space import SpaceSpec
 
 MAX_TEXT_BYTES = 4096
@@ -105,6 +104,9 @@ def build_collection(
         n_trees: Annoy's: more trees, better recall, larger file. Defaults to what the collection has, or 50.
         progress: Told how far the build is.
 
+    Where annoy cannot be used (see `annoy_fault`), new spaces get no index and are searched exactly; the next build on a
+    machine where it can adds the index, and embeds nothing for that.
+
     Raises:
         BuildError: the folder, the labels or the result (no usable picture) will not do, or the disk is full.
         BackboneError: an embedder cannot be made.
@@ -117,11 +119,6 @@ def build_collection(
     files = folder.scan(directory, exclude=home)
     if directory.resolve() == home.resolve() or directory.resolve().is_relative_to(path.resolve()):
         raise BuildError("The pictures must lie outside of the collection, since nothing is written among them.")
-    if not annoy_works():
-        raise BuildError(
-            "The annoy package does not run on this processor, so no index can be built.",
-            hint="Install it from source (pip install --no-binary annoy annoy), or build elsewhere and copy the result.",
-        )
     with disk_errors():
         is_first = not path.exists()
         thumbnails_folder(path).mkdir(parents=True, exist_ok=True)

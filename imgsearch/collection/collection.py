@@ -36,6 +36,8 @@ from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.metrics import Evaluation
 from imgsearch.retrieval.search import Query, SearchPage, checked_embeddings, search
 from imgsearch.settings import DEFAULT_K
+from imgsearch.vectors.engines.annoy import annoy_fault
+from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.space import Space
 
 
@@ -74,6 +76,11 @@ class Collection(Outline):
     def default_space(self) -> str:
         """Name of the space that is searched unless another is named: the first that was built."""
         return next(iter(self.spaces))
+
+    @property
+    def exact_spaces(self) -> list[str]:
+        """Names of the spaces that are searched by comparing with every picture, since they have no index for here."""
+        return [name for name, space in self.spaces.items() if isinstance(space.index, ExactIndex)]
 
     @cached_property
     def evaluation(self) -> tuple[Evaluation, ...]:
@@ -222,3 +229,14 @@ class Collection(Outline):
         if spec not in self._embedders:
             self._embedders[spec] = load_embedder(spec, self.home)
         return self._embedders[spec]
+
+
+def exact_notice(collection: Collection) -> tuple[str, str] | None:
+    """Which spaces are searched exactly and why, and what to do about it; None where each has an index that works here."""
+    names = ", ".join(collection.exact_spaces)
+    if not names:
+        return None
+    fault = annoy_fault()
+    reason = fault.sentence if fault else "There is no index that works here."
+    hint = f"Build or update gives an index; without the pictures: python -m imgsearch tune {collection.name} --apply"
+    return f"Searched by comparing with every picture: {names}. {reason}", fault.hint if fault else hint

@@ -25,7 +25,9 @@ from imgsearch.files.home import MANIFEST_FILE, thumbnail_path
 from imgsearch.pictures.items import Item, Items, Skipped
 from imgsearch.pictures.scaling import make_thumbnail
 from imgsearch.vectors.calibration import calibrate
-from imgsearch.vectors.engines.annoy import SEED, AnnoyIndex
+from imgsearch.vectors.engines.annoy import SEED, AnnoyIndex, annoy_fault
+from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.face import VectorIndex
 from imgsearch.vectors.neighbors import N_NEIGHBORS, nearest_neighbors
 from imgsearch.vectors.projection import Method, project
 from imgsearch.vectors.space import SpaceSpec
@@ -73,6 +75,7 @@ class Draft:
             and list(self.items) == list(previous.items)
             and list(self.skipped) == previous.skipped
             and dict(self.specs) == {name: entry.spec for name, entry in manifest.spaces.items()}
+            and not (previous.exact_spaces and annoy_fault() is None)  # else they get their index now
         )
 
     def commit(self, path: Path, embedding: Lookup, previous: Collection | None, tell: Callable[[str], None]) -> None:
@@ -153,13 +156,7 @@ class _SpaceWriter:
         embeddings_file = self._write_embeddings(chunks)
         embeddings = self._load(embeddings_file)
         earlier = self._earlier(embeddings_file, previous)
-        if earlier and earlier.n_trees == self.spec.n_trees:
-            index_file = earlier.index
-        else:
-            self.tell(f"indexing {self.name}")
-            with self._writing("index", ".ann") as (file, entries):
-                AnnoyIndex.build(embeddings, file, n_trees=self.spec.n_trees)
-            (index_file,) = entries
+        index_file = self._index(embeddings, earlier, previous)
         facts = self._facts(embeddings, index_file) if earlier is None else _facts_of(earlier)
         return SpaceEntry(
             embedder=self.spec.embedder,
@@ -174,9 +171,22 @@ class _SpaceWriter:
             **facts,
         )
 
-    def _facts(self, embeddings: np.ndarray, index_file: FileEntry) -> dict[str, FileEntry]:
+    def _index(self, embeddings: np.ndarray, earlier: SpaceEntry | None, previous: Collection | None) -> FileEntry | None:
+        """Annoy's index: the earlier one where that will do, None where there is none and annoy cannot be used."""
+        kept = earlier.index if earlier and earlier.n_trees == self.spec.n_trees else None
+        is_exact = previous is not None and self.name in previous.exact_spaces
+        if annoy_fault() or (kept and not is_exact):
+            return kept
+        self.tell(f"indexing {self.name}")
+        with self._writing("index", ".ann") as (file, entries):
+            AnnoyIndex.build(embeddings, file, n_trees=self.spec.n_trees)
+        return entries[0]
+
+    def _facts(self, embeddings: np.ndarray, index_file: FileEntry | None) -> dict[str, FileEntry]:
         """What is measured of the embeddings: neighbours, map and calibration."""
-        index = AnnoyIndex(self.path / index_file.file, dim=self.spec.dim, n_items=len(embeddings))
+        index: VectorIndex = ExactIndex(embeddings)
+        if index_file:
+            index = AnnoyIndex(self.path / index_file.file, dim=self.spec.dim, n_items=len(embeddings))
         self.tell(f"finding neighbours in {self.name}")
         neighbors = nearest_neighbors(embeddings, index, N_NEIGHBORS)
         self.tell(f"drawing the map of {self.name}")

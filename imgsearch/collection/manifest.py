@@ -46,7 +46,7 @@ class FileEntry:
 class SpaceEntry:
     """A space: what made it, the parameters of its index, and its files (see `space.Space`).
 
-    `transform` is there where the space is derived by PCA.
+    `transform` is there where the space is derived by PCA; `index` unless the space was built where annoy cannot be used.
     """
 
     embedder: EmbedderSpec
@@ -56,7 +56,7 @@ class SpaceEntry:
     search_k: int
     seed: int
     embeddings: FileEntry
-    index: FileEntry
+    index: FileEntry | None
     neighbors: FileEntry
     projection: FileEntry
     calibration: FileEntry
@@ -211,6 +211,7 @@ def _space(name: str, entry: dict[str, Any], n_items: int) -> SpaceEntry:
         n_trees=spec.n_trees,
         search_k=spec.search_k,
         seed=entry["seed"],
+        index=_file(entry["index"]) if entry["index"] is not None else None,
         transform=_file(entry["transform"]) if has_transform else None,
-        **{part: _file(entry[part]) for part in ("embeddings", "index", "neighbors", "projection", "calibration")},
+        **{part: _file(entry[part]) for part in ("embeddings", "neighbors", "projection", "calibration")},
     )

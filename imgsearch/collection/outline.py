@@ -104,7 +104,7 @@ def describe(outline: Outline) -> dict[str, Any]:
                 "n_trees": space.n_trees,
                 "search_k": space.search_k,
                 "embeddings_bytes": space.embeddings.size,
-                "index_bytes": space.index.size,
+                "index_bytes": space.index.size if space.index else 0,
             }
             for name, space in manifest.spaces.items()
         },

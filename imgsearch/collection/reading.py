@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from imgsearch.collection.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest
+from imgsearch.collection.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, SpaceEntry
 from imgsearch.distance import angular_distance
 from imgsearch.errors import CollectionCorruptError
 from imgsearch.files.disk import file_digest
 from imgsearch.files.home import MANIFEST_FILE, thumbnails_folder
 from imgsearch.pictures.items import Items
 from imgsearch.vectors.calibration import Calibration
-from imgsearch.vectors.engines.annoy import AnnoyIndex, annoy_works
+from imgsearch.vectors.engines.annoy import AnnoyIndex, annoy_fault
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.engines.face import VectorIndex
 from imgsearch.vectors.neighbors import N_NEIGHBORS
@@ -129,10 +129,9 @@ def _read_space(path: Path, manifest: Manifest, name: str) -> Space:
     entry = manifest.spaces[name]
     n_items, dim = manifest.n_items, entry.spec.dim
     embeddings = _read_array(path, entry.embeddings, np.float32, (n_items, dim))
-    index: VectorIndex = ExactIndex(embeddings)
-    if annoy_works():
-        index = AnnoyIndex(path / entry.index.file, dim=dim, n_items=n_items)
-    _self_test(name, embeddings, index)
+    index = _open_index(path, entry, embeddings)
+    if isinstance(index, ExactIndex) and not _finds_itself(embeddings, index):
+        raise CollectionCorruptError(f"{entry.embeddings.file} does not hold vectors of length 1.", hint=COPY_AGAIN)
     neighbors = _read_array(path, entry.neighbors, np.int32, (n_items, min(N_NEIGHBORS, n_items - 1)))
     if neighbors.size and not (neighbors.min() >= 0 and neighbors.max() < n_items):
         raise CollectionCorruptError(f"{entry.neighbors.file} names pictures that are not there.", hint=COPY_AGAIN)
@@ -156,6 +155,19 @@ def _read_space(path: Path, manifest: Manifest, name: str) -> Space:
     )
 
 
+def _open_index(path: Path, entry: SpaceEntry, embeddings: np.ndarray) -> VectorIndex:
+    """The index of a space; an exact one where it has none, and where it or annoy cannot be used.
+
+    A file that does not answer here has the right hash, so it is not damaged: a faulty annoy wrote it.
+    """
+    if entry.index and annoy_fault() is None:
+        with contextlib.suppress(OSError):
+            index = AnnoyIndex(path / entry.index.file, dim=entry.spec.dim, n_items=len(embeddings))
+            if _finds_itself(embeddings, index):
+                return index
+    return ExactIndex(embeddings)
+
+
 def _read_array(path: Path, entry: FileEntry, dtype: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
     """An array of a collection, memory-mapped."""
     array: np.ndarray = np.load(path / entry.file, mmap_mode="r" if np.prod(shape) else None, allow_pickle=False)
@@ -166,12 +178,13 @@ def _read_array(path: Path, entry: FileEntry, dtype: type[np.generic], shape: tu
     return array
 
 
-def _self_test(name: str, embeddings: np.ndarray, index: VectorIndex) -> None:
-    """A stored picture finds itself, and as many answers come back as were asked for."""
+def _finds_itself(embeddings: np.ndarray, index: VectorIndex) -> bool:
+    """Whether a stored picture finds itself, and as many answers come back as were asked for."""
     n_items = len(embeddings)
     n = min(10, n_items)
     for row in np.linspace(0, n_items - 1, min(_SELF_TEST_ROWS, n_items)).astype(int):
         rows = index.candidates(embeddings[row], n)
         is_sound = len(rows) == n and rows.min() >= 0 and rows.max() < n_items
         if not is_sound or angular_distance(embeddings[rows], embeddings[row]).min() > 1e-3:
-            raise CollectionCorruptError(f"The index of {name} does not find the pictures it holds.", hint=COPY_AGAIN)
+            return False
+    return True

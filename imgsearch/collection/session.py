@@ -34,7 +34,6 @@ from imgsearch.pictures.decode import DEFAULT_LIMITS, decode_image, read_file
 from imgsearch.pictures.folder import PictureFile, labeller, no_pictures, scan
 from imgsearch.pictures.items import Item, Skipped
 from imgsearch.progress import Progress
-from imgsearch.vectors.engines.annoy import annoy_works
 from imgsearch.vectors.space import SpaceSpec
 
 SESSION_NAME = re.compile(r"own-[0-9a-f]{32}")
@@ -110,8 +109,6 @@ class SessionCollections:
             BuildBusyError: the server has no room now.
             BackboneError, WorkerError: the pictures cannot be embedded now.
         """
-        if not annoy_works():
-            raise BuildError("No collection can be built on this server, since the annoy package does not run on it.")
         name = self._reserve()
         try:
             with disk_errors(), tempfile.TemporaryDirectory(dir=self.home) as folder:

@@ -12,10 +12,11 @@ import numpy as np
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft
 from imgsearch.collection.ledger import alone
+from imgsearch.errors import QueryError
 from imgsearch.files.disk import disk_errors
 from imgsearch.pictures.items import Items
 from imgsearch.retrieval.search import Query, search
-from imgsearch.vectors.engines.annoy import AnnoyIndex
+from imgsearch.vectors.engines.annoy import AnnoyIndex, annoy_fault
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.space import Space
 
@@ -68,7 +69,12 @@ def tune(items: Items, space: Space, *, progress: Callable[[int, int, str], None
         items: The gallery, of at least two.
         space: Whose index to tune; its own index is not touched.
         progress: Told how many indexes of how many are measured.
+
+    Raises:
+        QueryError: annoy cannot be used here.
     """
+    if fault := annoy_fault():
+        raise QueryError(f"{fault.sentence} There are no settings to measure.", hint=fault.hint)
     n, dim = space.embeddings.shape
     queries = np.sort(np.random.default_rng(_SEED).choice(n, min(N_QUERIES, n), replace=False))
     truth, exact_ms = _answers(items, replace(space, index=ExactIndex(space.embeddings)), queries)

@@ -24,8 +24,8 @@ def nearest_neighbors(embeddings: np.ndarray, index: VectorIndex, k: int = N_NEI
 
     Args:
         embeddings: float32 (n, dim), rows of length 1; may be memory-mapped.
-        index: Over those rows; asked where there are more than EXACT_UP_TO, so that membership is then approximate. The
-            order is exact.
+        index: Over those rows; asked where there are more than EXACT_UP_TO, so that membership is then as approximate as
+            its answers. The order is exact.
         k: Neighbours wanted.
 
     Returns:
@@ -37,7 +37,8 @@ def nearest_neighbors(embeddings: np.ndarray, index: VectorIndex, k: int = N_NEI
     table = np.empty((n, k), dtype=np.int32)
     if k == 0:
         return table
-    found = _by_comparison(embeddings, k) if n <= EXACT_UP_TO else _by_index(embeddings, index, k)
+    is_compared = n <= EXACT_UP_TO or isinstance(index, ExactIndex)
+    found = _by_comparison(embeddings, k) if is_compared else _by_index(embeddings, index, k)
     for rows, candidates in found:
         order = np.argsort(distances_between(embeddings, rows, candidates), axis=1, kind="stable")[:, :k]
         table[rows] = np.take_along_axis(candidates, order, axis=1)

@@ -14,7 +14,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,7 +34,7 @@ from imgsearch.errors import BackboneError, BuildError, CollectionError, Incompa
 from imgsearch.pictures import items
 from imgsearch.pictures.items import Items
 from imgsearch.vectors.engines.annoy import AnnoyIndex
-from tests.conftest import draw_picture
+from tests.conftest import crashing_annoy, draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 HISTOGRAM = EmbedderSpec("color_histogram")
@@ -602,11 +602,48 @@ def test_a_sweep_that_fails_does_not_fail_the_build(pictures: Path, home: Path, 
     assert make(pictures, home, title="new").collection.manifest.title == "new"
 
 
-def test_where_annoy_crashes_nothing_is_built(pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "annoy_works", lambda: False)
-    with pytest.raises(BuildError, match="annoy package does not run on this processor"):
-        make(pictures, home)
-    assert not home.exists()
+# --- where annoy cannot be used
+
+
+def test_where_annoy_crashes_a_collection_is_built_without_an_index(pictures: Path, home: Path, tmp_path: Path) -> None:
+    indexed = make(pictures, tmp_path / "indexed").collection
+    with crashing_annoy():
+        built = make(pictures, home).collection
+        assert make(pictures, home).is_unchanged
+    assert list(built.path.rglob("*.ann")) == []
+    with_index, without = indexed.manifest.spaces["color_histogram"], built.manifest.spaces["color_histogram"]
+    assert with_index.index is not None
+    assert replace(with_index, index=None) == without
+    expected, page = (each.search(item_id="red/0.png", k=11) for each in (indexed, built))
+    assert [(each.row, each.distance) for each in page.results] == [(each.row, each.distance) for each in expected.results]
+
+
+@pytest.mark.parametrize("n_more", [0, 1])
+def test_the_next_build_where_annoy_works_adds_the_index_and_embeds_nothing_anew(
+    pictures: Path, home: Path, counts: Counts, n_more: int
+) -> None:
+    with crashing_annoy():
+        make(pictures, home, pca=4)
+    counts.n_pictures = 0
+    if n_more:
+        draw_picture((90, 200, 10), 2).save(pictures / "red" / "new.png")
+    report = make(pictures, home)
+    assert not report.is_unchanged
+    assert (report.n_embedded, counts.n_pictures) == (n_more, n_more)
+    for name, space in report.collection.manifest.spaces.items():
+        assert space.index is not None
+        assert (report.collection.path / space.index.file).is_file()
+        assert isinstance(report.collection.space(name).index, AnnoyIndex)
+    assert make(pictures, home).is_unchanged
+
+
+def test_where_annoy_crashes_the_index_that_is_there_is_kept_while_it_is_true(pictures: Path, home: Path) -> None:
+    before = make(pictures, home).collection.manifest.spaces["color_histogram"]
+    with crashing_annoy():
+        assert make(pictures, home).is_unchanged
+        assert make(pictures, home, title="new").collection.manifest.spaces["color_histogram"] == before
+        (pictures / "red" / "0.png").unlink()
+        assert make(pictures, home).collection.manifest.spaces["color_histogram"].index is None
 
 
 # --- two at once
@@ -722,7 +759,7 @@ import pyarrow.compute, sklearn.linear_model  # here once, and not in every chil
 
 pictures, template, homes = map(Path, sys.argv[1:])
 survey.BATCH_SIZE = 2
-annoy.annoy_works()
+annoy.annoy_fault()
 left = 0
 
 def tick():

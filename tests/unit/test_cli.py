@@ -21,7 +21,7 @@ from imgsearch.embedding.backbones import BUNDLED_BACKBONE, DEFAULT_BACKBONE
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.rerank import RERANKINGS
-from tests.conftest import draw_picture
+from tests.conftest import crashing_annoy, draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,6 +58,22 @@ def test_a_second_build_says_that_nothing_was_to_do(pictures: Path) -> None:
     result = run("build", "discs", "--images", pictures)
     assert result.exit_code == 0
     assert result.stdout == "discs is up to date: 12 pictures, 3 labels, 0 left out; spaces: color_histogram.\n"
+
+
+def test_build_verify_and_info_say_once_that_there_is_no_index_and_why(pictures: Path) -> None:
+    with crashing_annoy():
+        results = [build(pictures, "--embedder", "color_layout"), run("verify", "discs"), run("info", "discs")]
+        assert [result.exit_code for result in results] == [0, 0, 0]
+        for result in results:
+            reason, hint = result.stderr.splitlines()[-2:]
+            assert reason.startswith("Searched by comparing with every picture: color_histogram, color_layout. The annoy")
+            assert hint.startswith("Hint: Without it search is exact")
+            assert result.stderr.count("annoy package") == 1
+        assert results[2].stdout.count("no index") == 2
+        assert run("query", "discs", "red/0.png").exit_code == 0
+    result = run("build", "discs", "--images", pictures)
+    assert "0 embedded now" in result.stdout
+    assert "Searched" not in result.stderr
 
 
 def test_build_lists_what_it_left_out_on_stderr(pictures: Path) -> None:

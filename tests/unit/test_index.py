@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,8 +11,7 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from imgsearch.distance import normalize
-from imgsearch.vectors.engines import annoy
-from imgsearch.vectors.engines.annoy import AnnoyIndex, annoy_works
+from imgsearch.vectors.engines.annoy import COMPILER_ARGS, AnnoyFault, AnnoyIndex, annoy_fault
 from imgsearch.vectors.engines.exact import ExactIndex
 
 VECTORS = normalize(np.random.default_rng(0).normal(size=(500, 16)))
@@ -90,21 +90,68 @@ def test_an_index_that_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
         AnnoyIndex.build(VECTORS[:3], tmp_path / "missing" / "index.ann")
 
 
-def test_annoy_works_here() -> None:
-    assert annoy_works.__wrapped__()
+def test_annoy_has_no_fault_here() -> None:
+    assert annoy_fault.__wrapped__() is None
+
+
+# Modules that stand in for annoy: what badly compiled, half installed and missing ones do.
+NO_SECOND_FILE = "from .annoylib import Annoy as AnnoyIndex"
+NO_LIBRARY = "raise ImportError('libstdc++.so.6: cannot open shared object file')"
+STAND_IN = """
+class AnnoyIndex:
+    def __init__(self, dim, metric): self.n_asked = 0
+    def add_item(self, row, vector): pass
+    def build(self, n_trees, n_jobs): pass
+    def get_nns_by_vector(self, vector, n, search_k):
+        import os, signal
+        %s
+"""
 
 
 @pytest.mark.parametrize(
-    "crash", ["import os; os.abort()", "import os, signal; os.kill(os.getpid(), signal.SIGILL)", "1/0"]
+    ("source", "fault"),
+    [
+        ("raise ModuleNotFoundError('', name='annoy')", AnnoyFault.NOT_INSTALLED),
+        (NO_SECOND_FILE, AnnoyFault.NOT_LOADED),
+        (NO_LIBRARY, AnnoyFault.NOT_LOADED),
+        (STAND_IN % "os.abort()", AnnoyFault.CRASHES),
+        (STAND_IN % "os.kill(os.getpid(), signal.SIGILL)", AnnoyFault.CRASHES),
+        (STAND_IN % "raise MemoryError", AnnoyFault.CRASHES),
+        (STAND_IN % "return [0, 1, 2]", AnnoyFault.WRONG_ANSWERS),
+        (STAND_IN % "return list(range(n))", AnnoyFault.WRONG_ANSWERS),
+        (STAND_IN % "return [0] * n", AnnoyFault.WRONG_ANSWERS),
+    ],
 )
-def test_an_annoy_that_crashes_is_found_out_in_a_child(crash: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(annoy, "_PROBE", crash)
-    assert not annoy_works.__wrapped__()
+def test_each_fault_of_annoy_is_told_apart(
+    source: str, fault: AnnoyFault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "annoy").mkdir()
+    (tmp_path / "annoy" / "__init__.py").write_text(source)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert annoy_fault.__wrapped__() is fault
 
 
-def test_an_annoy_that_hangs_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hang(*args: object, timeout: float, **options: object) -> None:
-        raise subprocess.TimeoutExpired("python", timeout)
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (subprocess.TimeoutExpired("python", 60), AnnoyFault.NO_ANSWER),
+        (BlockingIOError(11, "Resource temporarily unavailable"), AnnoyFault.NOT_TRIED),
+    ],
+)
+def test_a_child_that_hangs_or_cannot_be_started_is_told_apart(
+    error: Exception, fault: AnnoyFault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise error
 
-    monkeypatch.setattr(subprocess, "run", hang)
-    assert not annoy_works.__wrapped__()
+    monkeypatch.setattr(subprocess, "run", fail)
+    assert annoy_fault.__wrapped__() is fault
+
+
+@pytest.mark.parametrize("fault", AnnoyFault)
+def test_a_fault_of_annoy_blames_neither_files_nor_the_processor_and_leads_on(fault: AnnoyFault) -> None:
+    text = f"{fault.sentence} {fault.hint}"
+    assert not re.search("processor|damaged|elsewhere|--no-binary", text)
+    assert fault.hint.startswith("Without it search is exact")
+    is_compiled_anew = fault is not AnnoyFault.NOT_TRIED
+    assert (f"ANNOY_COMPILER_ARGS={COMPILER_ARGS} python -m pip install" in text) == is_compiled_anew

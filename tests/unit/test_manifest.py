@@ -53,6 +53,12 @@ def with_right_digest(change: Callable[[dict[str, Any]], object]) -> bytes:
     return (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode()
 
 
+def test_a_space_may_have_no_index() -> None:
+    bare = replace(MANIFEST, spaces={name: replace(space, index=None) for name, space in MANIFEST.spaces.items()})
+    assert Manifest.from_bytes(bare.to_bytes()) == bare
+    assert len(bare.files) == len(MANIFEST.files) - 2
+
+
 def test_what_is_written_is_read() -> None:
     assert Manifest.from_bytes(DATA) == MANIFEST
     assert list(Manifest.from_bytes(DATA).spaces) == ["color_histogram", "again"]

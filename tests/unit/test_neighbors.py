@@ -58,6 +58,15 @@ def test_a_large_gallery_asks_its_index(embeddings: np.ndarray, monkeypatch: pyt
     np.testing.assert_array_equal(nearest_neighbors(embeddings, _Scanty(embeddings)), expected)
 
 
+def test_a_large_gallery_without_an_index_is_compared_in_pieces(
+    embeddings: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = nearest_neighbors(embeddings, ExactIndex(embeddings))
+    monkeypatch.setattr(neighbors, "EXACT_UP_TO", 0)
+    monkeypatch.setattr(neighbors, "_by_index", None)
+    np.testing.assert_array_equal(nearest_neighbors(embeddings, ExactIndex(embeddings)), expected)
+
+
 def test_distances_are_those_of_a_search(embeddings: np.ndarray) -> None:
     rows = np.arange(100, 200)
     others = np.random.default_rng(1).integers(0, 300, (100, 3))

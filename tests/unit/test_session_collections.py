@@ -26,7 +26,7 @@ from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError, WorkerError
 from imgsearch.pictures.scaling import make_preview
 from imgsearch.vectors.projection import MIN_TSNE_ITEMS
-from tests.conftest import draw_picture
+from tests.conftest import crashing_annoy, draw_picture
 
 SPEC = embedder_spec("color_histogram")
 
@@ -101,6 +101,13 @@ def test_uploads_become_a_collection_that_is_searched(make: Callable[..., Sessio
         assert (thumbnail.size, thumbnail.format) == ((80, 60), "WEBP")
     assert [step for step in told if step[2] == "embedding"] == [(n, 5, "embedding") for n in range(5)]
     assert told[-1][2] != "embedding"
+
+
+def test_where_annoy_crashes_they_are_searched_without_an_index(make: Callable[..., SessionCollections]) -> None:
+    with crashing_annoy():
+        collection = build(make(), [(f"{number}.png", png(number)) for number in range(3)])
+    assert collection.exact_spaces == ["color_histogram"]
+    assert len(collection.search(row=0).results) == 2
 
 
 def test_nothing_of_the_originals_is_kept(make: Callable[..., SessionCollections]) -> None:

@@ -10,9 +10,10 @@ from click.testing import CliRunner
 
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.cli import cli
+from imgsearch.errors import QueryError
 from imgsearch.measure.tuning import SEARCH_K_FACTORS, Setting, apply_setting, recommend, tune
-from imgsearch.vectors.engines.annoy import AnnoyIndex
-from tests.conftest import toy_space
+from imgsearch.vectors.engines.annoy import AnnoyFault, AnnoyIndex
+from tests.conftest import crashing_annoy, toy_space
 from tests.unit.test_search import gallery
 
 
@@ -48,6 +49,20 @@ def test_the_table_holds_every_setting_and_recall_grows_with_the_nodes_looked_at
     assert of_most_trees[-1] == 1.0  # 40,000 nodes of 3,000 items: everything is looked at
     assert tuning.settings[0].recall < 0.5  # 125 nodes of random vectors: most are missed
     assert tuning.settings[0].index_bytes < tuning.settings[-1].index_bytes
+
+
+def test_where_annoy_crashes_the_reason_is_told(collection: Collection) -> None:
+    with crashing_annoy(), pytest.raises(QueryError, match="crashes when it is asked") as caught:
+        tune(collection.items, collection.space())
+    assert caught.value.hint == AnnoyFault.CRASHES.hint
+
+
+def test_applying_a_setting_gives_an_index_to_what_was_built_without(pictures: Path, home: Path) -> None:
+    with crashing_annoy():
+        build_collection("discs", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    collection = Collection.open("discs", home)
+    assert collection.exact_spaces == ["color_histogram"]
+    assert apply_setting(collection, "color_histogram", setting(7, 345, 1.0)).exact_spaces == []
 
 
 def test_applying_a_setting_changes_the_index_alone(collection: Collection, home: Path, pictures: Path) -> None:

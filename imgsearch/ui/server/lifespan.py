@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from imgsearch.collection.collection import exact_notice
 from imgsearch.errors import ImgSearchError
 from imgsearch.ui import resources
 from imgsearch.ui.server import query_log
@@ -32,6 +33,8 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
 
 def _open_first() -> None:
     try:
-        resources.open_first_collection()
+        collection = resources.open_first_collection()
+        if collection and (notice := exact_notice(collection)):
+            _log.warning("%s %s", *notice)
     except ImgSearchError as exc:
         _log.warning("The first collection cannot be opened: %s", exc.message)

@@ -319,7 +319,7 @@ TEXTS = {
     "about.vector_text": "{dim:,} numbers. These are the first {shown} of this picture.",
     "about.nearest": "The nearest vectors",
     "about.nearest_annoy": "Annoy, a forest of trees, proposes candidates among {n:,}; their distances are then computed exactly.",
-    "about.nearest_exact": "Annoy does not run on this machine, so all {n:,} vectors are compared: exact, and slower in large "
+    "about.nearest_exact": "There is no index that works here, so all {n:,} vectors are compared: exact, and slower in large "
     "collections.",
     "about.distance": "The number on a card is the angular distance, √(2 − 2 cos): 0 is the same picture, 1.41 has nothing in "
     "common, 2 is the opposite.",

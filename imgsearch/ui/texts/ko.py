@@ -309,7 +309,7 @@ TEXTS = {
     "about.vector_text": "숫자 {dim:,}개입니다. 이 이미지의 처음 {shown}개를 그렸습니다.",
     "about.nearest": "가장 가까운 벡터",
     "about.nearest_annoy": "트리 여러 개로 이루어진 Annoy가 {n:,}개 가운데 후보를 고르고, 후보와의 거리는 정확하게 계산합니다.",
-    "about.nearest_exact": "이 컴퓨터에서는 Annoy를 실행할 수 없어 벡터 {n:,}개를 모두 비교합니다. 결과는 정확하지만 큰 컬렉션에서는 느립니다.",
+    "about.nearest_exact": "여기에서 쓸 수 있는 인덱스가 없어 벡터 {n:,}개를 모두 비교합니다. 결과는 정확하지만 큰 컬렉션에서는 느립니다.",
     "about.distance": "카드에 표시된 숫자는 각거리 √(2 − 2 cos)입니다. 0은 같은 이미지, 1.41은 공통점이 없는 이미지, 2는 정반대입니다.",
     "about.backbones": "이미지를 비교하는 방법",
     "about.backbones_intro": "이 컬렉션은 다음 기준으로 검색할 수 있습니다.",

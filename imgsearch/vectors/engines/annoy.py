@@ -6,27 +6,68 @@ answers nonsense. So a file reaches `AnnoyIndex` only after its collection has c
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from enum import Enum
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from imgsearch.distance import METRIC
+from imgsearch.distance import METRIC, normalize
 
 N_TREES = 50
 SEED = 20_261_123
 
-# Builds and asks a small index: a module compiled for another processor dies of an illegal instruction here, in a child.
-_PROBE = """
-from annoy import AnnoyIndex
-index = AnnoyIndex(40, "angular")
-for row in range(40):
-    index.add_item(row, [float(row == part) for part in range(40)])
-index.build(4, 1)
-assert index.get_nns_by_vector([1.0] + [0.0] * 39, 1) == [0]
+COMPILER_ARGS = "-O3,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD"
+"""What annoy must be compiled with: by its own flags (-ffast-math), clang makes one that answers wrongly or crashes."""
+
+_N_ROWS, _DIM, _N_ASKED, _N_WANTED = 1000, 40, 10, 20
+_PROBE_SEED = 0  # with it the 20th neighbour is clearly nearer than the 21st, whatever the order of additions
+# In a child, since a badly compiled module may crash. Stdin has the rows of an index and the answers to the first of them.
+_PROBE = f"""
+import json, sys
+try:
+    from annoy import AnnoyIndex
+except ModuleNotFoundError as exc:
+    sys.exit(3 if exc.name == "annoy" else 4)
+except ImportError:
+    sys.exit(4)
+rows, expected = json.load(sys.stdin)
+index = AnnoyIndex({_DIM}, "{METRIC}")
+for row, vector in enumerate(rows):
+    index.add_item(row, vector)
+index.build(10, 1)
+answers = [sorted(index.get_nns_by_vector(vector, {_N_WANTED}, 10 * len(rows))) for vector in rows[:{_N_ASKED}]]
+sys.exit(0 if answers == expected else 5)
 """
+_TIMEOUT_S = 60
+_WITHOUT = "Without it search is exact, and slower in large collections."
+_COMPILE = f"ANNOY_COMPILER_ARGS={COMPILER_ARGS} python -m pip install --force-reinstall --no-deps --no-cache-dir annoy"
+
+
+class AnnoyFault(Enum):
+    """Why annoy cannot be used here. What needs it goes on with ExactIndex, whose answers are the same or better."""
+
+    NOT_INSTALLED = "The annoy package is not installed."
+    NOT_LOADED = "The annoy package is installed, but cannot be loaded."
+    CRASHES = "The annoy package crashes when it is asked."
+    NO_ANSWER = f"The annoy package gives no answer within {_TIMEOUT_S} s."
+    WRONG_ANSWERS = "The annoy package gives wrong answers."
+    NOT_TRIED = "No process could be started to try the annoy package in."
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, for people."""
+        return self.value
+
+    @property
+    def hint(self) -> str:
+        """What it means, and what to do."""
+        if self is AnnoyFault.NOT_TRIED:
+            return f"{_WITHOUT} The next command tries again."
+        return f"{_WITHOUT} To compile it anew, for this machine: {_COMPILE}"
 
 
 class AnnoyIndex:
@@ -62,9 +103,19 @@ class AnnoyIndex:
 
 
 @cache
-def annoy_works() -> bool:
-    """Whether the installed annoy runs on this processor, tried once in a child process."""
+def annoy_fault() -> AnnoyFault | None:
+    """Why the installed annoy cannot be used here, or None where it answers as comparing with everything does.
+
+    Tried once, in a child process.
+    """
+    rows = normalize(np.random.default_rng(_PROBE_SEED).normal(size=(_N_ROWS, _DIM)))
+    expected = np.sort(np.argsort(-(rows[:_N_ASKED] @ rows.T), axis=1)[:, :_N_WANTED], axis=1)
+    question = json.dumps([rows.tolist(), expected.tolist()]).encode()
     try:
-        return subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, timeout=60).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+        child = subprocess.run([sys.executable, "-c", _PROBE], input=question, capture_output=True, timeout=_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return AnnoyFault.NO_ANSWER
+    except OSError:
+        return AnnoyFault.NOT_TRIED
+    causes = {0: None, 3: AnnoyFault.NOT_INSTALLED, 4: AnnoyFault.NOT_LOADED, 5: AnnoyFault.WRONG_ANSWERS}
+    return causes.get(child.returncode, AnnoyFault.CRASHES)
