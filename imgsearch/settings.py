@@ -27,7 +27,8 @@ class Settings:
     """What an installation can set.
 
     Attributes:
-        home: IMGSEARCH_HOME, where collections and kept weights live. Defaults to ./collections.
+        home: IMGSEARCH_HOME, where collections and kept weights live; `~` is expanded, and the path made absolute.
+            Defaults to ./collections.
         max_upload_mb: IMGSEARCH_MAX_UPLOAD_MB, largest upload of a visitor, in 2**20 bytes. Defaults to 10.
         max_own_mb: IMGSEARCH_MAX_OWN_MB, largest collection that visitors can make of their own pictures, as it is uploaded
             and unpacked, in 2**20 bytes. Defaults to 100.
@@ -65,6 +66,9 @@ class Settings:
     keep_judgements: bool = False
     allowed_emails: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "home", _absolute("IMGSEARCH_HOME", self.home))
+
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> Settings:
         """Settings from environment variables or any other mapping of the same names.
@@ -92,6 +96,17 @@ class Settings:
 def get_settings() -> Settings:
     """The settings of this process."""
     return Settings.from_mapping(os.environ)
+
+
+def _absolute(name: str, path: Path) -> Path:
+    """The path with `~` expanded, which no shell does in a unit of systemd, a Dockerfile or secrets.toml."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ImgSearchError(
+            f"{name} must be a path. Received: {str(path)[:40]!r}, whose ~ stands for no folder here.",
+            hint="Give the path in full, from / on.",
+        ) from None
 
 
 def _frame_ancestors(values: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from imgsearch.cli.group import cli, print_exact, printable, progress_bar
+from imgsearch.cli.group import UserPath, cli, print_exact, printable, progress_bar
 from imgsearch.collection.build import BuildReport, build_collection
 from imgsearch.collection.source import Source
 from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE, DEFAULT_BACKBONE
@@ -23,7 +23,7 @@ from imgsearch.supply.sources import prepare
 
 @cli.command()
 @click.argument("name")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder, zip or tar file of pictures; only read.")
+@click.option("--images", type=UserPath(), help="Folder, zip or tar file of pictures; only read.")
 @click.option("--dataset", type=click.Choice(list(DATASETS)), help="Dataset to download, instead of --images.")
 @click.option(
     "--embedder",
@@ -32,11 +32,7 @@ from imgsearch.supply.sources import prepare
     help=f"What to embed with: {', '.join((*BACKBONES, *DESCRIPTORS))}, or a name given to distill; may be given several "
     f"times, each makes a space.  [default: {DEFAULT_BACKBONE}, or {BUNDLED_BACKBONE} where its weights cannot be had]",
 )
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    help="HDF5 file for the one backbone that needs it, instead of a download.",
-)
+@click.option("--weights", type=UserPath(), help="HDF5 file for the one backbone that needs it, instead of a download.")
 @click.option("--layer", type=click.Choice(LAYERS), default="pooled", show_default=True, help="Output to embed with.")
 @click.option(
     "--precision",

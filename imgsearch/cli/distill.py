@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from imgsearch.cli.group import cli, printable, progress_bar
+from imgsearch.cli.group import UserPath, cli, printable, progress_bar
 from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.embedding.training import MIN_PICTURES, STEPS, distill
@@ -20,12 +20,12 @@ TEACHERS = [name for name, backbone in BACKBONES.items() if not backbone.bundled
 @click.option(
     "--images",
     "directory",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     required=True,
     help=f"Folder of at least {MIN_PICTURES} pictures, better thousands; no labels needed; only read.",
 )
 @click.option("--teacher", type=click.Choice(TEACHERS), required=True, help="Backbone to learn from.")
-@click.option("--weights", type=click.Path(path_type=Path), help="HDF5 file for the teacher, instead of a download.")
+@click.option("--weights", type=UserPath(), help="HDF5 file for the teacher, instead of a download.")
 @click.option("--name", required=True, help="Name of the new backbone: a-z, 0-9 and _.")
 @click.option("--steps", type=click.IntRange(min=1), default=STEPS, show_default=True, help="Steps of 64 crops each.")
 def distill_command(directory: Path, teacher: str, weights: Path | None, name: str, steps: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from imgsearch.cli.group import cli, printable, progress_bar
+from imgsearch.cli.group import UserPath, cli, printable, progress_bar
 from imgsearch.collection.collection import Collection
 from imgsearch.measure.evaluation import (
     ALL_RERANKINGS,
@@ -36,7 +36,7 @@ _N_CONFUSED = 3
 )
 @click.option(
     "--queries",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="Folder of labelled pictures that ask instead of those of NAME; needs TensorFlow for backbones.",
 )
 @click.option("--label-pattern", help="Where the labels of --queries come from.  [default: as NAME was built]")

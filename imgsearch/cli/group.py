@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -34,6 +36,17 @@ def _fail(error: ImgSearchError) -> NoReturn:
     if error.hint:
         click.echo(f"Hint: {printable(error.hint)}", err=True)
     sys.exit(1)
+
+
+class UserPath(click.Path):
+    """A path as a `Path`, with `~` expanded also where no shell does it, as in --images=~/pets."""
+
+    def __init__(self, *, dir_okay: bool = True) -> None:
+        super().__init__(dir_okay=dir_okay, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See click.Path."""
+        return super().convert(os.path.expanduser(value), param, ctx)
 
 
 def printable(text: str) -> str:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from imgsearch.cli.group import cli
+from imgsearch.cli.group import UserPath, cli
 from imgsearch.settings import get_settings
 from imgsearch.supply.publish import SUFFIX, pack
 
 
 @cli.command("pack")
 @click.argument("name")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help=f"The file to write.  [default: NAME{SUFFIX}]")
+@click.option("-o", "--output", type=UserPath(), help=f"The file to write.  [default: NAME{SUFFIX}]")
 @click.option("--with-weights", is_flag=True, help="Also the weights given with --weights, so that uploads work there.")
 def pack_command(name: str, output: Path | None, with_weights: bool) -> None:
     """Write the collection NAME into one file: thumbnails, vectors and indexes, not the original pictures.

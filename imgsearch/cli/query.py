@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from imgsearch.cli.group import cli, printable
+from imgsearch.cli.group import UserPath, cli, printable
 from imgsearch.collection.collection import Collection
 from imgsearch.errors import ItemNotFoundError
 from imgsearch.pictures.decode import decode_image
@@ -56,7 +56,7 @@ def _check_format(ctx: click.Context, param: click.Parameter, file: Path | None)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
     "--report",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=UserPath(dir_okay=False),
     callback=_check_format,
     help="Write the answer to a file as well: a page that needs no network (.html), a contact sheet (.png), .csv or .json.",
 )
@@ -136,10 +136,11 @@ def _target(collection: Collection, what: Sequence[str]) -> dict[str, Any]:
     """What each of WHAT is: an item if one is called so, else a file if there is one, else a row."""
     target: dict[str, Any] = {"item_id": [], "picture": [], "row": []}
     for each in what:
+        file = Path(os.path.expanduser(each))
         if each in collection.items:
             target["item_id"].append(each)
-        elif os.path.isfile(each):
-            target["picture"].append(Path(each))
+        elif os.path.isfile(file):
+            target["picture"].append(file)
         elif _ROW.fullmatch(each):
             target["row"].append(int(each))
         else:

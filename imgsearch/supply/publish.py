@@ -180,7 +180,7 @@ def pull(text: str, home: Path, *, name: str | None = None, progress: Progress |
 def _package(reference: Reference, home: Path, progress: Progress | None) -> Iterator[tuple[Path, str]]:
     """The file and its digest; what had to be downloaded is kept until the work with it is done."""
     if not reference.is_remote:
-        path = Path(reference.place)
+        path = Path(os.path.expanduser(reference.place))
         if not path.is_file():
             raise DownloadError(f"A package must be a file or a URL. Received: {reference.place!r}, which is neither.")
         sha256 = file_digest(path)

@@ -15,12 +15,13 @@ import h5py
 import pytest
 from click.testing import CliRunner, Result
 
-from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch import Collection, build_collection, embedder_spec, list_collections
 from imgsearch.cli import cli, printable
 from imgsearch.embedding.backbones import BUNDLED_BACKBONE, DEFAULT_BACKBONE
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.rerank import RERANKINGS
+from imgsearch.settings import get_settings
 from tests.conftest import crashing_annoy, draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +43,26 @@ def replace_pictures(folder: Path, *names: str) -> None:
 
 
 # --- build
+
+
+def test_paths_that_no_shell_expands_are_expanded(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("IMGSEARCH_HOME", "~/x")
+    monkeypatch.chdir(pictures)
+    get_settings.cache_clear()
+    commands = [
+        ["build", "discs", "--images=~/pictures", "--embedder=color_histogram"],
+        ["query", "discs", "~/pictures/red/0.png", "--report=~/answer.csv"],
+        ["evaluate", "discs", "--queries=~/pictures"],
+        ["pack", "discs", "--output=~/discs.imgsearch.tar"],
+        ["pull", "~/discs.imgsearch.tar", "--name=again"],
+    ]
+    for command in commands:
+        result = run(*command)
+        assert result.exit_code == 0, result.output
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures", "x", "answer.csv", "discs.imgsearch.tar"}
+    assert list_collections(tmp_path / "x") == ["again", "discs"]
+    assert sorted(path.name for path in pictures.iterdir()) == ["blue", "green", "red"]
 
 
 def test_build_says_what_it_made(pictures: Path, home: Path) -> None:

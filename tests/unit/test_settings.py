@@ -16,6 +16,22 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert Settings.from_mapping({}) == Settings()
 
 
+@pytest.mark.parametrize("text", ["~/x", "~", "x/y", "../x"])
+def test_the_home_is_expanded_and_made_absolute_once(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    expected = {"~/x": "me/x", "~": "me", "x/y": "here/x/y", "../x": "here/../x"}
+    settings = Settings.from_mapping({"IMGSEARCH_HOME": text})
+    monkeypatch.chdir(tmp_path)
+    assert str(settings.home) == f"{tmp_path}/{expected[text]}"
+
+
+def test_a_home_of_nobody_is_refused() -> None:
+    with pytest.raises(ImgSearchError, match=r"IMGSEARCH_HOME must be a path. Received: '~nobody-here/x'"):
+        Settings.from_mapping({"IMGSEARCH_HOME": "~nobody-here/x"})
+
+
 def test_an_empty_value_counts_as_none() -> None:
     assert Settings.from_mapping({"IMGSEARCH_HOME": "", "IMGSEARCH_MAX_UPLOAD_MB": ""}) == Settings()
 
