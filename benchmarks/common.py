@@ -22,6 +22,7 @@ from imgsearch.embedding.backbones import Backbone, get_backbone
 from imgsearch.embedding.network import build_model, import_keras
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.weights import keep_weights
+from imgsearch.processors import n_processors
 
 
 def arguments(description: str | None, *, pictures: int, repeats: int) -> argparse.ArgumentParser:
@@ -53,7 +54,7 @@ def machine() -> str:
         except ModuleNotFoundError:
             continue
     load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"{processor}; {os.cpu_count()} cores, {load}; Python {platform.python_version()}, {', '.join(found)}"
+    return f"{processor}; {n_processors()} cores, {load}; Python {platform.python_version()}, {', '.join(found)}"
 
 
 def gather(images: Path | None, n: int, into: Path) -> list[Path]:

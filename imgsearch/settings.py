@@ -10,13 +10,14 @@ from functools import cache
 from pathlib import Path
 
 from imgsearch.errors import ImgSearchError
+from imgsearch.processors import n_processors
 
 SAMPLE_COLLECTION = "sample"
 DEFAULT_K = 10
 MAX_K = 200
 MAX_PICTURE_BYTES = 50_000_000
 """Size of the largest picture file that is read."""
-N_THREADS = max(2, os.cpu_count() or 1)
+N_THREADS = max(2, n_processors())
 """Pictures that are decoded at a time."""
 _EMAIL = re.compile(r"[^\s@]*@[^\s@]+")
 _SOURCES = re.compile(r"['\w:/.*-]+( ['\w:/.*-]+)*", re.ASCII)

@@ -21,6 +21,7 @@ import numpy as np
 from imgsearch.embedding.backbones import IMAGENET, Backbone
 from imgsearch.embedding.feature_maps import Dense, LayerNorm, LinearLayer, behind
 from imgsearch.errors import BackboneUnavailableError, WeightsError
+from imgsearch.processors import n_processors
 
 DOWNLOAD_TIMEOUT_S = 30
 
@@ -40,6 +41,7 @@ def import_keras() -> Any:
     # A user's setting for another project must not give us a backend that is not installed.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(n_processors()))  # by itself it sees no container's limit of time
     try:
         with _quiet_stderr():
             import keras

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from imgsearch.processors import n_processors
 from imgsearch.sample.animal.anatomy import Model, build
 from imgsearch.sample.animal.breeds import BREEDS, Breed
 from imgsearch.sample.animal.coats import dye
@@ -192,7 +193,7 @@ def draw_gallery(
     Args:
         per_breed: Pictures of each breed, 1 <= per_breed <= 999; multiples of 24 balance pose, palette and scene.
         progress: Called with (done, total) after every picture, pictures kept included.
-        n_jobs: Processes; 1 draws in this one. Defaults to the number of cores.
+        n_jobs: Processes; 1 draws in this one. Defaults to `n_processors`.
     """
     tasks = [
         (breed, picture_seed(breed, number, seed=seed), directory / breed.slug / f"{breed.slug}_{number + 1:02d}.jpg")
@@ -203,7 +204,7 @@ def draw_gallery(
     done = len(tasks) - len(missing)
     if progress is not None and done:
         progress(done, len(tasks))
-    workers = min(n_jobs or os.cpu_count() or 1, math.ceil(len(missing) / 8))
+    workers = min(n_jobs or n_processors(), math.ceil(len(missing) / 8))
     if workers <= 1:
         for task in missing:
             _draw_file(task)
