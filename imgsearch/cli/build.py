@@ -18,7 +18,9 @@ from imgsearch.errors import BackboneUnavailableError
 from imgsearch.files.home import list_collections
 from imgsearch.settings import get_settings
 from imgsearch.supply.datasets import DATASETS
-from imgsearch.supply.sources import prepare
+from imgsearch.supply.sources import discarding, prepare
+
+_MOST_LEFT_OUT = 50
 
 
 @cli.command()
@@ -74,9 +76,9 @@ def build(
     """Make or renew the collection NAME from a folder or archive of pictures, or from a dataset.
 
     Labels are the names of sub-folders, or come from a metadata.csv (file_name,label) in the folder, or from
-    --label-pattern. Pictures that cannot be read are left out and listed. A build that was stopped goes on where it was;
-    pictures that have not changed are not embedded again. Archives and datasets are unpacked into the folder of
-    collections.
+    --label-pattern. What cannot be used is left out and listed, many files of a kind in one line. A build that was stopped
+    goes on where it was; pictures that have not changed are not embedded again. Archives and datasets are unpacked into the
+    folder of collections.
 
     \b
     Examples:
@@ -106,13 +108,14 @@ def build(
         "pca": pca,
         "whiten": whiten,
     }
-    try:
-        report = _build(name, prepared.directory, specs, **options)
-    except BackboneUnavailableError as exc:
-        if names or not is_new or not is_plain:
-            raise
-        click.echo(f"{exc.message} Building with the bundled backbone, {BUNDLED_BACKBONE}, instead.", err=True)
-        report = _build(name, prepared.directory, [embedder_spec(BUNDLED_BACKBONE)], **options)
+    with discarding(origin, name, home):
+        try:
+            report = _build(name, prepared.directory, specs, **options)
+        except BackboneUnavailableError as exc:
+            if names or not is_new or not is_plain:
+                raise
+            click.echo(f"{exc.message} Building with the bundled backbone, {BUNDLED_BACKBONE}, instead.", err=True)
+            report = _build(name, prepared.directory, [embedder_spec(BUNDLED_BACKBONE)], **options)
     print_report(report)
 
 
@@ -126,9 +129,11 @@ def print_report(report: BuildReport) -> None:
     if report.replaced_damaged:
         damage = printable(report.replaced_damaged)
         click.echo(f"The collection that was there could not be used and was replaced: {damage}", err=True)
-    for skipped in report.skipped:
-        click.echo(f"Left out {printable(skipped.item_id)}: {printable(skipped.reason)}", err=True)
     collection, manifest = report.collection, report.collection.manifest
+    for skipped in report.skipped[:_MOST_LEFT_OUT]:
+        click.echo(f"Left out {printable(skipped.item_id)}: {printable(skipped.reason)}", err=True)
+    if len(report.skipped) > _MOST_LEFT_OUT:
+        click.echo(f"All that was left out is listed by: python -m imgsearch info {collection.name}", err=True)
     state = "is up to date" if report.is_unchanged else f"is ready, {report.n_embedded:,} embedded now"
     click.echo(
         f"{collection.name} {state}: {manifest.n_items:,} pictures, {len(collection.items.label_counts)} labels, "

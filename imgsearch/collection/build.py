@@ -32,6 +32,7 @@ from imgsearch.files.home import collection_path, thumbnails_folder
 from imgsearch.pictures import folder
 from imgsearch.pictures.folder import PictureFile
 from imgsearch.pictures.items import Skipped
+from imgsearch.pictures.left_out import LeftOut
 from imgsearch.progress import Progress
 from imgsearch.vectors.space import SpaceSpec
 
@@ -46,7 +47,7 @@ class BuildReport:
     Attributes:
         collection: The result, opened and so checked.
         n_embedded: Pictures that were embedded now; the others were known.
-        skipped: Pictures left out.
+        skipped: What was left out.
         is_unchanged: Nothing had changed, nothing was written.
         replaced_damaged: Why the collection that was there could not be used, or None.
     """
@@ -99,7 +100,7 @@ def build_collection(
         title: For people. Defaults to the one it has, or its name.
         source, license: Where the pictures come from and under which terms, for people. Default to what it says.
         label_pattern: See `folder.labeller`. Defaults to the one it was built with.
-        left_out: Pictures that somebody else left out, for the list of those skipped.
+        left_out: What somebody else left out before the folder came about, for the list of what was skipped.
         origin: Where the pictures come from, for an update. Defaults to the directory.
         n_trees: Annoy's: more trees, better recall, larger file. Defaults to what the collection has, or 50.
         progress: Told how far the build is.
@@ -116,7 +117,8 @@ def build_collection(
     _check_text("source", source)
     _check_text("license", license)
     _check_text("label pattern", label_pattern)
-    files = folder.scan(directory, exclude=home)
+    passed_over = LeftOut()
+    files = folder.scan(directory, exclude=home, left_out=passed_over)
     if directory.resolve() == home.resolve() or directory.resolve().is_relative_to(path.resolve()):
         raise BuildError("The pictures must lie outside of the collection, since nothing is written among them.")
     with disk_errors():
@@ -143,7 +145,7 @@ def build_collection(
                 reasons = "; ".join(sorted({each.reason for each in unusable})[:3])
                 raise BuildError(f"None of the {len(files)} pictures can be used: {reasons}")
             items = [replace(item, label=label(item.item_id)) for item in items]
-            skipped = sorted([*unusable, *left_out], key=lambda each: each.item_id)
+            skipped = sorted([*unusable, *left_out, *passed_over.skipped()], key=lambda each: each.item_id)
             draft = Draft(
                 title=title or (before.manifest.title if before.manifest else name),
                 source=source or "",

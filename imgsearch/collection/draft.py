@@ -90,8 +90,9 @@ class Draft:
         with _writing(path, "items", ".parquet") as (file, items):
             Items(self.items).write(file)
         with _writing(path, "skipped", ".jsonl") as (file, skipped):
-            lines = [json.dumps({"item_id": each.item_id, "reason": each.reason}) + "\n" for each in self.skipped]
-            file.write_text("".join(lines), encoding="utf-8")
+            # Without an n of 1: earlier versions read the lists that they could have written.
+            records = [{key: value for key, value in vars(each).items() if value != 1} for each in self.skipped]
+            file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
         spaces: dict[str, SpaceEntry] = {}
         for name, spec in sorted(self.specs.items(), key=lambda pair: bool(pair[1].pca)):  # the bases first
             spaces[name] = _SpaceWriter(self, path, name, spec, tell).write(embedding, spaces, previous)
@@ -101,7 +102,7 @@ class Draft:
             license=self.license,
             label_pattern=self.label_pattern,
             n_items=len(self.items),
-            n_skipped=len(self.skipped),
+            n_skipped=sum(each.n for each in self.skipped),
             thumbnails_bytes=sum({item.thumbnail: item.thumbnail_bytes for item in self.items}.values()),
             items=items[0],
             skipped=skipped[0],

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from imgsearch.errors import BuildError
 from imgsearch.files import archives
 from imgsearch.pictures.items import nfc
+from imgsearch.pictures.left_out import LeftOut
 
 _MAX_NAME_BYTES = 200
 _MAX_PARTS = 3
@@ -20,8 +21,10 @@ _ZIP = b"PK\x03\x04"
 class Intake:
     """Lays uploads down in a folder, under names that are safe and different."""
 
-    def __init__(self, folder: Path, *, max_files: int, max_bytes: int) -> None:
+    def __init__(self, folder: Path, left_out: LeftOut, *, max_files: int, max_bytes: int) -> None:
+        """Args: where to; what is told of files in archives that are passed over; the most that is taken in all."""
         self._folder = folder
+        self._left_out = left_out
         self._max_files = max_files
         self._max_bytes = max_bytes
         self._names: set[str] = set()
@@ -46,7 +49,8 @@ class Intake:
             archives.unpack(
                 Path(stream.name),
                 self._folder,
-                place=lambda name: None if name.startswith("__MACOSX/") else self._place(name),
+                place=self._place,
+                passed_over=self._left_out.add,
                 max_files=self._max_files,
                 max_bytes=self._max_bytes - self._n_bytes,
             )

@@ -82,9 +82,9 @@ class Manifest:
         title: For people.
         source, license: Where the pictures come from, and under which terms, for people; "" where nobody said.
         label_pattern: The regular expression that labels came from, or None; a rebuild uses it again.
-        n_items, n_skipped: Pictures in the gallery, and pictures left out.
+        n_items, n_skipped: Pictures in the gallery, and files left out.
         thumbnails_bytes: Sum of the sizes of all thumbnail files.
-        items, skipped: The table of items; the list of pictures left out, one JSON object a line.
+        items, skipped: The table of items; the list of what was left out, one JSON object a line.
         evaluation: What `evaluate` saved, or None; a build that changes items, labels or embeddings leaves it out.
         spaces: By name, in the order in which they were added; the first is the default.
     """

@@ -57,7 +57,7 @@ class Outline:
 
     @cached_property
     def skipped(self) -> list[Skipped]:
-        """The pictures that the build left out, by item id."""
+        """What the build left out, by name."""
         lines = (self.path / self.manifest.skipped.file).read_text(encoding="utf-8").splitlines()
         return [Skipped(**json.loads(line)) for line in lines]
 

@@ -33,6 +33,7 @@ from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.decode import DEFAULT_LIMITS, decode_image, read_file
 from imgsearch.pictures.folder import PictureFile, labeller, no_pictures, scan
 from imgsearch.pictures.items import Item, Skipped
+from imgsearch.pictures.left_out import LeftOut
 from imgsearch.progress import Progress
 from imgsearch.vectors.space import SpaceSpec
 
@@ -113,8 +114,9 @@ class SessionCollections:
         try:
             with disk_errors(), tempfile.TemporaryDirectory(dir=self.home) as folder:
                 limits = self.limits
-                Intake(Path(folder), max_files=limits.max_pictures, max_bytes=limits.max_bytes).take(uploads)
-                files, label = _files(Path(folder), self.home)
+                left_out = LeftOut()
+                Intake(Path(folder), left_out, max_files=limits.max_pictures, max_bytes=limits.max_bytes).take(uploads)
+                files, label = _files(Path(folder), self.home, left_out)
                 run = _Run(self.home / name, embed, specs, progress or (lambda done, total, what: None))
                 items, skipped = run.look_at(files)
                 items = [replace(item, label=label(item.item_id)) for item in items]
@@ -124,7 +126,7 @@ class SessionCollections:
                     license="",
                     label_pattern=None,
                     items=items,
-                    skipped=skipped,
+                    skipped=sorted([*skipped, *left_out.skipped()], key=lambda each: each.item_id),
                     specs={spec.space: SpaceSpec(spec) for spec in specs},
                     map_method="pca",  # t-SNE would load scikit-learn, and keep the page's process busy
                 )
@@ -222,12 +224,12 @@ def _remove_abandoned() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _files(folder: Path, home: Path) -> tuple[list[PictureFile], Callable[[str], str]]:
+def _files(folder: Path, home: Path, left_out: LeftOut) -> tuple[list[PictureFile], Callable[[str], str]]:
     """The picture files, and how they are labelled."""
     try:
-        files = scan(folder, exclude=home)
+        files = scan(folder, exclude=home, left_out=left_out)
     except BuildError:  # whose words name the folder
-        raise no_pictures("among these files") from None
+        raise no_pictures("among these files", left_out) from None
     label = labeller(folder, None)
     labels = {label(file.item_id) for file in files} - {""}
     return files, (label if len(labels) > 1 else lambda item_id: "")

@@ -33,6 +33,7 @@ from imgsearch.files.disk import write_atomically
 from imgsearch.pictures import decode, scaling
 from imgsearch.pictures.folder import PictureFile, scan
 from imgsearch.pictures.items import Skipped
+from imgsearch.pictures.left_out import LeftOut
 from imgsearch.progress import Progress
 from imgsearch.settings import N_THREADS
 
@@ -122,7 +123,8 @@ def distill(
     settings = {"teacher": teacher.to_json(), "steps": steps}
     run = _read_run(target.parent, name, settings)
     show = progress or (lambda done, total, stage: None)
-    pictures, skipped = _read_pictures(scan(directory, exclude=home), show)
+    left_out = LeftOut()
+    pictures, skipped = _read_pictures(scan(directory, exclude=home, left_out=left_out), show)
     held_out, learned = _split(pictures)
     lesson = _Lesson(load_embedder(teacher, home))
     if run is None:
@@ -140,6 +142,7 @@ def distill(
     write_atomically(target.with_name(_RUN_FILE), json.dumps({**run, "cosine_after": cosine_after}).encode())
     for file in (_CHECKPOINT_FILE, _COMPONENTS_FILE):
         (target.parent / file).unlink()
+    skipped += left_out.skipped()
     return Distillation(name, len(learned), len(held_out), skipped, run["cosine_before"], cosine_after)
 
 

@@ -13,10 +13,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
 from imgsearch.errors import BuildError
+from imgsearch.files.home import FILLED_FILE, LEFT_OUT_FILE
 from imgsearch.progress import ByteProgress
 from imgsearch.settings import MAX_PICTURE_BYTES
 
@@ -28,13 +30,21 @@ _END_OF_TIME = 1 << 33
 """s since 1970, in the year 2242: what every file system and 64 bits of ns can hold."""
 
 
+_DEBRIS = frozenset(("__macosx", ".ds_store", "thumbs.db", "desktop.ini", FILLED_FILE, LEFT_OUT_FILE))
+
+
 @dataclass(frozen=True)
 class _Member:
-    """A plain file in an archive: its name there, its time of change (s since 1970), and what opens it."""
+    """A file in an archive: its name there, its time of change (s since 1970), and what opens it if it is plain."""
 
     name: str
     mtime: float
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], IO[bytes]] | None
+
+
+def is_debris(path: PurePath) -> bool:
+    """Whether it is what macOS, Windows or this program leave among pictures: nobody asks what became of it."""
+    return any(part.lower() in _DEBRIS or part.startswith("._") for part in path.parts)
 
 
 def unpack(
@@ -42,6 +52,7 @@ def unpack(
     folder: Path,
     *,
     place: Callable[[str], str | None] = lambda name: name,
+    passed_over: Callable[[str, str], None] = lambda name, reason: None,
     max_files: int = MAX_FILES,
     max_bytes: int = MAX_BYTES,
     max_file_bytes: int = MAX_FILE_BYTES,
@@ -53,6 +64,8 @@ def unpack(
         archive: Zip or tar, the latter also compressed with gzip, bzip2 or xz; told by its content.
         folder: Where to; made if it is not there.
         place: Name in the archive -> path below the folder, or None to pass it over.
+        passed_over: Told the name of each file that is passed over for another reason, and that reason in a few words;
+            not of what is debris.
         max_files, max_bytes: What is taken in all.
         max_file_bytes: Of a longer file no more is unpacked.
         progress: Told how far it is.
@@ -65,15 +78,23 @@ def unpack(
     folder.mkdir(parents=True, exist_ok=True)
     with archive.open("rb") as stream, _members(stream) as members:
         for member in members:
+            if member.open is None:
+                passed_over(member.name, "A link or something else that is no plain file")
+                continue
             name = _checked(member.name)
-            placed = None if any(part.startswith(".") for part in name.parts) else place(name.as_posix())
+            if is_debris(name):
+                continue
+            if any(part.startswith(".") for part in name.parts):
+                passed_over(name.as_posix(), "A hidden file")
+                continue
+            placed = place(name.as_posix())
             if placed is None:
                 continue
             n_files += 1
             if n_files > max_files:
                 raise BuildError(f"An archive may hold at most {max_files:,} files, and this one holds more.")
             target = folder / placed
-            n_bytes += _copy(member, target, min(max_file_bytes, max_bytes - n_bytes + 1))
+            n_bytes += _copy(member.open, member.name, target, min(max_file_bytes, max_bytes - n_bytes + 1))
             if n_bytes > max_bytes:
                 raise BuildError(f"An archive may hold at most {max_bytes:,} bytes when unpacked, and this one holds more.")
             time = member.mtime if 0 <= member.mtime < _END_OF_TIME else 0  # an archive may say anything, also "nan"
@@ -91,16 +112,16 @@ def _checked(name: str) -> PurePosixPath:
     return path
 
 
-def _copy(member: _Member, target: Path, limit: int) -> int:
+def _copy(open_member: Callable[[], IO[bytes]], name: str, target: Path, limit: int) -> int:
     """Copies at most that many bytes of a member; returns how many there were."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         with _archive_errors():
-            source = stack.enter_context(member.open())
+            source = stack.enter_context(open_member())
         try:
             stream = stack.enter_context(target.open("xb"))
         except FileExistsError:
-            raise BuildError(f"The archive holds two files called {member.name[:100]!r}.") from None
+            raise BuildError(f"The archive holds two files called {name[:100]!r}.") from None
         n_bytes = 0
         while n_bytes < limit:
             with _archive_errors():
@@ -140,20 +161,21 @@ def _tar_members(archive: tarfile.TarFile) -> Iterator[_Member]:
         return stream
 
     for member in archive:
-        if member.isreg():
-            yield _Member(member.name, member.mtime, lambda member=member: opened(member))  # type: ignore[misc]
+        if not member.isdir():
+            yield _Member(member.name, member.mtime, partial(opened, member) if member.isreg() else None)
 
 
 def _zip_members(archive: zipfile.ZipFile) -> Iterator[_Member]:
     for member in archive.infolist():
         mode = member.external_attr >> 16  # of Unix; 0 where the archive was made elsewhere
-        if member.is_dir() or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        if member.is_dir() or stat.S_IFMT(mode) == stat.S_IFDIR:
             continue
+        is_plain = stat.S_IFMT(mode) in (0, stat.S_IFREG)
         try:
             mtime = datetime(*member.date_time, tzinfo=UTC).timestamp()
         except ValueError:  # the 31st of February
             mtime = 0.0
-        yield _Member(member.filename, mtime, lambda member=member: archive.open(member))  # type: ignore[misc]
+        yield _Member(member.filename, mtime, partial(archive.open, member) if is_plain else None)
 
 
 @contextlib.contextmanager

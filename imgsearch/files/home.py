@@ -14,6 +14,8 @@ SOURCE_FILE = "source.json"
 """See `collection.source`: private, so not part of what the manifest names."""
 NOTES_FILE = "build.sqlite"
 """See `collection.ledger`."""
+FILLED_FILE, LEFT_OUT_FILE = ".filled", ".left-out.json"
+"""In a folder of unpacked pictures: what it was filled with, and what of it was left out."""
 COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _THUMBNAILS = "thumbnails"
 _WEIGHTS = "weights"

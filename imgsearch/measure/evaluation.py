@@ -22,6 +22,7 @@ from imgsearch.errors import ImageError, QueryError
 from imgsearch.pictures import folder
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.items import Items, Skipped
+from imgsearch.pictures.left_out import LeftOut
 from imgsearch.progress import Progress
 from imgsearch.retrieval.metrics import K_VALUES, Confusion, Evaluation, Gain, LabelScores, average_precision, estimates
 from imgsearch.retrieval.rerank import N_NEAREST, RERANKINGS, Candidates, reorder
@@ -103,7 +104,7 @@ def evaluate_folder(
         rerankings, progress: See `evaluate_collection`.
 
     Returns:
-        One evaluation for each space and re-ranking; the pictures that cannot be read.
+        One evaluation for each space and re-ranking; what of the folder was left out.
 
     Raises:
         BuildError: the folder or the labels will not do.
@@ -111,7 +112,8 @@ def evaluate_folder(
         BackboneError: an embedder cannot be made.
     """
     label_of = folder.labeller(directory, label_pattern or collection.manifest.label_pattern)
-    files = folder.scan(directory, exclude=collection.home)
+    left_out = LeftOut()
+    files = folder.scan(directory, exclude=collection.home, left_out=left_out)
     known = collection.items.label_counts
     labels = {file.item_id: label_of(file.item_id) for file in files}
     asking = [file for file in files if labels[file.item_id] in known]
@@ -140,7 +142,7 @@ def evaluate_folder(
             n_skipped=sum(label not in known for label in labels.values()),
         )
         evaluations += evaluate(collection.items, space, questions, rerankings=rerankings, progress=progress)
-    return evaluations, list(skipped.values())
+    return evaluations, [*skipped.values(), *left_out.skipped()]
 
 
 def _embed(

@@ -8,14 +8,19 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from imgsearch.errors import BuildError
+from imgsearch.files.archives import is_debris
 from imgsearch.pictures.decode import PICTURE_SUFFIXES, READ_FORMATS, looks_like_image
 from imgsearch.pictures.items import names_in_nfc, nfc
+from imgsearch.pictures.left_out import LeftOut
 
 METADATA_FILE = "metadata.csv"
 _SNIFF_BYTES = 64
+_ARCHIVE_SUFFIXES = frozenset(
+    (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".lzh", ".alz", ".egg")
+)
 _LAST_NS = 2**63 - 1  # in the year 2262; a file may be of a later one, a table of items not
 
 
@@ -36,64 +41,99 @@ class PictureFile:
     mtime_ns: int
 
 
-def scan(directory: Path, *, exclude: Path) -> list[PictureFile]:
+def scan(directory: Path, *, exclude: Path, left_out: LeftOut | None = None) -> list[PictureFile]:
     """The picture files below a folder, by item id.
 
     A file counts when its content begins like a picture or its name ends like one's, so that a text called `.jpg` is
-    reported and a `.txt` is not. Hidden files and folders, and links to folders (they may lead in circles), are passed
-    over.
+    reported one by one and a `.txt` is not. Hidden files and folders, and links to folders (they may lead in circles), are
+    passed over.
 
     Args:
         directory: The folder.
         exclude: A folder that is left out if it lies inside: the home, whose thumbnails are pictures too.
+        left_out: Told of all files that do not count, but for metadata.csv and what systems leave behind.
 
     Raises:
         BuildError: there is no such folder, it cannot be read, or it has no picture files.
     """
     if not directory.is_dir():
         raise BuildError(f"The pictures must be in a folder. Received: {str(directory)!r}, which is none.")
+    left_out = left_out or LeftOut()
     files: dict[str, PictureFile] = {}
-    for path in _walk(directory, exclude.resolve()):
-        item_id = os.fsencode(path.relative_to(directory).as_posix()).decode("utf-8", "backslashreplace")
-        try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode) or not _may_be_picture(path):
-                continue
-        except OSError:
-            if path.suffix.lower() not in PICTURE_SUFFIXES:
-                continue
-            files[item_id] = PictureFile(item_id, path, 0, 0)  # decoding it will say what is wrong
-            continue
-        mtime_ns = min(status.st_mtime_ns, _LAST_NS)
-        files.setdefault(item_id, PictureFile(item_id, path, status.st_size, mtime_ns))
+    for path, reason in _walk(directory, exclude.resolve()):
+        name = os.fsencode(path.relative_to(directory).as_posix()).decode("utf-8", "backslashreplace")
+        if not reason and name in files:
+            reason = "Another file has the same name, but for bytes that are not UTF-8"
+        if reason:
+            left_out.add(name, reason)
+        else:
+            files[name] = _picture_file(name, path)
     called = names_in_nfc(files)
     files = {called[name]: replace(file, item_id=called[name]) for name, file in files.items()}
     if not files:
-        raise no_pictures(f"in {str(directory)!r}")
+        raise no_pictures(f"in {str(directory)!r}", left_out)
     return [files[item_id] for item_id in sorted(files)]
 
 
-def no_pictures(where: str) -> BuildError:
+def no_pictures(where: str, left_out: LeftOut) -> BuildError:
     """What to raise where none were found, `where` being a few words such as "in 'cats.zip'"."""
-    return BuildError(f"There are no pictures {where}.", hint=f"Read are {READ_FORMATS}, also in sub-folders.")
+    found = left_out.summary()
+    return BuildError(
+        f"There are no pictures {where}{f', only {found}' if found else ''}.",
+        hint=f"Read are {READ_FORMATS}, also in sub-folders.",
+    )
 
 
-def _walk(directory: Path, exclude: Path) -> Iterator[Path]:
+def _walk(directory: Path, exclude: Path) -> Iterator[tuple[Path, str]]:
+    """What there is and why it is no picture, "" where it may be one; folders only where they are not looked into."""
+
     def fail(error: OSError) -> None:
         raise BuildError(f"A folder cannot be read: {error.filename!r} ({error.strerror}).")
 
     for folder, subfolders, names in os.walk(directory, onerror=fail):
-        subfolders[:] = sorted(
-            name for name in subfolders if not name.startswith(".") and Path(folder, name).resolve() != exclude
-        )
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        entered = []
+        for name in sorted(subfolders):
+            path = Path(folder, name)
+            if is_debris(PurePath(name)) or path.resolve() == exclude:
+                continue
+            if name.startswith(".") or path.is_symlink():
+                yield path, "A hidden folder" if name.startswith(".") else "A link to a folder, which is not followed"
+            else:
+                entered.append(name)
+        subfolders[:] = entered
+        for name in sorted(names):
+            path = Path(folder, name)
+            if not is_debris(PurePath(name)) and path != directory / METADATA_FILE:
+                yield path, _why_not(path)
 
 
-def _may_be_picture(path: Path) -> bool:
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        return True
-    with path.open("rb") as stream:
-        return looks_like_image(stream.read(_SNIFF_BYTES))
+def _why_not(path: Path) -> str:
+    """Why a file does not count as a picture, "" where it does."""
+    suffix = path.suffix.lower()
+    if path.name.startswith("."):
+        return "A hidden file"
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return "Not a plain file"
+        if suffix in PICTURE_SUFFIXES:
+            return ""
+        with path.open("rb") as stream:
+            is_picture = looks_like_image(stream.read(_SNIFF_BYTES))
+    except OSError:
+        return "" if suffix in PICTURE_SUFFIXES else "A file that cannot be read"
+    if is_picture:
+        return ""
+    if suffix in _ARCHIVE_SUFFIXES:
+        return "An archive, which is not unpacked here: unpack it first"
+    return "Not a picture in a format that is read"
+
+
+def _picture_file(item_id: str, path: Path) -> PictureFile:
+    try:
+        status = path.stat()
+    except OSError:
+        return PictureFile(item_id, path, 0, 0)  # decoding it will say what is wrong
+    return PictureFile(item_id, path, status.st_size, min(status.st_mtime_ns, _LAST_NS))
 
 
 def labeller(directory: Path, pattern: str | None) -> Callable[[str], str]:

@@ -176,7 +176,14 @@ class Items:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A picture that was left out of the gallery, and why, in plain words."""
+    """What was left out of the gallery.
+
+    Attributes:
+        item_id: The name of a file, or a pattern such as `*.txt` where many of a kind are told in one line.
+        reason: Why it was left out, in plain words.
+        n: So many files.
+    """
 
     item_id: str
     reason: str
+    n: int = 1

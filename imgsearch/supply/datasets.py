@@ -17,11 +17,19 @@ from imgsearch.errors import BuildError
 from imgsearch.files.archives import unpack
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.download import fetch
-from imgsearch.files.home import downloads_folder, pictures_folder, sample_pictures_folder, sample_queries_folder
+from imgsearch.files.home import (
+    FILLED_FILE,
+    LEFT_OUT_FILE,
+    downloads_folder,
+    pictures_folder,
+    sample_pictures_folder,
+    sample_queries_folder,
+)
 from imgsearch.files.locks import exclusive
 from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
-from imgsearch.pictures.folder import METADATA_FILE
+from imgsearch.pictures.folder import METADATA_FILE, no_pictures, scan
 from imgsearch.pictures.items import Skipped
+from imgsearch.pictures.left_out import LeftOut
 from imgsearch.progress import Progress
 from imgsearch.retrieval.rerank import DEFAULT_RERANKING
 from imgsearch.sample.gallery import draw_gallery, draw_queries
@@ -29,7 +37,8 @@ from imgsearch.settings import SAMPLE_COLLECTION
 
 SAMPLE_TITLE = "Sample gallery: cats and dogs drawn by code"
 SAMPLE_SOURCE = "Drawn by imgsearch"
-_LEFT_OUT_FILE = ".left-out.json"
+_FILLING = "v2"
+"""What an earlier version unpacked in another way is unpacked again."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class Prepared:
     Attributes:
         directory: The folder.
         title, source, license: For people; None where nothing is known.
-        left_out: Pictures that the dataset holds and that are not in the folder.
+        left_out: What the dataset or archive holds and what is not in the folder.
     """
 
     directory: Path
@@ -108,15 +117,12 @@ def prepare_dataset(name: str, home: Path, *, progress: Progress | None = None) 
                 tell(done, total, what)
 
             fetch(file.urls, archives[file.name], sha256=file.sha256, max_bytes=file.size, progress=received)
-        left_out = dataset.unpack(archives, target, tell)
-        records = [vars(each) for each in left_out]
-        (target / _LEFT_OUT_FILE).write_text(json.dumps(records), encoding="utf-8")
+        _note(target, dataset.unpack(archives, target, tell))
 
     with disk_errors():
         keep_filled(folder, " ".join(file.sha256 for file in dataset.files), fill)
         shutil.rmtree(downloads, ignore_errors=True)
-        records = json.loads((folder / _LEFT_OUT_FILE).read_text(encoding="utf-8"))
-    left_out = [Skipped(**record) for record in records]
+        left_out = _noted(folder)
     return Prepared(folder, dataset.title, dataset.source, dataset.license, left_out)
 
 
@@ -130,23 +136,39 @@ def prepare_archive(archive: Path, name: str, home: Path, *, progress: Progress 
         progress: Told how far it is, in bytes.
 
     Raises:
-        BuildError: see `archives.unpack`; or the disk is full.
+        BuildError: see `archives.unpack`; or there are no pictures in it, or the disk is full.
     """
     tell = progress or (lambda done, total, what: None)
+    folder = pictures_folder(home, name)
+
+    def fill(target: Path) -> None:
+        left_out = LeftOut()
+        unpack(archive, target, passed_over=left_out.add, progress=lambda done, total: tell(done, total, "unpacking"))
+        _note(target, left_out.skipped())
+        try:
+            scan(target, exclude=home, left_out=left_out)
+        except BuildError:  # whose words name the folder
+            raise no_pictures(f"in {str(archive)!r}", left_out) from None
+
     with disk_errors():
         status = archive.stat()
-        folder = pictures_folder(home, name)
-        keep_filled(
-            folder,
-            f"{archive.resolve()} {status.st_size} {status.st_mtime_ns}",
-            lambda target: unpack(archive, target, progress=lambda done, total: tell(done, total, "unpacking")),
-        )
-    return Prepared(folder)
+        keep_filled(folder, f"{_FILLING} {archive.resolve()} {status.st_size} {status.st_mtime_ns}", fill)
+        left_out = _noted(folder)
+    return Prepared(folder, left_out=left_out)
+
+
+def _note(folder: Path, left_out: Sequence[Skipped]) -> None:
+    records = [vars(each) for each in left_out]
+    (folder / LEFT_OUT_FILE).write_text(json.dumps(records), encoding="utf-8")
+
+
+def _noted(folder: Path) -> list[Skipped]:
+    return [Skipped(**record) for record in json.loads((folder / LEFT_OUT_FILE).read_text(encoding="utf-8"))]
 
 
 def keep_filled(folder: Path, stamp: str, fill: Callable[[Path], None]) -> None:
     """Lets `fill` fill a folder, unless the last filling had the same stamp. A kill leaves the old folder or none."""
-    stamp_file = folder / ".filled"
+    stamp_file = folder / FILLED_FILE
     growing = folder.with_name(f".{folder.name}.growing")
     busy = BuildError("Another process is unpacking these pictures.", hint="Wait until it is done.")
     with exclusive(folder.with_name(f".{folder.name}.lock"), busy):
@@ -185,6 +207,7 @@ def _unpack_pets(archives: Mapping[str, Path], folder: Path, progress: Progress)
         raise BuildError("The annotations of the dataset are not what they should be.", hint="Try again later.") from exc
     shutil.rmtree(lists)
     left_out: list[Skipped] = []
+    passed_over = LeftOut()
 
     def place(name: str) -> str | None:
         path = PurePosixPath(name)
@@ -193,12 +216,18 @@ def _unpack_pets(archives: Mapping[str, Path], folder: Path, progress: Progress)
         left_out.append(Skipped(path.name, "The annotation list of the dataset does not name it."))
         return None
 
-    unpack(archives[_PET_IMAGES], folder, place=place, progress=lambda done, total: progress(done, total, "unpacking"))
+    unpack(
+        archives[_PET_IMAGES],
+        folder,
+        place=place,
+        passed_over=passed_over.add,
+        progress=lambda done, total: progress(done, total, "unpacking"),
+    )
     with (folder / METADATA_FILE).open("w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream)
         rows.writerow(("file_name", "label"))
         rows.writerows((f"{species[stem]}/{stem}.jpg", stem.rpartition("_")[0]) for stem in sorted(species))
-    return left_out
+    return [*left_out, *passed_over.skipped()]
 
 
 def _read_pet_list(text: str) -> dict[str, str]:

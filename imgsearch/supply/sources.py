@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from imgsearch.collection.build import BuildReport, build_collection
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.source import Source, remembered
-from imgsearch.errors import BuildError
-from imgsearch.files.home import collection_path
+from imgsearch.errors import BuildError, ImgSearchError
+from imgsearch.files.home import collection_path, pictures_folder
 from imgsearch.progress import Progress
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.supply.datasets import DATASETS, SAMPLE_SOURCE, Prepared, prepare_archive, prepare_dataset, prepare_sample
@@ -38,6 +41,17 @@ def prepare(source: Source, name: str, home: Path, *, progress: Progress | None 
             "The collection was pulled, without its pictures.", hint="Pull the newer package, if there is one."
         )
     return Prepared(Path(source.location))
+
+
+@contextmanager
+def discarding(source: Source, name: str, home: Path) -> Iterator[None]:
+    """Removes what was unpacked of an archive where the build within fails and leaves nothing to go on from."""
+    try:
+        yield
+    except ImgSearchError:
+        if source.kind == "archive" and not collection_path(name, home).exists():
+            shutil.rmtree(pictures_folder(home, name), ignore_errors=True)
+        raise
 
 
 def update_collection(name: str, home: Path, *, progress: Progress | None = None) -> BuildReport:

@@ -116,6 +116,29 @@ def test_hidden_files_are_passed_over(make: Maker, tmp_path: Path) -> None:
     assert set(contents(tmp_path / "out")) == {"seen.jpg"}
 
 
+def test_what_is_passed_over_is_told_but_for_what_systems_leave_behind(tmp_path: Path) -> None:
+    told: list[tuple[str, str]] = []
+    names = ["__MACOSX/._1.jpg", "__MACOSX/1.jpg", ".DS_Store", "a/Thumbs.db", ".git/config", "a/.hidden/1.jpg", "seen.jpg"]
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name))
+        for name, kind in {"link": tarfile.SYMTYPE, "pipe": tarfile.FIFOTYPE, "folder": tarfile.DIRTYPE}.items():
+            member = tarfile.TarInfo(name)
+            member.type = kind
+            archive.addfile(member)
+    unpack(tmp_path / "a.tar", tmp_path / "out", passed_over=lambda *what: told.append(what))
+    assert set(contents(tmp_path / "out")) == {"seen.jpg"}
+    hidden, not_plain = "A hidden file", "A link or something else that is no plain file"
+    assert told == [(".git/config", hidden), ("a/.hidden/1.jpg", hidden), ("link", not_plain), ("pipe", not_plain)]
+    told.clear()
+    unpack(
+        make_zip(tmp_path / "a.zip", {"link": b"/etc"}, stat.S_IFLNK | 0o777),
+        tmp_path / "z",
+        passed_over=lambda *what: told.append(what),
+    )
+    assert told == [("link", not_plain)]
+
+
 @both
 def test_names_are_placed_as_the_caller_says(make: Maker, tmp_path: Path) -> None:
     places = {"cat/1.jpg": "c/one.jpg"}

@@ -410,7 +410,7 @@ def test_info_names_what_was_left_out(pictures: Path) -> None:
     assert lines[2].startswith("space color_histogram: 256 dimensions, pooled, float32, 50 trees, 0.1 MiB")
     assert lines[3] == "left out bad.jpg: The file is empty."
     facts = json.loads(run("info", "discs", "--json").stdout)
-    assert facts["skipped"] == [{"item_id": "bad.jpg", "reason": "The file is empty."}]
+    assert facts["skipped"] == [{"item_id": "bad.jpg", "reason": "The file is empty.", "n": 1}]
     assert facts["spaces"]["color_histogram"]["dim"] == 256
 
 

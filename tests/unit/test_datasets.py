@@ -236,6 +236,40 @@ def test_a_zip_is_built_like_its_folder_and_again_when_it_changes(pictures: Path
     assert "red/9.png" in Collection.open("discs", home).items
 
 
+def test_what_an_archive_holds_besides_is_listed_also_by_a_later_update(home: Path, tmp_path: Path) -> None:
+    others = {".hidden.png": b"x", "a.ppm": b"x", "inner.zip": b"x", "Thumbs.db": b"x"}
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, data in {"1.jpg": jpeg(1), "2.jpg": jpeg(2), **others}.items():
+            archive.writestr(name, data)
+    result = run("build", "discs", "--images", tmp_path / "a.zip", "--embedder", "color_histogram")
+    assert result.stdout.endswith("2 pictures, 0 labels, 3 left out; spaces: color_histogram.\n")
+    assert "Left out .hidden.png: A hidden file.\n" in result.stderr
+    assert run("update", "discs").stdout.startswith("discs is up to date: 2 pictures, 0 labels, 3 left out")
+    assert [each.item_id for each in Collection.open("discs", home).skipped] == [".hidden.png", "a.ppm", "inner.zip"]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("a.txt", "in '{}', only 1 *.txt."), ("a.jpg", "None of the 1 pictures")])
+def test_an_archive_without_pictures_is_named_and_leaves_nothing(
+    name: str, reason: str, home: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "holidays.zip", "w") as archive:
+        archive.writestr(name, b"no picture")
+    result = run("build", "discs", "--images", tmp_path / "holidays.zip", "--embedder", "color_histogram")
+    assert result.exit_code == 1
+    assert reason.format(tmp_path / "holidays.zip") in result.stderr
+    assert [path.name for path in home.rglob("*")] == ["pictures", ".discs.lock"]
+
+
+def test_an_archive_of_a_collection_that_is_there_is_kept_when_a_build_fails(
+    pictures: Path, home: Path, tmp_path: Path
+) -> None:
+    archive = pack_zip(pictures, tmp_path / "discs.zip")
+    arguments = ("build", "discs", "--images", archive, "--embedder", "color_histogram")
+    run(*arguments)
+    assert run(*arguments, "--label-pattern", "(?P<label>x)").exit_code == 1
+    assert len([*(home / "pictures" / "discs").rglob("*.png")]) == 12
+
+
 def test_a_file_that_is_no_archive_is_refused(home: Path, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("hello")
     result = run("build", "discs", "--images", tmp_path / "a.txt")

@@ -14,6 +14,8 @@ import pytest
 from imgsearch.errors import BuildError
 from imgsearch.pictures.decode import READ_FORMATS
 from imgsearch.pictures.folder import labeller, scan
+from imgsearch.pictures.items import Skipped
+from imgsearch.pictures.left_out import LeftOut
 from tests.conftest import draw_picture
 
 needs_posix_names = pytest.mark.skipif(sys.platform != "linux", reason="file names are any bytes on Linux only")
@@ -61,6 +63,68 @@ def test_hidden_files_and_folders_are_passed_over(tmp_path: Path, png: bytes) ->
     for name in (".git/a.png", "._a.png", ".hidden.png", "a.png"):
         (tmp_path / name).write_bytes(png)
     assert ids(tmp_path) == ["a.png"]
+
+
+def left_out_of(directory: Path) -> dict[str, str]:
+    left_out = LeftOut()
+    scan(directory, exclude=Path("nowhere"), left_out=left_out)
+    return {line.item_id: line.reason for line in left_out.skipped()}
+
+
+@needs_posix_names
+def test_all_that_is_no_picture_is_told_with_the_reason(tmp_path: Path, png: bytes) -> None:
+    (tmp_path / "picture.png").write_bytes(png)
+    for folder in (".git", "sub", "__MACOSX"):
+        (tmp_path / folder).mkdir()
+    for name in ("sub/a.ppm", "sub/b.zip", "sub/metadata.csv", ".git/config", ".hidden.png", "no-suffix"):
+        (tmp_path / name).write_text("x")
+    for name in ("metadata.csv", ".DS_Store", "._picture.png", "sub/Thumbs.db", "desktop.ini", "__MACOSX/._a.png"):
+        (tmp_path / name).write_text("x")  # nobody asks for these
+    (tmp_path / "linked").symlink_to(tmp_path / "sub")
+    (tmp_path / "dangling").symlink_to("gone")
+    os.mkfifo(tmp_path / "pipe.png")
+    no_picture = "Not a picture in a format that is read."
+    assert left_out_of(tmp_path) == {
+        ".git": "A hidden folder.",
+        ".hidden.png": "A hidden file.",
+        "dangling": "A file that cannot be read.",
+        "linked": "A link to a folder, which is not followed.",
+        "no-suffix": no_picture,
+        "pipe.png": "Not a plain file.",
+        "sub/a.ppm": no_picture,
+        "sub/b.zip": "An archive, which is not unpacked here: unpack it first.",
+        "sub/metadata.csv": no_picture,
+    }
+
+
+def test_many_files_of_a_kind_are_one_line(tmp_path: Path, png: bytes) -> None:
+    (tmp_path / "picture.png").write_bytes(png)
+    for n in range(1200):
+        (tmp_path / f"{n:04}.TXT").touch()
+    for n in range(5):
+        (tmp_path / f"{n}.ppm").touch()
+    left_out = LeftOut()
+    scan(tmp_path, exclude=Path("nowhere"), left_out=left_out)
+    reason = "Not a picture in a format that is read"
+    assert left_out.skipped() == [
+        Skipped("*.txt", f"{reason} (1,200 files, such as 0000.TXT).", 1200),
+        *(Skipped(f"{n}.ppm", f"{reason}.") for n in range(5)),
+    ]
+
+
+def test_files_of_a_thousand_kinds_are_few_lines() -> None:
+    left_out = LeftOut()
+    for n in range(1000):
+        left_out.add(f"data.{n}", "Odd")
+    assert len(left_out.skipped()) < 50
+    assert sum(each.n for each in left_out.skipped()) == 1000
+
+
+@needs_posix_names
+def test_of_two_names_that_are_written_alike_the_second_is_told(tmp_path: Path, png: bytes) -> None:
+    (tmp_path / "latin-\\xe9.png").write_bytes(png)
+    (tmp_path / os.fsdecode(b"latin-\xe9.png")).write_bytes(png)
+    assert left_out_of(tmp_path) == {"latin-\\xe9.png": "Another file has the same name, but for bytes that are not UTF-8."}
 
 
 def test_the_home_inside_the_folder_is_not_scanned(pictures: Path, png: bytes) -> None:
@@ -142,7 +206,9 @@ def test_pipes_and_folders_called_like_pictures_are_passed_over(tmp_path: Path, 
 
 def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(BuildError, match="There are no pictures in") as caught:
+    (tmp_path / "a.ppm").touch()
+    (tmp_path / "b.ppm").touch()
+    with pytest.raises(BuildError, match=r"There are no pictures in .*, only 2 \*\.ppm, 1 \*\.txt\.$") as caught:
         scan(tmp_path, exclude=Path("nowhere"))
     assert READ_FORMATS in (caught.value.hint or "")
 

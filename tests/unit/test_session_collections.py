@@ -24,6 +24,7 @@ from imgsearch.embedding.embedders import load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError, WorkerError
+from imgsearch.pictures.items import Skipped
 from imgsearch.pictures.scaling import make_preview
 from imgsearch.vectors.projection import MIN_TSNE_ITEMS
 from tests.conftest import crashing_annoy, draw_picture
@@ -132,7 +133,7 @@ def test_a_zip_gives_its_folders_as_labels(make: Callable[..., SessionCollection
     assert [(item.item_id, item.label) for item in collection.items] == [
         (name, name.split("/")[1]) for name in sorted(files)
     ]
-    assert collection.skipped == []
+    assert collection.skipped == [Skipped("pets/.x.png", "A hidden file.")]
 
 
 def test_one_folder_for_all_is_no_label(make: Callable[..., SessionCollections]) -> None:
@@ -178,8 +179,33 @@ def test_what_is_no_picture_is_listed_and_copies_are_embedded_once(make: Callabl
     uploads = [("a.png", png(1)), ("b.png", png(1)), ("broken.jpg", b"\xff\xd8\xff\xe0 nothing"), ("c.txt", b"words")]
     collection = build(make(), uploads, embed=counted)
     assert ids(collection) == ["a.png", "b.png"]
-    assert [skipped.item_id for skipped in collection.skipped] == ["broken.jpg"]
+    assert [skipped.item_id for skipped in collection.skipped] == ["broken.jpg", "c.txt"]
     assert len(asked) == 2
+
+
+def test_nothing_of_a_zip_is_left_out_in_silence(make: Callable[..., SessionCollections]) -> None:
+    others = [
+        "notes/1.txt",
+        ".git/config",
+        "more.zip",
+        "scan.ppm",
+        "Thumbs.db",
+        "__MACOSX/._1.png",
+        *(f"{n}.log" for n in range(9)),
+    ]
+    collection = build(
+        make(), [("a.zip", archive({"1.png": png(1), **dict.fromkeys(others, b"x")})), ("b.pgm", b"P5 1 1 255 x")]
+    )
+    lines = {skipped.item_id: (skipped.reason, skipped.n) for skipped in collection.skipped}
+    assert lines == {
+        "*.log": ("Not a picture in a format that is read (9 files, such as 0.log).", 9),
+        ".git/config": ("A hidden file.", 1),
+        "b.pgm": ("Not a picture in a format that is read.", 1),
+        "more.zip": ("An archive, which is not unpacked here: unpack it first.", 1),
+        "notes/1.txt": ("Not a picture in a format that is read.", 1),
+        "scan.ppm": ("Not a picture in a format that is read.", 1),
+    }
+    assert collection.manifest.n_skipped == 14
 
 
 @pytest.mark.parametrize("uploads", [[], [("a.txt", b"words")], [("a.zip", archive({"b.txt": b"words"}))]])

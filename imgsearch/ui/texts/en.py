@@ -332,7 +332,7 @@ TEXTS = {
     "about.data": "The pictures",
     "about.data_sample": "{n:,} cats and dogs, drawn by code that is part of this project (MIT). Breeds, colours and scenes are "
     "independent of each other, so that colour alone cannot find a breed.",
-    "about.data_own": "{title}: {n:,} pictures, {n_labels:,} labels. {n_skipped:,} were left out because they could not be read. "
+    "about.data_own": "{title}: {n:,} pictures, {n_labels:,} labels. Files left out: {n_skipped:,}. "
     "The rights to the pictures are those of the folder that they came from.",
     "about.data_source": "Source: {source}",
     "about.data_license": "Terms: {license}",

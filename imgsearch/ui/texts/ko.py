@@ -275,8 +275,8 @@ TEXTS = {
     "collections.space": "{space}: {size} × {size}픽셀에서 숫자 {dim:,}개로, n_trees {n_trees}, {mb:,.1f} MB",
     "collections.space_search_k": "{space}: {size} × {size}픽셀에서 숫자 {dim:,}개로, n_trees {n_trees}, search_k {search_k}, {mb:,.1f} MB",
     "collections.reduced": ", PCA로 {dim:,}개에서 줄임",
-    "collections.skipped": "제외한 이미지 {n:,}장",
-    "collections.skipped_more": "외 {n:,}장이 더 있습니다.",
+    "collections.skipped": "제외한 파일 {n:,}개",
+    "collections.skipped_more": "외 {n:,}개가 더 있습니다.",
     "collections.links": "{title} 컬렉션의 화면",
     "collections.search": "여기에서 검색",
     "collections.sound": "모든 파일이 제자리에 있습니다.",
@@ -320,7 +320,7 @@ TEXTS = {
     "about.data": "이미지 데이터",
     "about.data_sample": "고양이와 개 {n:,}마리를 이 프로젝트의 코드로 그렸습니다(MIT). 품종, 색, 배경은 서로 독립적이므로 색만으로는 품종을 찾을 수 "
     "없습니다.",
-    "about.data_own": "{title}: 이미지 {n:,}장, 라벨 {n_labels:,}개. {n_skipped:,}장은 읽을 수 없어 제외했습니다. 이미지에 대한 권리는 원본 폴더의 "
+    "about.data_own": "{title}: 이미지 {n:,}장, 라벨 {n_labels:,}개. 파일 {n_skipped:,}개는 제외했습니다. 이미지에 대한 권리는 원본 폴더의 "
     "권리를 따릅니다.",
     "about.data_source": "출처: {source}",
     "about.data_license": "이용 조건: {license}",

@@ -34,7 +34,7 @@ class Overview:
         name, manifest, updated: See `Outline`.
         n_labels: Number of labels.
         previews: Some of its items, from all over it.
-        skipped: The first pictures that were left out.
+        skipped: The first lines of what was left out.
     """
 
     name: str
@@ -144,5 +144,6 @@ def _render_skipped(shown: Overview) -> None:
     with st.expander(t("collections.skipped", n=n_skipped)):
         lines = [f"- **{escape(each.item_id)}**: {escape(each.reason)}" for each in shown.skipped]
         st.markdown("\n".join(lines))
-        if n_skipped > len(shown.skipped):
-            st.caption(t("collections.skipped_more", n=n_skipped - len(shown.skipped)))
+        n_more = n_skipped - sum(each.n for each in shown.skipped)
+        if n_more:
+            st.caption(t("collections.skipped_more", n=n_more))
