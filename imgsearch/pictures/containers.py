@@ -21,6 +21,12 @@ MAX_JPEG_SEGMENTS = 4_096
 MAX_JPEG_TABLE_BYTES = 65_536
 MAX_PNG_CHUNKS = 100_000
 
+# Fujifilm, Panasonic, Olympus (three), Sigma, Minolta, Canon before 2004. Canon's later ones are known by more than this,
+# and Nikon's, Sony's, Pentax' and others' are TIFF files.
+_RAW_BEGINNINGS = (
+    *(b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb", b"\0MRM"),
+    *(b"II\x1a\0\0\0HEAPCCDR",),
+)
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"))
 
 
@@ -49,8 +55,11 @@ def sniff(head: bytes) -> str | None:
         head: The first 64 bytes of a file, or what there is.
 
     Returns:
-        Pillow's name of the format, "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF" or "HEIF"; None for others.
+        Pillow's name of the format, "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF" or "HEIF"; "RAW" for a camera's
+        RAW file that is no plain TIFF; None for others.
     """
+    if head.startswith(_RAW_BEGINNINGS) or (head.startswith(b"II*\0") and head[8:10] == b"CR") or head[4:12] == b"ftypcrx ":
+        return "RAW"
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -28,11 +28,19 @@ from imgsearch.pictures import containers, tiff
 from imgsearch.pictures.rgb import to_rgb
 from imgsearch.settings import MAX_PICTURE_BYTES
 
+RAW_SUFFIXES = frozenset(
+    (
+        *(".raw", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf", ".rw2", ".rwl", ".pef"),
+        *(".srw", ".x3f", ".mrw", ".3fr", ".fff", ".iiq", ".mef", ".mos", ".dcr", ".kdc", ".erf"),
+    )
+)
+"""Lower-case suffixes of cameras' RAW files. A `.dng` is none of them: it may hold a finished picture, and says so."""
+
 PICTURE_SUFFIXES = frozenset(
     (
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
         *(".avif", ".heic", ".heif", ".hif", ".jp2", ".jxl", ".psd", ".ico", ".tga", ".svg"),
-        *(".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2"),
+        *(".ppm", ".pgm", ".pbm", ".pnm", ".exr", ".hdr", ".dng", *RAW_SUFFIXES),
     )
 )
 """Lower-case suffixes that people give pictures. Only for a folder scan, which reports a file it cannot read when the
@@ -96,14 +104,15 @@ class Picture:
 
 
 def looks_like_image(head: bytes) -> bool:
-    """Whether the first bytes of a file (64 are enough) are those of a format that is read, or of HEIC."""
+    """Whether the first bytes of a file (64 are enough) are those of a format that is read, of HEIC or of a RAW file."""
     return containers.sniff(head[:64]) is not None
 
 
 def decode_image(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """The upright RGB picture of a file's content.
 
-    The format is told from the content, never from a name. Of several frames or pages the first is taken. EXIF
+    The format is told from the content, never from a name. Of several frames or pages the first of full size is taken:
+    none that a TIFF or DNG marks as a preview, and a RAW file is refused, whatever previews it holds. EXIF
     orientation is applied; broken EXIF counts as upright. Transparency is put on white; 16-bit and float pictures are
     scaled to 8 bits; CMYK, YCCK and Lab are converted by Pillow's formulas. Colour profiles are ignored: numbers are
     taken as sRGB, so a wide-gamut picture comes out a little pale, the same in build and query.
@@ -139,6 +148,8 @@ def decode_image(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Pi
     kind = containers.sniff(data[:64])
     if kind is None:
         raise ImageDecodeError("The file is not a picture in a format that is read.", hint=f"Read are {READ_FORMATS}.")
+    if kind == "RAW":
+        raise ImageDecodeError(tiff.RAW)
     if kind in _VIDEO_KINDS and len(data) > limits.max_bytes_video:
         raise _too_many_bytes(len(data), limits.max_bytes_video)
     with _pillow_errors(limits):
@@ -149,7 +160,8 @@ def read_file(path: Path, max_bytes: int) -> bytes:
     """Content of a plain file of at most `max_bytes`; never waits for a pipe or a device.
 
     Raises:
-        ImageDecodeError: It is not a plain file, not there, or not readable.
+        ImageDecodeError: It is not a plain file, not there, or not readable; or a RAW file by its name, and by its content
+            nothing else (some old ones are TIFF files that own up to their preview only).
         ImageTooLargeError: It is larger. (A file that reports no size, as in /proc, gives up to `max_bytes` + 1 bytes.)
     """
     try:
@@ -161,9 +173,13 @@ def read_file(path: Path, max_bytes: int) -> bytes:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ImageDecodeError("The file is not a plain file but a folder, pipe or device.")
-            if status.st_size > max_bytes:
+            is_raw_by_name = path.suffix.lower() in RAW_SUFFIXES
+            if status.st_size > max_bytes and not is_raw_by_name:
                 raise _too_many_bytes(status.st_size, max_bytes)
-            return file.read(max_bytes + 1)
+            data = file.read(max_bytes + 1)
+        if data and is_raw_by_name and containers.sniff(data[:64]) in (None, "TIFF"):
+            raise ImageDecodeError(tiff.RAW)
+        return data
     except FileNotFoundError as exc:
         raise ImageDecodeError("The file is not there any more.") from exc
     except (OSError, ValueError) as exc:  # ValueError: a name with a null byte

@@ -1,23 +1,31 @@
 """TIFF files, and EXIF, which is one inside other files: read before Pillow decodes a TIFF, and cut down to one picture.
 
-Sources: TIFF 6.0 and its BigTIFF extension, Exif 2.32 section 4.6.
+Sources: TIFF 6.0 and its BigTIFF extension, Exif 2.32 section 4.6, TIFF/EP (ISO 12234-2: sub-directories, raw data),
+DNG 1.7 chapter 4.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from imgsearch.errors import ImageDecodeError, ImageTooLargeError
 
 MAX_TIFF_TAGS = 4_096
 MAX_TIFF_CHUNKS = 32_768
+MAX_TIFF_PAGES = 64
 
 CUT_OFF = "The picture is cut off: the file ends before its last pixel."
 DAMAGED = "The picture is damaged: its parts do not fit together."
+RAW = "The picture is a RAW file of a camera: export it as JPEG."
 
 _WIDTH, _LENGTH, _COMPRESSION, _STRIP_OFFSETS, _STRIP_COUNTS, _ORIENTATION = 256, 257, 259, 273, 279, 274
 _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS, _TILE_COUNTS = 322, 323, 324, 325
+_NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 254, 255, 262, 330, 50706
+
+# Bits of NewSubfileType: a smaller version of another page, a mask, a depth map. A SubfileType of 2 is the first of them.
+_NOT_THE_PICTURE = 0b1101
+_RAW_PHOTOMETRICS = frozenset((32803, 34892))  # colour filter array, linear raw
 
 # Tags that say how pixels are stored, and how many values each may have. All others (profiles, previews, texts, further
 # directories) are left out.
@@ -32,34 +40,57 @@ _TIFF_TAGS: Mapping[int, int] = {
 _TIFF_COMPRESSIONS = frozenset((1, 2, 3, 4, 5, 7, 8, 32773, 32946, 50000))
 TIFF_JPEG = 7
 
-_TIFF_INTEGERS = {3: "H", 4: "I", 16: "Q"}
+_TIFF_INTEGERS = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
 
 class _Directory:
-    """The first directory (IFD0) of a TIFF structure.
+    """A directory of a TIFF structure: the first (IFD0), or the one at `start`.
 
     Raises:
         struct.error, ValueError: It is not all there.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, start: int | None = None) -> None:
         self.data = data
         self.order = {b"II": "<", b"MM": ">"}[data[:2]]
         self.is_big = struct.unpack_from(self.order + "H", data, 2)[0] == 43
         word, count = ("Q", "Q") if self.is_big else ("I", "H")
         self.word_size = struct.calcsize(word)
-        (start,) = struct.unpack_from(self.order + word, data, self.word_size)
+        if start is None:
+            (start,) = struct.unpack_from(self.order + word, data, self.word_size)
+        self.start = start
         (n_entries,) = struct.unpack_from(self.order + count, data, start)
         if n_entries > MAX_TIFF_TAGS:
             raise ValueError("too many tags")
-        start += struct.calcsize(count)
+        first = start + struct.calcsize(count)
         self._layout = struct.Struct(self.order + "HH" + word)
         entry_size = self._layout.size + self.word_size
+        self._end = first + n_entries * entry_size
         self.entries: dict[int, bytes] = {}
-        for at in range(start, start + n_entries * entry_size, entry_size):
+        for at in range(first, self._end, entry_size):
             tag, _, _ = self._layout.unpack_from(data, at)
             self.entries.setdefault(tag, data[at : at + entry_size])
+
+    @property
+    def further(self) -> tuple[int, ...]:
+        """Where its sub-directories and the directory after it begin."""
+        (after,) = struct.unpack_from(self.order + ("Q" if self.is_big else "I"), self.data, self._end)
+        return (*self.integers(_SUB_DIRECTORIES, MAX_TIFF_PAGES), after)
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether its page is a picture of its own: no preview, no mask, no depth map."""
+        return not self.integer(_NEW_SUBFILE_TYPE, 0) & _NOT_THE_PICTURE and self.integer(_SUBFILE_TYPE, 1) != 2
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether its page is what a sensor measured, before colours were made of it."""
+        return self.integer(_PHOTOMETRIC, 0) in _RAW_PHOTOMETRICS
+
+    @property
+    def pixels(self) -> int:
+        return self.integer(_WIDTH, 0) * self.integer(_LENGTH, 0)
 
     def count(self, tag: int) -> int:
         """How many values the tag has; 0 where it is missing."""
@@ -107,8 +138,51 @@ def exif_orientation(exif: bytes) -> int:
     return value if 1 <= value <= 8 else 1
 
 
+def _pages(data: bytes) -> Iterator[_Directory]:
+    """The directories of a file, each followed by its sub-directories; the first MAX_TIFF_PAGES of them.
+
+    A directory after the first that is not all there is passed over, with what comes after it.
+    """
+    first = _Directory(data)
+    yield first
+    seen, waiting = {first.start, 0}, [first]
+    while waiting:
+        try:
+            further = waiting.pop(0).further
+        except (struct.error, ValueError, OverflowError):
+            continue
+        for start in further:
+            if start in seen or len(seen) > MAX_TIFF_PAGES:
+                continue
+            seen.add(start)
+            try:
+                page = _Directory(data, start)
+                page.is_picture, page.is_raw, page.pixels  # noqa: B018  whether its values are all there
+            except (struct.error, ValueError, OverflowError):
+                continue
+            waiting.append(page)
+            yield page
+
+
+def _picture_page(data: bytes) -> _Directory:
+    """The first page that is a picture; where all are marked as something smaller, the largest.
+
+    Raises:
+        ImageDecodeError: The picture is raw data, whatever previews stand beside it.
+    """
+    pages = list(_pages(data))
+    pictures = [page for page in pages if page.is_picture and not page.is_raw]
+    raw = max((page.pixels for page in pages if page.is_raw), default=-1)
+    # A sensor has a few rows and columns more than the picture that is made of it.
+    if raw >= 0 and not (pictures and pictures[0].pixels > raw // 2):
+        raise ImageDecodeError(RAW)
+    if not pictures and _DNG_VERSION in pages[0].entries:
+        raise ImageDecodeError(RAW)
+    return pictures[0] if pictures else max(pages, key=lambda page: page.pixels)
+
+
 def strip_tiff(data: bytes, *, max_pixels: int) -> tuple[bytes, int, int]:
-    """The first picture of a TIFF, with a new directory of only the tags that say how its pixels are stored.
+    """The first full-size picture of a TIFF or DNG, with a new directory of only the tags that say how pixels are stored.
 
     Args:
         data: A TIFF or BigTIFF file.
@@ -118,11 +192,11 @@ def strip_tiff(data: bytes, *, max_pixels: int) -> tuple[bytes, int, int]:
         The TIFF; its orientation, 1 to 8; its compression (a value of tag 259).
 
     Raises:
-        ImageDecodeError: It is cut off, damaged, or compressed in a way that is not read.
+        ImageDecodeError: It is cut off, damaged, compressed in a way that is not read, or a RAW file.
         ImageTooLargeError: It has more strips, tiles or values in a tag than a picture needs.
     """
     try:
-        directory = _Directory(data)
+        directory = _picture_page(data)
         compression = directory.integer(_COMPRESSION, 1)
         for tag, most in _TIFF_TAGS.items():
             if directory.count(tag) > most:
@@ -134,7 +208,8 @@ def strip_tiff(data: bytes, *, max_pixels: int) -> tuple[bytes, int, int]:
             for pair in ((_STRIP_OFFSETS, _STRIP_COUNTS), (_TILE_OFFSETS, _TILE_COUNTS))
             for offset, count in zip(*(directory.integers(tag, MAX_TIFF_CHUNKS) for tag in pair), strict=False)
         ]
-        orientation = directory.integer(_ORIENTATION, 1)
+        # In a DNG only the first directory says it, for all.
+        orientation = directory.integer(_ORIENTATION, _Directory(data).integer(_ORIENTATION, 1))
     except (struct.error, ValueError, KeyError, OverflowError) as exc:
         raise ImageDecodeError(DAMAGED) from exc
     if compression not in _TIFF_COMPRESSIONS:

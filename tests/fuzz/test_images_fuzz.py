@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from dataclasses import replace
 
@@ -50,6 +51,10 @@ def seeds() -> list[bytes]:
     compressions = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd")
     files += [encode(colour, "TIFF", compression=compression) for compression in compressions]
     files += [encode(modes["1"], "TIFF", compression=compression) for compression in ("group3", "group4")]
+    # Two pages, the first marked as a preview.
+    kind = struct.pack("<HHI", 254, 4, 1)
+    pages = encode(colour.copy(), "TIFF", tiffinfo={254: 0}, save_all=True, append_images=[colour.rotate(180)])
+    files += [pages.replace(kind + bytes(4), kind + b"\1\0\0\0", 1)]
     files += [encode(colour, "AVIF", exif=exif), encode(modes["RGBA"], "AVIF")]
     return files
 

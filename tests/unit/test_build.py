@@ -344,6 +344,15 @@ def test_bad_pictures_are_left_out_written_down_and_counted(pictures: Path, home
     assert Collection.open("discs", home).skipped == report.skipped
 
 
+def test_raw_files_are_left_out_with_what_to_do(pictures: Path, home: Path) -> None:
+    (pictures / "DSC_0001.NEF").write_bytes(b"II*\0\x08\0\0\0" + bytes(99))
+    (pictures / "IMG_0001.CR3").write_bytes(b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(99))
+    assert [(skipped.item_id, skipped.reason) for skipped in make(pictures, home).skipped] == [
+        ("DSC_0001.NEF", "The picture is a RAW file of a camera: export it as JPEG."),
+        ("IMG_0001.CR3", "The picture is a RAW file of a camera: export it as JPEG."),
+    ]
+
+
 def test_left_out_pictures_are_tried_again(pictures: Path, home: Path, counts: Counts) -> None:
     (pictures / "bad.png").write_text("not yet")
     make(pictures, home)

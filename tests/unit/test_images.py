@@ -11,6 +11,7 @@ import subprocess
 import sys
 import types
 import zlib
+from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
@@ -20,7 +21,14 @@ from PIL import Image
 
 from imgsearch.errors import ImageDecodeError, ImageError, ImageTooLargeError
 from imgsearch.pictures import decode
-from imgsearch.pictures.decode import DEFAULT_LIMITS, PICTURE_SUFFIXES, Limits, decode_image, looks_like_image
+from imgsearch.pictures.decode import (
+    DEFAULT_LIMITS,
+    PICTURE_SUFFIXES,
+    RAW_SUFFIXES,
+    Limits,
+    decode_image,
+    looks_like_image,
+)
 from imgsearch.pictures.scaling import make_preview, make_thumbnail, resize_and_crop
 
 R, G, B, Y, M, C = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255), (0, 255, 255)
@@ -76,6 +84,41 @@ def tiff(tags: dict[int, tuple[str, list[int]]], data: bytes, *, big: bool = Fal
     at = 16 + len(data) + len(values)
     head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, at) if big else struct.pack("<2sHIQ", b"II", 42, at, 0)
     return head + data + values + struct.pack("<" + count, len(entries)) + b"".join(entries) + bytes(size)
+
+
+Tags = dict[int, tuple[str, list[int]]]
+
+
+def tiff_of_pages(pages: Sequence[Tags], subs: Sequence[Tags] = ()) -> bytes:
+    """A TIFF by hand of several pages, the first with sub-directories; each page is all of its tag 1's value."""
+    blob = bytearray(b"II*\0\0\0\0\0")
+
+    def add(tags: Tags, after: int) -> int:
+        (level,) = tags[1][1]
+        strip, values = len(blob), b""
+        blob.extend(bytes([level]) * tags[279][1][0])
+        entries = []
+        for tag, (letter, numbers) in sorted((tags | {273: ("I", [strip])}).items()):
+            raw = struct.pack(f"<{len(numbers)}{letter}", *numbers)
+            inline = raw.ljust(4, b"\0") if len(raw) <= 4 else struct.pack("<I", len(blob) + len(values))
+            values += raw if len(raw) > 4 else b""
+            entries.append(struct.pack("<HHI", tag, {"H": 3, "I": 4, "B": 1}[letter], len(numbers)) + inline)
+        blob.extend(values)
+        at = len(blob)
+        blob.extend(struct.pack("<H", len(entries)) + b"".join(entries) + struct.pack("<I", after))
+        return at
+
+    children = [add(tags, 0) for tags in subs]
+    at = 0
+    for tags in reversed(pages[1:]):
+        at = add(tags, at)
+    blob[4:8] = struct.pack("<I", add(pages[0] | ({330: ("I", children)} if children else {}), at))
+    return bytes(blob)
+
+
+def page(side: int, level: int, **tags: tuple[str, list[int]]) -> Tags:
+    """Tags of a square RGB page of one level."""
+    return rgb_tiff(side, side, t1=("B", [level]), **tags)
 
 
 def rgb_tiff(width: int, height: int, **tags: tuple[str, list[int]]) -> dict[int, tuple[str, list[int]]]:
@@ -391,6 +434,50 @@ def test_bigtiff_and_tiles() -> None:
     np.testing.assert_array_equal(decode_image(tiff(tiles, data + bytes(762))).pixels, [[R, G]])
 
 
+PREVIEW = {"t254": ("I", [1])}
+OLD_PREVIEW = {"t255": ("H", [2])}
+MASK = {"t254": ("I", [4])}
+SENSOR = {"t262": ("H", [32803]), "t254": ("I", [0])}
+LINEAR = {"t262": ("H", [34892]), "t254": ("I", [0])}
+DNG = {"t50706": ("B", [1, 6, 0, 0])}
+
+
+@pytest.mark.parametrize(
+    ("pages", "subs"),
+    [
+        ([page(2, 10, **PREVIEW), page(8, 200), page(8, 30)], []),
+        ([page(2, 10, **OLD_PREVIEW), page(8, 200)], []),
+        ([page(8, 10, **MASK), page(2, 20, **PREVIEW), page(8, 200)], []),
+        ([page(2, 10, **PREVIEW)], [page(4, 20, **PREVIEW), page(8, 200)]),  # as a DNG has it
+        ([page(2, 10, **PREVIEW, **DNG)], [page(8, 200, t254=("I", [0]))]),
+        ([page(8, 200), page(16, 20)], [page(4, 10, **PREVIEW)]),  # a later page is another picture, larger or not
+        ([page(2, 10, **PREVIEW), page(8, 200, **PREVIEW)], []),  # nothing but previews: the largest
+        ([page(8, 200, **PREVIEW)], []),
+        # A developed picture beside what the sensor measured, which has some rows more.
+        ([page(2, 10, **PREVIEW, **DNG)], [page(9, 20, **SENSOR), page(8, 200)]),
+    ],
+)
+def test_the_first_full_size_page_of_a_tiff_is_taken(pages: list[Tags], subs: list[Tags]) -> None:
+    picture = decode_image(tiff_of_pages(pages, subs))
+    assert (picture.width, picture.height, picture.pixels[0, 0].tolist()) == (8, 8, [200] * 3)
+
+
+def test_the_orientation_of_a_dng_is_in_its_first_directory() -> None:
+    first = page(2, 10, t274=("H", [6]), **PREVIEW, **DNG)
+    full = rgb_tiff(4, 2, t1=("B", [200]))
+    assert decode_image(tiff_of_pages([first], [full])).pixels.shape == (4, 2, 3)
+    assert decode_image(tiff_of_pages([first], [full | {274: ("H", [1])}])).pixels.shape == (2, 4, 3)
+
+
+def test_directories_that_lead_in_circles_or_nowhere_do_not_matter() -> None:
+    data = tiff_of_pages([page(8, 200)])
+    (at,) = struct.unpack_from("<I", data, 4)
+    for where in (0, at, 7, len(data), 2**32 - 1):
+        assert pixel(data[:-4] + struct.pack("<I", where)) == (200,) * 3
+    many = tiff_of_pages([page(1, 10, **PREVIEW)] * 5_000 + [page(8, 200)])
+    assert decode_image(many).width == 1  # no more are looked at than a picture has
+
+
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "zstd"])
 def test_tiff_compressions(compression: str) -> None:
     pixels = noise(40, 30)
@@ -506,6 +593,46 @@ def test_lossless_and_arithmetic_jpegs_are_refused(marker: int) -> None:
 def test_a_tiff_in_an_exotic_compression_is_refused() -> None:
     error = refused(tiff(rgb_tiff(2, 1, t259=("H", [34925])), bytes(6)))
     assert (str(error), error.hint) == ("The TIFF is compressed in a way that is not read.", "Save it as PNG or JPEG.")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tiff_of_pages([page(2, 10, **PREVIEW)], [page(8, 20, **PREVIEW), page(16, 30, **SENSOR)]),  # Nikon, Sony
+        tiff_of_pages([page(16, 30, **SENSOR)]),  # Pentax
+        tiff_of_pages([page(2, 10, **PREVIEW, **DNG)], [page(16, 30, **LINEAR)]),  # a phone's
+        tiff_of_pages([page(2, 10, **DNG)], [page(16, 30, **SENSOR)]),  # a preview that is not marked
+        tiff_of_pages([page(2, 10, **PREVIEW, **DNG)]),  # what the sensor measured is gone
+        b"II*\0\x10\0\0\0CR\2\0" + bytes(99),
+        struct.pack(">I8sI", 24, b"ftypcrx ", 1) + b"crx isom" + bytes(99),
+        b"FUJIFILMCCD-RAW 0201" + bytes(99),
+        b"IIU\0\x18\0\0\0" + bytes(99),
+        b"IIRO\x08\0\0\0" + bytes(99),
+        b"MMOR\0\0\0\x08" + bytes(99),
+        b"FOVb" + bytes(99),
+        b"\0MRM" + bytes(99),
+    ],
+)
+def test_raw_files_are_refused_and_their_previews_not_taken(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(data)
+    for source in (data, path):
+        error = refused(source)
+        assert isinstance(error, ImageDecodeError)
+        assert str(error) == "The picture is a RAW file of a camera: export it as JPEG."
+    assert looks_like_image(data[:64])
+
+
+def test_raw_files_are_known_by_their_name_where_the_content_does_not_say_it(tmp_path: Path) -> None:
+    preview = tiff_of_pages([page(8, 200)])
+    for name, data in (("a.KDC", preview), ("b.raw", b"only numbers")):
+        (tmp_path / name).write_bytes(data)
+        assert "RAW" in str(refused(tmp_path / name))
+    assert "RAW" in str(refused(tmp_path / "a.KDC", replace(DEFAULT_LIMITS, max_bytes=99)))  # no talk of its size
+    (tmp_path / "a.dng").write_bytes(preview)
+    (tmp_path / "d.nef").write_bytes(encode(Image.new("RGB", (3, 2), R), "PNG"))  # was only called so
+    assert decode_image(tmp_path / "a.dng").width == 8
+    assert decode_image(tmp_path / "d.nef").width == 3
 
 
 def test_only_bytes_and_paths_are_taken() -> None:
@@ -893,5 +1020,6 @@ def test_previews_and_thumbnails_carry_no_metadata() -> None:
 
 
 def test_suffixes_are_lower_case_and_begin_with_a_dot() -> None:
-    assert {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic"} <= PICTURE_SUFFIXES
+    assert {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".dng"} <= PICTURE_SUFFIXES
+    assert {".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"} <= RAW_SUFFIXES <= PICTURE_SUFFIXES
     assert all(re.fullmatch(r"\.[a-z0-9]+", suffix) for suffix in PICTURE_SUFFIXES)
