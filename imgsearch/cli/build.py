@@ -10,6 +10,7 @@ import click
 from imgsearch.cli.group import UserPath, cli, print_exact, printable, progress_bar
 from imgsearch.collection.build import BuildReport, build_collection
 from imgsearch.collection.source import Source
+from imgsearch.counting import counted
 from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE, DEFAULT_BACKBONE
 from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.embedding.spec import LAYERS, PRECISIONS, EmbedderSpec, embedder_spec
@@ -136,7 +137,8 @@ def print_report(report: BuildReport) -> None:
         click.echo(f"All that was left out is listed by: python -m imgsearch info {collection.name}", err=True)
     state = "is up to date" if report.is_unchanged else f"is ready, {report.n_embedded:,} embedded now"
     click.echo(
-        f"{collection.name} {state}: {manifest.n_items:,} pictures, {len(collection.items.label_counts)} labels, "
+        f"{collection.name} {state}: {counted(manifest.n_items, 'picture')}, "
+        f"{counted(len(collection.items.label_counts), 'label')}, "
         f"{manifest.n_skipped} left out; spaces: {', '.join(manifest.spaces)}."
     )
     print_exact(collection)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from imgsearch.cli.group import UserPath, cli, printable, progress_bar
+from imgsearch.counting import counted
 from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.embedding.training import MIN_PICTURES, STEPS, distill
@@ -48,6 +49,7 @@ def distill_command(directory: Path, teacher: str, weights: Path | None, name: s
     for skipped in done.skipped:
         click.echo(f"Left out {printable(skipped.item_id)}: {printable(skipped.reason)}", err=True)
     click.echo(
-        f"{done.name} is ready, of {done.n_learned:,} pictures. Cosine to {teacher} on {done.n_held_out} others: "
-        f"{done.cosine_after:.3f}; {done.cosine_before:.3f} with the body of {BUNDLED_BACKBONE} as it is."
+        f"{done.name} is ready, of {counted(done.n_learned, 'picture')}. Cosine to {teacher} on "
+        f"{counted(done.n_held_out, 'other')}: {done.cosine_after:.3f}; {done.cosine_before:.3f} "
+        f"with the body of {BUNDLED_BACKBONE} as it is."
     )

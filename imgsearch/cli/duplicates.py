@@ -8,6 +8,7 @@ import click
 
 from imgsearch.cli.group import cli, printable, progress_bar
 from imgsearch.collection.collection import Collection
+from imgsearch.counting import counted
 from imgsearch.distance import MAX_DISTANCE, MIN_DISTANCE
 from imgsearch.measure.duplicates import DuplicateGroup, find_duplicates
 
@@ -45,7 +46,9 @@ def duplicates(name: str, space: str | None, threshold: float, as_json: bool) ->
             _print_group(collection, group)
     n_copies = sum(len(group.copies) for group in groups)
     n_exact = sum(copy.is_exact for group in groups for copy in group.copies)
-    click.echo(f"{n_copies:,} copies of {len(groups):,} pictures; {n_exact:,} of them are exact.", err=True)
+    click.echo(
+        f"{counted(n_copies, 'copy', 'copies')} of {counted(len(groups), 'picture')}; {n_exact:,} of them exact.", err=True
+    )
 
 
 def _to_json(collection: Collection, group: DuplicateGroup) -> dict[str, object]:

@@ -10,6 +10,7 @@ import click
 
 from imgsearch.cli.group import UserPath, cli, printable, progress_bar
 from imgsearch.collection.collection import Collection
+from imgsearch.counting import counted
 from imgsearch.measure.evaluation import (
     ALL_RERANKINGS,
     evaluate_collection,
@@ -96,10 +97,12 @@ def _print(collection: Collection, evaluations: Sequence[Evaluation], as_json: b
         if it.rerank:
             continue
         worst = ", ".join(f"{printable(each.label)} {each.precision_at_k[5]:.2f}" for each in it.per_label[:_N_WORST])
-        click.echo(f"{it.space}: {it.n_queries:,} queries, {it.n_skipped:,} left out; worst: {worst}", err=True)
+        click.echo(
+            f"{it.space}: {counted(it.n_queries, 'query', 'queries')}, {it.n_skipped:,} left out; worst: {worst}", err=True
+        )
         for each in it.confused[:_N_CONFUSED]:
             click.echo(
-                f"  {printable(each.label)} found {printable(each.other)} {each.count} times, "
+                f"  {printable(each.label)} found {printable(each.other)} {counted(each.count, 'time')}, "
                 f"as with {printable(each.examples[0])}",
                 err=True,
             )

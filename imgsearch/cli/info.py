@@ -9,6 +9,7 @@ import click
 from imgsearch.cli.group import cli, print_exact, printable
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.outline import describe
+from imgsearch.counting import counted
 
 
 @cli.command()
@@ -25,12 +26,14 @@ def info(name: str, as_json: bool) -> None:
     for line in (facts["source"] and f"Source: {facts['source']}", facts["license"] and f"License: {facts['license']}"):
         if line:
             click.echo(printable(line))
-    click.echo(f"{facts['n_items']:,} pictures, {facts['n_labels']} labels, {facts['n_skipped']} left out")
+    click.echo(
+        f"{counted(facts['n_items'], 'picture')}, {counted(facts['n_labels'], 'label')}, {facts['n_skipped']} left out"
+    )
     for space, parts in facts["spaces"].items():
         weights = f", weights {parts['weights'][:12]}" if parts["weights"] else ""
-        trees = f"{parts['n_trees']} trees" if parts["index_bytes"] else "no index"
+        trees = counted(parts["n_trees"], "tree") if parts["index_bytes"] else "no index"
         click.echo(
-            f"space {space}: {parts['dim']} dimensions, {parts['layer']}, {parts['precision']}{weights}, "
+            f"space {space}: {counted(parts['dim'], 'dimension')}, {parts['layer']}, {parts['precision']}{weights}, "
             f"{trees}, {(parts['embeddings_bytes'] + parts['index_bytes']) / 2**20:.1f} MiB"
         )
     print_exact(collection)

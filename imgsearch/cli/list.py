@@ -8,6 +8,7 @@ import click
 
 from imgsearch.cli.group import cli, printable
 from imgsearch.collection.outline import Outline, describe
+from imgsearch.counting import counted
 from imgsearch.errors import ImgSearchError
 from imgsearch.files.home import list_collections
 
@@ -29,4 +30,5 @@ def list_command(as_json: bool) -> None:
         elif "error" in facts:
             click.echo(f"{name}  cannot be used: {printable(facts['error'])}")
         else:
-            click.echo(f"{name}  {facts['n_items']:,} pictures, {facts['n_labels']} labels; {', '.join(facts['spaces'])}")
+            counts = f"{counted(facts['n_items'], 'picture')}, {counted(facts['n_labels'], 'label')}"
+            click.echo(f"{name}  {counts}; {', '.join(facts['spaces'])}")

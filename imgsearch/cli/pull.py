@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imgsearch.cli.group import cli, printable, progress_bar
+from imgsearch.counting import counted
 from imgsearch.settings import get_settings
 from imgsearch.supply.publish import pull
 
@@ -23,4 +24,6 @@ def pull_command(package: str, name: str | None) -> None:
     """
     with progress_bar() as progress:
         collection = pull(package, get_settings().home, name=name, progress=progress)
-    click.echo(f"{collection.name} is here: {printable(collection.manifest.title)}, {len(collection.items):,} pictures.")
+    click.echo(
+        f"{collection.name} is here: {printable(collection.manifest.title)}, {counted(len(collection.items), 'picture')}."
+    )

@@ -9,6 +9,7 @@ import click
 
 from imgsearch.cli.group import cli, progress_bar
 from imgsearch.collection.collection import Collection
+from imgsearch.counting import counted
 from imgsearch.errors import QueryError
 from imgsearch.measure.tuning import TARGET_RECALL, Setting, Tuning, apply_setting
 from imgsearch.measure.tuning import tune as measure
@@ -63,4 +64,4 @@ def _print_table(tuning: Tuning) -> None:
 
 
 def _words(setting: Setting) -> str:
-    return f"{setting.n_trees} trees and search_k {setting.search_k}, recall {setting.recall:.3f}"
+    return f"{counted(setting.n_trees, 'tree')} and search_k {setting.search_k}, recall {setting.recall:.3f}"

@@ -19,6 +19,7 @@ from imgsearch.collection.reading import read_manifest
 from imgsearch.collection.source import Source, remember
 from imgsearch.collection.survey import Known, Survey
 from imgsearch.collection.sweep import retire, sweep
+from imgsearch.counting import Count
 from imgsearch.embedding.backbones import DEFAULT_BACKBONE
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.errors import (
@@ -143,7 +144,8 @@ def build_collection(
             items, unusable = survey.look_at(files)
             if not items:
                 reasons = "; ".join(sorted({each.reason for each in unusable})[:3])
-                raise BuildError(f"None of the {len(files)} pictures can be used: {reasons}")
+                none = f"{Count(len(files)):The only picture cannot|None of the {len(files):,} pictures can} be used"
+                raise BuildError(f"{none}: {reasons}")
             items = [replace(item, label=label(item.item_id)) for item in items]
             skipped = sorted([*unusable, *left_out, *passed_over.skipped()], key=lambda each: each.item_id)
             draft = Draft(
@@ -222,7 +224,7 @@ def _labeller(directory: Path, pattern: str | None, files: Sequence[PictureFile]
     if (pattern is not None or has_metadata) and not any(label(file.item_id) for file in files):
         source = f"label pattern {pattern!r}" if pattern is not None else folder.METADATA_FILE
         raise BuildError(
-            f"The {source} must give labels to some of the {len(files)} pictures, and gives none. "
-            f"The first item id is {files[0].item_id!r}."
+            f"The {source} must give labels to {Count(len(files)):the picture|some of the {len(files):,} pictures}, "
+            f"and gives none. The first item id is {files[0].item_id!r}."
         )
     return label

@@ -18,6 +18,7 @@ from imgsearch.collection.ledger import alone
 from imgsearch.collection.manifest import FileEntry, Manifest, SpaceEntry
 from imgsearch.collection.reading import read_manifest
 from imgsearch.collection.sweep import retire
+from imgsearch.counting import counted
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError
 from imgsearch.files.disk import disk_errors, file_digest, write_atomically
@@ -203,7 +204,8 @@ class _SpaceWriter:
     def _fit(self, base: np.ndarray) -> Transform:
         if len(base) <= self.spec.pca:
             raise BuildError(
-                f"PCA to {self.spec.pca} dimensions needs more than {self.spec.pca} pictures. Received: {len(base)}."
+                f"PCA to {counted(self.spec.pca, 'dimension')} needs more than {counted(self.spec.pca, 'picture')}. "
+                f"Received: {len(base):,}."
             )
         self.tell(f"fitting {self.name}")
         return fit_pca(base, self.spec.pca, whiten=self.spec.whiten)

@@ -24,6 +24,7 @@ import numpy as np
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft, add_thumbnail
 from imgsearch.collection.intake import Intake
+from imgsearch.counting import Count
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, ImageError, WorkerBusyError, WorkerError
@@ -274,7 +275,8 @@ class _Run:
                 skipped.append(Skipped(file.item_id, exc.message))
         if not items:
             reasons = "; ".join(sorted({each.reason for each in skipped})[:3])
-            raise BuildError(f"None of the {len(files)} pictures can be used: {reasons}")
+            none = f"{Count(len(files)):The only picture cannot|None of the {len(files):,} pictures can} be used"
+            raise BuildError(f"{none}: {reasons}")
         return items, skipped
 
     def _look(self, file: PictureFile) -> Item:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from imgsearch.counting import counted
 from imgsearch.distance import normalize
 from imgsearch.embedding.backbones import BUNDLED_BACKBONE, get_backbone
 from imgsearch.embedding.embedders import Embedder, load_embedder
@@ -154,8 +155,8 @@ def _read_run(path: Path, name: str, settings: dict[str, Any]) -> dict[str, Any]
         return None
     if {key: run[key] for key in settings} != settings:
         raise BackboneError(
-            f"The training of {name} was begun with {run['teacher']['name']} as teacher and {run['steps']:,} steps, "
-            "and can only go on with the same weights and steps.",
+            f"The training of {name} was begun with {run['teacher']['name']} as teacher and "
+            f"{counted(run['steps'], 'step')}, and can only go on with the same weights and steps.",
             hint=f"Give those, choose another name, or remove the folder backbones/{name} of the home.",
         )
     return run

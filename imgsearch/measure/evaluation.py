@@ -16,6 +16,7 @@ import numpy as np
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import commit_evaluation
+from imgsearch.counting import Count
 from imgsearch.embedding.embedders import BATCH_SIZE, load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import ImageError, QueryError
@@ -119,7 +120,8 @@ def evaluate_folder(
     asking = [file for file in files if labels[file.item_id] in known]
     if not asking:
         raise QueryError(
-            f"None of the {len(files)} pictures has a label of {collection.name}.",
+            f"{Count(len(files)):The only picture does not have|None of the {len(files):,} pictures has} a label of "
+            f"{collection.name}.",
             hint=f"The first is {files[0].item_id!r} with the label {labels[files[0].item_id]!r}. Labels come from "
             "sub-folders, a metadata.csv, or --label-pattern.",
         )

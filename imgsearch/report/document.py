@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
+from imgsearch.counting import Count
 from imgsearch.distance import closeness
 from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.descriptors import DESCRIPTORS
@@ -113,7 +114,7 @@ def _facts(report: Report) -> Iterator[ET.Element]:
     words, page, manifest = LANGUAGES[report.language], report.page, report.collection.manifest
     facts = {
         words["collection"]: words["n_items"].format(
-            title=manifest.title, n=len(report.collection.items), updated=report.collection.updated[:10]
+            title=manifest.title, n=Count(len(report.collection.items)), updated=report.collection.updated[:10]
         ),
         words["source"]: manifest.source,
         words["license"]: manifest.license,
@@ -135,8 +136,8 @@ def _facts(report: Report) -> Iterator[ET.Element]:
 
 def _compared_by(report: Report) -> str:
     words, spec, entry = LANGUAGES[report.language], report.space.spec, report.collection.manifest.spaces[report.page.space]
-    compared_by = words["descriptor" if spec.is_descriptor else "cnn"].format(name=spec.space, dim=spec.dim)
-    return words["pca"].format(space=compared_by, dim=entry.pca) if entry.pca else compared_by
+    compared_by = words["descriptor" if spec.is_descriptor else "cnn"].format(name=spec.space, dim=Count(spec.dim))
+    return words["pca"].format(space=compared_by, dim=Count(entry.pca)) if entry.pca else compared_by
 
 
 def _reference(report: Report) -> str:
@@ -197,7 +198,7 @@ def _explanations(report: Report) -> Iterator[ET.Element]:
     yield _tag("p", words["how_distance"])
     yield _tag("p", words["how_nearer"])
     is_all = page.n_candidates >= n_items - len(report.query_items)
-    yield _tag("p", words["how_all"] if is_all else words["how_exact"].format(n=page.n_candidates, all=n_items))
+    yield _tag("p", words["how_all"] if is_all else words["how_exact"].format(n=page.n_candidates, all=Count(n_items)))
     if page.rerank:
         yield _tag("p", words["how_rank"])
     if report.query_label:

@@ -8,6 +8,7 @@ import string
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from imgsearch import errors
@@ -60,6 +61,28 @@ def test_both_languages_have_the_same_keys_and_placeholders() -> None:
     assert {key: placeholders(text) for key, text in en.TEXTS.items()} == {
         key: placeholders(text) for key, text in ko.TEXTS.items()
     }
+
+
+def test_english_tells_one_from_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "language", lambda: "en")
+    one, many = (texts.t("search.collection", title="A", n=n, space="B") for n in (1, np.int64(1234)))
+    assert (one, many) == ("A: 1 picture, compared by B.", "A: 1,234 pictures, compared by B.")
+    one, many = (texts.t("about.vector_text", dim=n, shown=n) for n in (1, 8))
+    assert one == "1 number. This is the first of this picture."
+    assert many == "8 numbers. These are the first 8 of this picture."
+
+
+NEVER_ONE = {
+    *("about.picture_text", "about.descriptor_text", "about.data_sample", "search.sample", "search.several"),
+    *("note.too_many", "quality.intro", "map.sample", "collections.own_intro"),
+}
+"""Texts whose number is fixed, or more than one by what they are about."""
+
+
+def test_no_english_text_puts_a_plural_behind_any_number() -> None:
+    plural = re.compile(r"\{\w+(?::,)?\}\*{0,2} (?:nearest )?(?!is\b|was\b|this\b|times\b)[a-z]+s\b")
+    found = [key for key, text in en.TEXTS.items() if plural.search(text) and key not in NEVER_ONE]
+    assert found == []
 
 
 def test_no_text_is_empty_or_left_in_english() -> None:

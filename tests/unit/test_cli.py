@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -397,6 +398,20 @@ def test_a_list_reads_no_vectors_but_misses_no_file(collection: Collection, home
     items.write_bytes(bytes(items.stat().st_size))
     embeddings.write_bytes(bytes(size))
     assert run("list").stdout == f"discs  cannot be used: The content of {items.name} has changed since the build.\n"
+
+
+def test_one_picture_is_one_picture(pictures: Path, tmp_path: Path) -> None:
+    for folder in ("green", "blue"):
+        shutil.rmtree(pictures / folder)
+    replace_pictures(pictures, "red/only.png")
+    assert "1 embedded now: 1 picture, 1 label, 0 left out" in build(pictures).stdout
+    assert run("list").stdout == "discs  1 picture, 1 label; color_histogram\n"
+    assert run("info", "discs").stdout.splitlines()[1] == "1 picture, 1 label, 0 left out"
+    assert run("duplicates", "discs").stderr.endswith("0 copies of 0 pictures; 0 of them exact.\n")
+    run("pack", "discs", "-o", tmp_path / "discs.tar")
+    assert run("pull", tmp_path / "discs.tar", "--name", "copy").stdout == "copy is here: discs, 1 picture.\n"
+    (pictures / "red" / "only.png").write_text("no picture")
+    assert "The only picture cannot be used: The file is not a picture" in build(pictures, "--title", "x").stderr
 
 
 def test_info_names_what_was_left_out(pictures: Path) -> None:

@@ -336,7 +336,7 @@ def test_what_python_built_is_updated_from_its_folder(pictures: Path, home: Path
 def test_a_build_that_fails_leaves_the_source_as_it_was(collection: Collection, pictures: Path, home: Path) -> None:
     (pictures.parent / "bad").mkdir()
     (pictures.parent / "bad" / "a.jpg").write_text("no picture")
-    with pytest.raises(BuildError, match="None of the 1 pictures"):
+    with pytest.raises(BuildError, match="The only picture cannot be used"):
         build_collection("discs", pictures.parent / "bad", home=home)
     assert remembered("discs", home) == Source("folder", str(pictures))
 

@@ -221,7 +221,7 @@ def test_the_command_prints_groups_or_json_lines(copies: Collection, monkeypatch
     assert result.exit_code == 0
     assert "  exact  0.0000  200 x 150  20.png\n" in result.stdout
     assert "keep             400 x 300  15-larger.png\n" in result.stdout
-    assert "14 copies of 14 pictures; 1 of them are exact." in result.stderr
+    assert "14 copies of 14 pictures; 1 of them exact." in result.stderr
     lines = CliRunner().invoke(cli, ["duplicates", "copies", "--json"]).stdout.splitlines()
     assert json.loads(lines[-1]) == {
         "keep": "20-same.png",

@@ -190,7 +190,7 @@ def test_queries_without_a_label_of_the_gallery_are_refused(collection: Collecti
     folder = tmp_path / "queries"
     folder.mkdir()
     draw_picture((1, 2, 3), 1).save(folder / "new.png")
-    with pytest.raises(QueryError, match="None of the 1 pictures has a label of discs") as caught:
+    with pytest.raises(QueryError, match="The only picture does not have a label of discs") as caught:
         evaluate_folder(collection, folder)
     assert "'new.png' with the label ''" in (caught.value.hint or "")
 

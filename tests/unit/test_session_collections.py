@@ -220,7 +220,7 @@ def test_without_pictures_there_is_no_collection(
 
 
 def test_where_none_can_be_used_the_reasons_are_told(make: Callable[..., SessionCollections]) -> None:
-    with pytest.raises(BuildError, match="None of the 1 pictures can be used: The file is not a picture"):
+    with pytest.raises(BuildError, match="The only picture cannot be used: The file is not a picture"):
         build(make(), [("a.jpg", b"words")])
 
 

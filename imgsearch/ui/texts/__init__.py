@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from numbers import Integral
 
 import streamlit as st
 
+from imgsearch.counting import Count
 from imgsearch.errors import ImgSearchError
 from imgsearch.ui.texts import en, ko, ko_core
 
@@ -23,8 +25,9 @@ _of_this_run: ContextVar[str | None] = ContextVar("_of_this_run", default=None)
 
 
 def t(key: str, **values: object) -> str:
-    """The text of that key in the visitor's language, with the values put in."""
-    return TABLES[language()][key].format(**values)
+    """The text of that key in the visitor's language, with the values put in; see `Count` for what depends on a number."""
+    counts = {name: Count(value) if isinstance(value, Integral) else value for name, value in values.items()}
+    return TABLES[language()][key].format(**counts)
 
 
 def match_words(words: str) -> str:

@@ -67,7 +67,7 @@ TEXTS = {
     "search.title": "Find similar pictures",
     "search.sample": "{n:,} cats and dogs drawn by code, compared by {space}. For Inception V3 and photographs such as the "
     "Oxford-IIIT Pet dataset: `python -m imgsearch build pets --images DIR`",
-    "search.collection": "{title}: {n:,} pictures, compared by {space}.",
+    "search.collection": "{title}: {n:,} {n:picture|pictures}, compared by {space}.",
     "search.query_alt": "The query: {name}",
     "search.your_picture": "Your picture",
     "search.example": "An example from outside",
@@ -107,14 +107,14 @@ TEXTS = {
     "search.unsteered": "Start over",
     "search.new": "new",
     "search.new_spoken": "new here",
-    "search.up_spoken": "{n} places up",
-    "search.down_spoken": "{n} places down",
+    "search.up_spoken": "{n} {n:place|places} up",
+    "search.down_spoken": "{n} {n:place|places} down",
     "search.nothing_left": "Nothing else in this collection fits what is set under Refine.",
     "search.results_grid": "Most similar pictures",
     "search.nothing": "There is nothing else to compare with in this collection.",
-    "search.distance": "Distance: 0 is the same picture, 1.41 has nothing in common. {n:,} pictures searched: {steps}.",
+    "search.distance": "Distance: 0 is the same picture, 1.41 has nothing in common. {n:,} {n:picture|pictures} searched: {steps}.",
     "search.distance_label": "Distance: 0 is the same picture, 1.41 has nothing in common, ✓ marks the query's label. "
-    "{n:,} pictures searched: {steps}.",
+    "{n:,} {n:picture|pictures} searched: {steps}.",
     "search.reordered": "Order: {rerank}, after the nearest (see Refine), so that distances need not rise from one picture to the "
     "next.",
     "search.step.decode": "decode {ms:.0f} ms",
@@ -128,10 +128,10 @@ TEXTS = {
     "search.random": "Surprise me",
     # How it was found.
     "found.title": "How it was found",
-    "found.no_index": "Without an index: all {n:,} pictures were compared, so nothing is missed.",
-    "found.label": "Without the index, which cannot be asked for one label: all {n:,} pictures with it were compared, so nothing "
-    "is missed.",
-    "found.recall": "The index finds **{found} of the {k}** nearest in **{index_ms:.1f} ms**. Comparing with all {n:,} pictures "
+    "found.no_index": "Without an index: {n:|all }{n:,} {n:picture was|pictures were} compared, so nothing is missed.",
+    "found.label": "Without the index, which cannot be asked for one label: {n:|all }{n:,} {n:picture|pictures} "
+    "with it {n:was|were} compared, so nothing is missed.",
+    "found.recall": "The index finds **{found} of the {k}** nearest in **{index_ms:.1f} ms**. Comparing with {n:|all }{n:,} {n:picture|pictures} "
     "finds all of them in **{exact_ms:.1f} ms**.",
     "found.search_k": "Nodes that the index looks at (search_k)",
     "found.search_k_help": "More nodes miss less and take longer.",
@@ -181,9 +181,9 @@ TEXTS = {
     "compare.grid_left": "Most similar pictures on the left",
     "compare.grid_right": "Most similar pictures on the right",
     "compare.also": "{rank}. on the other side",
-    "compare.summary": "Of {n} nearest pictures, **{left}** show the query's label on the left and **{right}** on the right. "
-    "{n_common} are on both sides.",
-    "compare.common": "Of {n} nearest pictures, {n_common} are on both sides.",
+    "compare.summary": "Of {n} nearest {n:picture|pictures}, **{left}** {left:shows|show} the query's label on the left and **{right}** on the right. "
+    "{n_common} {n_common:is|are} on both sides.",
+    "compare.common": "Of {n} nearest {n:picture|pictures}, {n_common} {n_common:is|are} on both sides.",
     "compare.order": "Both sides are in the order of the distances, without re-ranking, likes and dislikes. Search may show the "
     "same pictures in another order.",
     "compare.measured": "By distance, **{value:.0%}** right among the first {k}, over all queries ({low:.0%} to {high:.0%})",
@@ -202,7 +202,7 @@ TEXTS = {
     "map.zoom_out": "Zoom out",
     "map.all": "All",
     "map.labels": "Labels: choose one to see it alone",
-    "map.query": "The square is {name}; lines lead to its {n} nearest pictures, which are ringed.",
+    "map.query": "The square is {name}; lines lead to its {n} nearest {n:picture, which is|pictures, which are} ringed.",
     "map.foreign": "The square is {name}. Nothing in this collection is similar, so its place says little.",
     "map.sample": "{n:,} of {n_items:,} pictures are shown.",
     "map.note": "Made by t-SNE when the collection was built. Near means similar; far says little, and so do directions. A "
@@ -253,7 +253,7 @@ TEXTS = {
     "quality.confused": "Most confused",
     "quality.confused_help": "What stood among the first {k} instead. Each leads to a query where it happened.",
     "quality.pair": "{label} → {other}",
-    "quality.times": "{n} times",
+    "quality.times": "{n} {n:time|times}",
     "quality.judged": "By human eye",
     "quality.judge_some": "Like and dislike results of a search: the share of likes appears here, and can be downloaded.",
     "quality.judged_engine": "{space}, {rerank}",
@@ -280,8 +280,8 @@ TEXTS = {
     "collections.current": "Shown in the other views",
     "collections.previews": "Some pictures of {title}",
     "collections.facts": "Pictures **{n:,}** · labels **{n_labels:,}** · **{mb:,.1f}** MB · updated {updated}",
-    "collections.space": "{space}: {size} × {size} px to {dim:,} numbers, n_trees {n_trees}, {mb:,.1f} MB",
-    "collections.space_search_k": "{space}: {size} × {size} px to {dim:,} numbers, n_trees {n_trees}, search_k {search_k}, "
+    "collections.space": "{space}: {size} × {size} px to {dim:,} {dim:number|numbers}, n_trees {n_trees}, {mb:,.1f} MB",
+    "collections.space_search_k": "{space}: {size} × {size} px to {dim:,} {dim:number|numbers}, n_trees {n_trees}, search_k {search_k}, "
     "{mb:,.1f} MB",
     "collections.reduced": ", by PCA from {dim:,}",
     "collections.skipped": "Left out: {n:,}",
@@ -298,8 +298,8 @@ TEXTS = {
     "collections.own_make": "Make a collection",
     "collections.own_again": "Make another one in its place",
     "collections.own_nothing": "There are no files yet: choose some pictures or a zip file first.",
-    "collections.own_looking": "{done:,} of {total:,} pictures looked at…",
-    "collections.own_arranging": "All {total:,} looked at; the index is being made…",
+    "collections.own_looking": "{done:,} of {total:,} {total:picture|pictures} looked at…",
+    "collections.own_arranging": "{total:,} looked at; the index is being made…",
     "collections.own_private": "Only you see it, and links to it work for nobody else. It is gone when you delete it, close this "
     "page or load it again.",
     "collections.own_delete": "Delete",
@@ -316,23 +316,23 @@ TEXTS = {
     "about.descriptor": "A fixed formula",
     "about.descriptor_text": "{name} counts colours or edges. It has learnt nothing and knows nothing of what is shown.",
     "about.vector": "A vector of length 1",
-    "about.vector_text": "{dim:,} numbers. These are the first {shown} of this picture.",
+    "about.vector_text": "{dim:,} {dim:number|numbers}. {shown:This is the first|These are the first {shown}} of this picture.",
     "about.nearest": "The nearest vectors",
     "about.nearest_annoy": "Annoy, a forest of trees, proposes candidates among {n:,}; their distances are then computed exactly.",
-    "about.nearest_exact": "There is no index that works here, so all {n:,} vectors are compared: exact, and slower in large "
+    "about.nearest_exact": "There is no index that works here, so {n:|all }{n:,} {n:vector is|vectors are} compared: exact, and slower in large "
     "collections.",
     "about.distance": "The number on a card is the angular distance, √(2 − 2 cos): 0 is the same picture, 1.41 has nothing in "
     "common, 2 is the opposite.",
     "about.backbones": "What compares the pictures",
     "about.backbones_intro": "This collection can be searched by:",
-    "about.backbone": "**{name}** · {size} × {size} px to {dim:,} numbers  \n{reference}  \n:small[{license}]",
-    "about.descriptor_row": "**{name}** · {dim:,} numbers, a fixed formula  \n{reference}",
+    "about.backbone": "**{name}** · {size} × {size} px to {dim:,} {dim:number|numbers}  \n{reference}  \n:small[{license}]",
+    "about.descriptor_row": "**{name}** · {dim:,} {dim:number|numbers}, a fixed formula  \n{reference}",
     "about.other_backbones": "A collection can also be built with: {names}. Their weights are those of keras.applications "
     "(Apache License 2.0; VGG16: CC BY 4.0), trained on ImageNet (ILSVRC 2012).",
     "about.data": "The pictures",
     "about.data_sample": "{n:,} cats and dogs, drawn by code that is part of this project (MIT). Breeds, colours and scenes are "
     "independent of each other, so that colour alone cannot find a breed.",
-    "about.data_own": "{title}: {n:,} pictures, {n_labels:,} labels. Files left out: {n_skipped:,}. "
+    "about.data_own": "{title}: {n:,} {n:picture|pictures}, {n_labels:,} {n_labels:label|labels}. Files left out: {n_skipped:,}. "
     "The rights to the pictures are those of the folder that they came from.",
     "about.data_source": "Source: {source}",
     "about.data_license": "Terms: {license}",
