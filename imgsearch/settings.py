@@ -1,4 +1,4 @@
-"""Settings, read once from the environment. `ui/` may hand in st.secrets instead."""
+"""Settings, read once from the environment."""
 
 from __future__ import annotations
 

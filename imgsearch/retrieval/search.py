@@ -1,4 +1,4 @@
-"""Query -> SearchPage: candidates from the index, re-scored with the stored embeddings. Pure: no files, no network.
+"""Query -> SearchPage: candidates from the index, re-scored with the stored embeddings. Opens no file and no connection.
 
 Order and distances are exact; only which items become candidates is approximate, and only with an approximate index.
 """

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -20,6 +23,7 @@ MOST_LINES = 400
 MOST_MODULES = 13
 A_FILE_A_COMMAND = "cli"
 """May grow with the commands."""
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 
@@ -62,6 +66,31 @@ def test_modules_and_folders_are_small_enough_to_be_read() -> None:
 def test_the_formats_that_are_read_are_listed_once() -> None:
     files = [path for path in FILES if "WebP, GIF" in path.read_text(encoding="utf-8")]
     assert [path.relative_to(PACKAGE).as_posix() for path in files] == ["pictures/decode.py"]
+
+
+def test_what_docstrings_name_of_our_own_exists() -> None:
+    """`Class.name` and `module.name` in backticks."""
+    owned: dict[str, set[str]] = {}
+    named: list[tuple[str, str, str]] = []
+    for path in (path for path in FILES if path.stem not in ("__main__", "page")):  # which run when they are imported
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
+        owned.setdefault(module.__name__.rpartition(".")[2], set()).update(vars(module))
+        for name, kind in vars(module).items():
+            if isinstance(kind, type) and kind.__module__ == module.__name__:
+                set_by_hand = re.findall(r"\bself\.(\w+)", inspect.getsource(kind))
+                owned.setdefault(name, set()).update([*dir(kind), *set_by_hand, *getattr(kind, "__annotations__", {})])
+        docs = [
+            ast.get_docstring(node) or ""
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | FUNCTION)
+        ]
+        named += [(path.name, *pair) for doc in docs for pair in re.findall(r"`(\w+)\.(\w+)(?:\(.*?\))?`", doc)]
+    assert len(named) > 50
+    of_classes = set().union(*(names for name, names in owned.items() if name[0].isupper())) | {"py"}
+    missing = [each for each in named if each[1] in owned and each[2] not in owned[each[1]]]
+    # `spec.has_feature_maps`: a value called like a module.
+    assert [each for each in missing if each[1][0].isupper() or each[2] not in of_classes] == []
 
 
 def test_errors_import_nothing() -> None:
