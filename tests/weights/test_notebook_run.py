@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imgsearch import SearchPage
+from imgsearch.supply import datasets
 
 pytestmark = pytest.mark.weights
 
@@ -27,9 +29,10 @@ def run_cell(source: str, names: dict[str, Any]) -> Any:
 def test_the_notebook_runs_and_shows_its_answers(
     pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(home.parent)
-    (home.parent / "collections").mkdir()
-    pictures.rename(home.parent / "collections" / "sample-pictures")
+    monkeypatch.setattr(
+        datasets, "draw_gallery", lambda folder, **options: shutil.copytree(pictures, folder, dirs_exist_ok=True)
+    )
+    monkeypatch.setattr(datasets, "draw_queries", lambda folder: None)
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     assert all(cell["outputs"] == [] for cell in cells if cell["cell_type"] == "code")
     names: dict[str, Any] = {}
