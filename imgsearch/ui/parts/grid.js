@@ -28,9 +28,10 @@ function card(item, follow) {
     fill.style.width = `${item.closeness}%`;
     bar.append(fill);
     line.append(bar);
+    if (item.short) line.append(" ", element("span", "note", item.note));
     words.append(line);
   }
-  if (item.note) words.append(" ", element("div", "note", item.note));
+  if (item.note && !item.short) words.append(" ", element("div", "note", item.note));
   link.append(words);
   return link;
 }

@@ -28,10 +28,12 @@ class Note:
     Attributes:
         text: As they are seen.
         spoken: As they are read out, where that is different.
+        is_short: Whether there is room for them beside the distance, so that a card is no higher for them.
     """
 
     text: str
     spoken: str = ""
+    is_short: bool = False
 
 
 def result_cards(
@@ -74,6 +76,7 @@ def result_cards(
                 "distance": f"{result.distance:.3f}",
                 "closeness": round(100 * closeness(result.distance), 1),
                 "note": note.text if note else "",
+                "short": bool(note and note.is_short),
                 "liked": result.item.item_id in liked,
                 "eager": result.rank <= _EAGER,
             }

@@ -36,13 +36,14 @@ def render(collection: Collection, view: View) -> None:
     panel = QueryPanel(collection, view)
     render_refine(collection, view)
     head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="results_head")
-    title, waiting = head.empty(), head.container(width="stretch")
+    title, steering, waiting = head.empty(), head.container(width="content"), head.container(width="stretch", key="waiting")
     answer = ask(collection, view, waiting=waiting)
     if answer:
         panel.complete(answer)
         title.header(t("search.foreign_results" if answer.is_foreign else "search.results"), anchor=False, width="content")
         with waiting:
             _render_refined(collection, view.query)
+        with steering:
             _render_steering(view.query)
         with head:
             take_away(collection, answer.page, view.query, answer.previews)
@@ -134,12 +135,11 @@ def _moves(collection: Collection, page: SearchPage, query: Query) -> Mapping[in
     notes = {}
     for result in page.results:
         if result.rank_before is None:
-            notes[result.row] = Note(t("search.new"), t("search.new_spoken"))
+            notes[result.row] = Note(t("search.new"), t("search.new_spoken"), is_short=True)
         elif result.rank_before != result.rank:
             up = result.rank_before - result.rank
-            notes[result.row] = Note(
-                f"{'↑' if up > 0 else '↓'} {abs(up)}", t("search.up_spoken" if up > 0 else "search.down_spoken", n=abs(up))
-            )
+            spoken = t("search.up_spoken" if up > 0 else "search.down_spoken", n=abs(up))
+            notes[result.row] = Note(f"{'↑' if up > 0 else '↓'} {abs(up)}", spoken, is_short=True)
     return notes
 
 
