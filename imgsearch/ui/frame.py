@@ -80,7 +80,8 @@ def _render_links(frame: Frame) -> None:
     links += [Link(name, frame.link(lang=code), language=code) for code, name in LANGUAGES.items() if code != language()]
     if access.is_required():
         links.append(sign_in.way_out())
-    draw_links(links, name=t("nav.name"), key="nav")
+    query = state.link({name: frame.params.get(name, []) for name in state.PICTURES})
+    draw_links(links, name=t("nav.name"), key="nav", page=f"{frame.name} {frame.collection}", query=query)
 
 
 def _render_head(frame: Frame, names: list[str]) -> None:

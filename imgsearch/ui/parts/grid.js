@@ -66,22 +66,12 @@ function buttons(item, words, act) {
   return row;
 }
 
-// What the picture belongs to, back in sight: a pick far down the page changes what is at its top.
-function showQuery() {
-  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const query = document.querySelector(".st-key-query");
-  query?.scrollIntoView({ block: "nearest", behavior: isCalm ? "auto" : "smooth" });
-}
-
 export default function ({ data, parentElement, setTriggerValue }) {
   const grid = parentElement.querySelector(".grid");
   grid.setAttribute("aria-label", data.name);
   grid.classList.toggle("compact", data.compact);
   grid.classList.toggle("calm", data.calm);
-  const follow = (href) => {
-    setTriggerValue("followed", href);
-    showQuery();
-  };
+  const follow = (href) => setTriggerValue("followed", href);
   const root = grid.getRootNode();
   const act = (action, id) => setTriggerValue("acted", { action, id });
   const focused = [...grid.children].findIndex((entry) => entry.contains(root.activeElement));

@@ -1,5 +1,7 @@
 // A row of links within the page.
+const FADE = 64; // px at its right end, as in links.css
 const watched = new WeakSet();
+const shown = {}; // by the page in the run before: {page, query}
 
 // Its right end fades while there is more to scroll to.
 function watch(nav) {
@@ -8,6 +10,25 @@ function watch(nav) {
   const update = () => nav.toggleAttribute("data-more", nav.scrollWidth - nav.clientWidth - nav.scrollLeft > 1);
   nav.addEventListener("scroll", update, { passive: true });
   new ResizeObserver(update).observe(nav);
+}
+
+// Sideways only: scrollIntoView would take the page along, up to the row.
+function reveal(nav, link) {
+  const [row, place] = [nav, link].map((box) => box.getBoundingClientRect());
+  if (place.left < row.left || place.right > row.right - FADE) {
+    nav.scrollLeft += (place.left + place.right - row.left - row.right) / 2;
+  }
+}
+
+// The eye stays where it is, but for what begins elsewhere: another page at its top, another query at its picture, which
+// may be far above the one that was picked.
+function begin({ page, query }) {
+  const before = { ...shown };
+  Object.assign(shown, { page, query });
+  if (before.page === undefined || (before.page === page && before.query === query)) return;
+  const isCalm = before.page !== page || matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const place = document.querySelector(before.page === page ? ".st-key-query" : ".st-key-nav");
+  place?.scrollIntoView({ block: "nearest", behavior: isCalm ? "auto" : "smooth" });
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -25,5 +46,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     }),
   );
   watch(nav);
-  nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const current = nav.querySelector("[aria-current]");
+  if (current) reveal(nav, current);
+  if (data.page) begin(data);
 }

@@ -30,7 +30,9 @@ class Link:
     on_follow: Callable[[], None] | None = None
 
 
-def draw_links(links: Sequence[Link], *, name: str, key: str, is_bordered: bool = False) -> None:
+def draw_links(
+    links: Sequence[Link], *, name: str, key: str, is_bordered: bool = False, page: str = "", query: str = ""
+) -> None:
     """Draws a row of links, which scrolls where there is no room for all.
 
     Args:
@@ -38,10 +40,12 @@ def draw_links(links: Sequence[Link], *, name: str, key: str, is_bordered: bool 
         name: What a screen reader calls the row.
         key: Session key.
         is_bordered: Each in a box, where what is around it does not say that it can be clicked.
+        page: What the page is, where the row is the page's: when that is another one, the page is shown from its top.
+        query: What the page is asked with: when that is something else, its picture comes into sight.
     """
     items = tuple(
         {"text": link.text, "href": link.href, "current": link.is_current, "language": link.language} for link in links
     )
-    data = {"links": items, "name": name, "language": language(), "bordered": is_bordered}
+    data = {"links": items, "name": name, "language": language(), "bordered": is_bordered, "page": page, "query": query}
     deeds = {link.href: link.on_follow for link in links if link.on_follow}
     _LINKS(key=key, data=data, on_followed_change=lambda: follow(key, deeds))

@@ -3,7 +3,7 @@
 The address is the only source of the query. A widget's callback writes the address; each run sets the widgets from it.
 """
 
-from imgsearch.ui.state.address import OF_A_COLLECTION, bound, follow, go, link, search, widget_key
+from imgsearch.ui.state.address import OF_A_COLLECTION, PICTURES, bound, follow, go, link, search, widget_key
 from imgsearch.ui.state.session import (
     empty_uploaders,
     keep_upload,
@@ -33,6 +33,7 @@ __all__ = [
     "MAX_PAGE_K",
     "NO_RERANKING",
     "OF_A_COLLECTION",
+    "PICTURES",
     "SEARCH",
     "Frame",
     "Query",

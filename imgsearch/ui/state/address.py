@@ -16,7 +16,9 @@ from imgsearch.ui.texts.markdown import escape
 Value = str | int | float | Iterable[str] | None
 """What a parameter is set to: None, "" and False take it out, True is "1", several strings repeat it."""
 
-OF_A_QUERY = ("item", "upload", "example", "region", "liked", "disliked", "why")
+PICTURES = ("item", "upload", "example")
+"""Parameters that name what is searched with."""
+OF_A_QUERY = (*PICTURES, "region", "liked", "disliked", "why")
 """Parameters that mean nothing once something else is searched with."""
 OF_A_COLLECTION = ("space", *OF_A_QUERY, "label", "space2", "browse", "page")
 """Parameters that mean nothing in another collection."""
