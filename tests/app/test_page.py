@@ -18,6 +18,8 @@ from imgsearch.ui.server import routes
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from tests.conftest import draw_picture
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture(autouse=True)
 def _no_leftovers() -> Iterator[None]:
@@ -53,6 +55,14 @@ def png(picture: Image.Image) -> bytes:
     stream = io.BytesIO()
     picture.save(stream, "PNG")
     return stream.getvalue()
+
+
+def test_app_py_draws_the_page_where_it_is_run_as_a_script(collection: Collection) -> None:
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for _ in range(2):  # a second run is a click
+        at.run()
+        assert not at.exception
+        assert at.title[0].value == page().title[0].value
 
 
 def test_without_a_collection_the_page_says_how_to_build_one() -> None:

@@ -15,7 +15,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect
 
 from imgsearch.ui.frame import VIEWS
-from tests.e2e.browser import Server, run_server, wait_for_health, wait_until_idle
+from tests.e2e.browser import GALLERY, ROOT, Server, card_items, run_server, wait_for_health, wait_until_idle
 
 if TYPE_CHECKING:
     Visit = Callable[..., Page]
@@ -71,6 +71,28 @@ def test_nothing_is_fetched_from_elsewhere(visit: Visit, server: Server) -> None
     wait_until_idle(page)
     assert len(urls) > 36  # the thumbnails alone
     assert [url for url in urls if not url.startswith((server.url, f"blob:{server.url}", "data:"))] == []
+
+
+def test_a_host_that_runs_app_py_as_a_plain_script_shows_the_page_with_its_pictures(
+    chromium: Browser, home: Path, collection: Collection, tmp_path: Path
+) -> None:
+    script = tmp_path / "host.py"  # in which Streamlit finds no st.App
+    script.write_text(f"import runpy\nrunpy.run_path({str(ROOT / 'app.py')!r}, run_name='__main__')\n")
+    with run_server(home, tmp_path / "log.txt", script=script, is_ready="/_stcore/health") as server:
+        page = chromium.new_page()
+        try:
+            for go in (lambda: page.goto(server.url), page.reload):  # once more in the same process
+                with page.expect_response(f"**{THUMBNAILS}/discs/*.webp") as answered:
+                    go()
+                assert answered.value.ok
+                wait_until_idle(page)
+                assert len(card_items(page, GALLERY)) == 12
+        finally:
+            page.close()
+        assert wait_for_health(server, 200) == {"status": "ok"}
+        answer = server.get(f"{THUMBNAILS}/discs/{collection.items[0].thumbnail}.webp")
+        assert answer.body == collection.thumbnail_path(collection.items[0]).read_bytes()
+        assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_an_empty_home_says_what_to_do(chromium: Browser, tmp_path: Path) -> None:

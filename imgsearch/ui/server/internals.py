@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter
 
 import streamlit as st
+from starlette.applications import Starlette
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime import Runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -21,6 +23,7 @@ __all__ = [
     "is_active",
     "media_url",
     "release_upload",
+    "running_server",
     "session_id",
 ]
 
@@ -60,6 +63,11 @@ def release_upload(file_id: str) -> None:
     context = get_script_run_ctx()
     if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_file(context.session_id, file_id)
+
+
+def running_server() -> Starlette | None:
+    """The server of `streamlit run` on a plain script, to which Streamlit hands out no reference; None without one."""
+    return next((each for each in gc.get_objects() if type(each) is Starlette), None)
 
 
 def media_url(data: bytes, media_type: str, place: str) -> str:

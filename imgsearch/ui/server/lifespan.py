@@ -19,16 +19,26 @@ _log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def lifespan(_: Any) -> AsyncIterator[None]:
-    """Pulls what belongs here; opens the first collection, so that no visitor waits; ends the worker with the server."""
+    """See `begin` and `end`."""
+    begin()
+    try:
+        yield
+    finally:
+        end()
+
+
+def begin() -> None:
+    """Pulls what belongs here; opens the first collection, so that no visitor waits."""
     query_log.switch_on()
     pulling().start()
     resources.session_collections()  # removes what a killed server has left of visitors' pictures
     threading.Thread(target=_open_first, name="open-first-collection", daemon=True).start()
-    try:
-        yield
-    finally:
-        resources.worker().close()
-        resources.session_collections().close()
+
+
+def end() -> None:
+    """Ends the worker, and removes visitors' pictures."""
+    resources.worker().close()
+    resources.session_collections().close()
 
 
 def _open_first() -> None:
