@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import socket
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,6 +108,26 @@ def crashing_annoy() -> Iterator[None]:
         annoy.annoy_fault.cache_clear()
         yield
     annoy.annoy_fault.cache_clear()
+
+
+class _UnflaggedInfo(zipfile.ZipInfo):
+    """A member whose name is bytes of some code page, without the flag of UTF-8."""
+
+    raw: bytes
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:
+        return self.raw, self.flag_bits
+
+
+def zip_of_windows(files: dict[str, bytes], encoding: str) -> bytes:
+    """A zip file such as Windows makes: its names are in the code page of a language, and nothing says of which."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number, (name, data) in enumerate(files.items()):
+            member = _UnflaggedInfo(str(number))
+            member.raw = name.encode(encoding)
+            archive.writestr(member, data)
+    return stream.getvalue()
 
 
 def toy_space(embeddings: np.ndarray, index: VectorIndex | None = None) -> Space:

@@ -27,6 +27,12 @@ _MOST_LEFT_OUT = 50
 @cli.command()
 @click.argument("name")
 @click.option("--images", type=UserPath(), help="Folder, zip or tar file of pictures; only read.")
+@click.option(
+    "--encoding",
+    default="",
+    help="How the file names in an archive are encoded that does not say it, such as cp949 or cp932.  [default: told by "
+    "what decodes, for Korean, Japanese, Chinese and Western European]",
+)
 @click.option("--dataset", type=click.Choice(list(DATASETS)), help="Dataset to download, instead of --images.")
 @click.option(
     "--embedder",
@@ -62,6 +68,7 @@ _MOST_LEFT_OUT = 50
 def build(
     name: str,
     images: Path | None,
+    encoding: str,
     dataset: str | None,
     names: tuple[str, ...],
     weights: Path | None,
@@ -96,7 +103,9 @@ def build(
     specs = _specs(names or ((DEFAULT_BACKBONE,) if is_new or not is_plain else ()), weights, layer, precision, home)
     if whiten and not pca:
         raise click.UsageError("--whiten goes with --pca.")
-    origin = Source.of(images) if images else Source("dataset", str(dataset))
+    origin = Source.of(images, encoding) if images else Source("dataset", str(dataset))
+    if encoding and origin.kind != "archive":
+        raise click.UsageError("--encoding goes with a zip or tar file.")
     with progress_bar() as progress:
         prepared = prepare(origin, name, home, progress=progress)
     options: dict[str, Any] = {
@@ -106,6 +115,7 @@ def build(
         "label_pattern": label_pattern,
         "left_out": prepared.left_out,
         "origin": origin,
+        "remarks": prepared.remarks,
         "pca": pca,
         "whiten": whiten,
     }
@@ -131,6 +141,8 @@ def print_report(report: BuildReport) -> None:
         damage = printable(report.replaced_damaged)
         click.echo(f"The collection that was there could not be used and was replaced: {damage}", err=True)
     collection, manifest = report.collection, report.collection.manifest
+    for remark in report.remarks:
+        click.echo(printable(remark), err=True)
     for skipped in report.skipped[:_MOST_LEFT_OUT]:
         click.echo(f"Left out {printable(skipped.item_id)}: {printable(skipped.reason)}", err=True)
     if len(report.skipped) > _MOST_LEFT_OUT:

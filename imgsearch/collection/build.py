@@ -7,7 +7,7 @@ goes on from its ledger. The folder of pictures is only read.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,14 +31,16 @@ from imgsearch.errors import (
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.home import collection_path, thumbnails_folder
 from imgsearch.pictures import folder
-from imgsearch.pictures.folder import PictureFile
-from imgsearch.pictures.items import Skipped
+from imgsearch.pictures.folder import Labeller, PictureFile
+from imgsearch.pictures.items import Item, Skipped
 from imgsearch.pictures.left_out import LeftOut
+from imgsearch.pictures.metadata import METADATA_FILE
 from imgsearch.progress import Progress
 from imgsearch.vectors.space import SpaceSpec
 
 MAX_TEXT_BYTES = 4096
 """Longest title, source, license and label pattern."""
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class BuildReport:
         skipped: What was left out.
         is_unchanged: Nothing had changed, nothing was written.
         replaced_damaged: Why the collection that was there could not be used, or None.
+        remarks: What was assumed and what is missing, a sentence each.
     """
 
     collection: Collection
@@ -58,6 +61,7 @@ class BuildReport:
     skipped: Sequence[Skipped]
     is_unchanged: bool
     replaced_damaged: str | None = None
+    remarks: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def build_collection(
     license: str | None = None,
     label_pattern: str | None = None,
     left_out: Sequence[Skipped] = (),
+    remarks: Sequence[str] = (),
     origin: Source | None = None,
     n_trees: int | None = None,
     progress: Progress | None = None,
@@ -102,6 +107,7 @@ def build_collection(
         source, license: Where the pictures come from and under which terms, for people. Default to what it says.
         label_pattern: See `folder.labeller`. Defaults to the one it was built with.
         left_out: What somebody else left out before the folder came about, for the list of what was skipped.
+        remarks: What there is to say of how the folder came about, for the report.
         origin: Where the pictures come from, for an update. Defaults to the directory.
         n_trees: Annoy's: more trees, better recall, larger file. Defaults to what the collection has, or 50.
         progress: Told how far the build is.
@@ -147,7 +153,9 @@ def build_collection(
                 none = f"{Count(len(files)):The only picture cannot|None of the {len(files):,} pictures can} be used"
                 raise BuildError(f"{none}: {reasons}")
             items = [replace(item, label=label(item.item_id)) for item in items]
-            skipped = sorted([*unusable, *left_out, *passed_over.skipped()], key=lambda each: each.item_id)
+            missing = label.without_picture(file.item_id for file in files)
+            remarks = [*remarks, *_remarks(label, items)]
+            skipped = sorted([*unusable, *left_out, *passed_over.skipped(), *missing], key=lambda each: each.item_id)
             draft = Draft(
                 title=title or (before.manifest.title if before.manifest else name),
                 source=source or "",
@@ -177,7 +185,7 @@ def build_collection(
         else:
             collection = Collection.open(name, home)
             sweep(collection)
-    return BuildReport(collection, survey.n_embedded, skipped, is_unchanged, before.damage)
+    return BuildReport(collection, survey.n_embedded, skipped, is_unchanged, before.damage, remarks)
 
 
 def _before(name: str, home: Path) -> _Before:
@@ -217,14 +225,24 @@ def _check_text(what: str, text: str | None) -> None:
         raise BuildError(f"The {what} must have at most {MAX_TEXT_BYTES:,} bytes. Received: {size:,} bytes.")
 
 
-def _labeller(directory: Path, pattern: str | None, files: Sequence[PictureFile]) -> Callable[[str], str]:
+def _labeller(directory: Path, pattern: str | None, files: Sequence[PictureFile]) -> Labeller:
     """See `folder.labeller`. BuildError where a pattern or a metadata file, given on purpose, labels none of the files."""
     label = folder.labeller(directory, pattern)
-    has_metadata = (directory / folder.METADATA_FILE).is_file()
-    if (pattern is not None or has_metadata) and not any(label(file.item_id) for file in files):
-        source = f"label pattern {pattern!r}" if pattern is not None else folder.METADATA_FILE
+    if (pattern is not None or label.metadata) and not any(label(file.item_id) for file in files):
+        source = f"label pattern {pattern!r}" if pattern is not None else METADATA_FILE
         raise BuildError(
             f"The {source} must give labels to {Count(len(files)):the picture|some of the {len(files):,} pictures}, "
             f"and gives none. The first item id is {files[0].item_id!r}."
         )
     return label
+
+
+def _remarks(label: Labeller, items: Sequence[Item]) -> list[str]:
+    """What was assumed of the metadata file, and which pictures it does not name."""
+    remarks = []
+    if label.metadata and (page := label.metadata.assumed):
+        remarks.append(f"{METADATA_FILE} is not UTF-8 and was read as {page.name} ({page.language}).")
+    if nameless := label.without_row(item.item_id for item in items):
+        named = ", ".join([*nameless[:_MOST_NAMED], *(["..."] if len(nameless) > _MOST_NAMED else [])])
+        remarks.append(f"{METADATA_FILE} has no row for {len(nameless):,} of the pictures, which get no label: {named}")
+    return remarks

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from imgsearch.errors import BuildError
 from imgsearch.files import archives
+from imgsearch.files.code_pages import CodePage
 from imgsearch.pictures.items import nfc
 from imgsearch.pictures.left_out import LeftOut
 
@@ -19,11 +20,24 @@ _ZIP = b"PK\x03\x04"
 
 
 class Intake:
-    """Lays uploads down in a folder, under names that are safe and different."""
+    """Lays uploads down in a folder, under names that are safe and different.
 
-    def __init__(self, folder: Path, left_out: LeftOut, *, max_files: int, max_bytes: int) -> None:
-        """Args: where to; what is told of files in archives that are passed over; the most that is taken in all."""
+    Attributes:
+        assumed: The code pages that file names in archives were read as, where those did not say it.
+    """
+
+    def __init__(self, folder: Path, left_out: LeftOut, *, locale: str, max_files: int, max_bytes: int) -> None:
+        """Takes nothing yet.
+
+        Args:
+            folder: Where to.
+            left_out: Told of files in archives that are passed over.
+            locale: Of the visitor, see `code_pages.decode`.
+            max_files, max_bytes: The most that is taken in all.
+        """
+        self.assumed: set[CodePage] = set()
         self._folder = folder
+        self._locale = locale
         self._left_out = left_out
         self._max_files = max_files
         self._max_bytes = max_bytes
@@ -46,14 +60,16 @@ class Intake:
         with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".") as stream:
             stream.write(data)
             stream.flush()
-            archives.unpack(
+            assumed = archives.unpack(
                 Path(stream.name),
                 self._folder,
                 place=self._place,
                 passed_over=self._left_out.add,
                 max_files=self._max_files,
                 max_bytes=self._max_bytes - self._n_bytes,
+                locale=self._locale,
             )
+        self.assumed |= {assumed} if assumed else set()
         self._n_bytes = sum(file.stat().st_size for file in self._folder.rglob("*") if file.is_file())
 
     def _count(self, n_bytes: int) -> None:

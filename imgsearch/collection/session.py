@@ -71,6 +71,19 @@ class SessionLimits:
     grace_s: float = 120.0
 
 
+@dataclass(frozen=True)
+class Remarks:
+    """What there is to say of how a collection came about.
+
+    Attributes:
+        encodings: The code pages that names in zip files, or metadata.csv, were read as, where those did not say it.
+        n_without_row: Pictures that metadata.csv does not name.
+    """
+
+    encodings: tuple[str, ...] = ()
+    n_without_row: int = 0
+
+
 class SessionCollections:
     """The collections of the sessions of one process. Safe for threads."""
 
@@ -83,6 +96,7 @@ class SessionCollections:
         locks.take(self._lock_file, BuildError("The folder for uploaded pictures is taken."))
         self._ends: dict[str, float] = {}  # name -> time of its end; infinite while one is being built
         self._opened: dict[str, Collection] = {}
+        self._remarks: dict[str, Remarks] = {}
         self._lock = threading.Lock()
         self._is_closed = threading.Event()
         threading.Thread(target=self._sweep, name="session-collections", daemon=True).start()
@@ -94,6 +108,7 @@ class SessionCollections:
         embed: Embed,
         specs: Sequence[EmbedderSpec],
         title: str,
+        locale: str = "",
         progress: Progress | None = None,
     ) -> Collection:
         """Makes a collection. Whatever ends it, an exception out of `progress` too, leaves nothing behind.
@@ -104,6 +119,7 @@ class SessionCollections:
             embed: Decodes and embeds one picture.
             specs: What to embed with, a space each.
             title: For people.
+            locale: The visitor's, such as "ko", see `code_pages.decode`.
             progress: Told how far it is.
 
         Raises:
@@ -116,18 +132,23 @@ class SessionCollections:
             with disk_errors(), tempfile.TemporaryDirectory(dir=self.home) as folder:
                 limits = self.limits
                 left_out = LeftOut()
-                Intake(Path(folder), left_out, max_files=limits.max_pictures, max_bytes=limits.max_bytes).take(uploads)
-                files, label = _files(Path(folder), self.home, left_out)
+                most = {"max_files": limits.max_pictures, "max_bytes": limits.max_bytes}
+                intake = Intake(Path(folder), left_out, locale=locale, **most)
+                intake.take(uploads)
+                files = _files(Path(folder), self.home, left_out)
+                label = labeller(Path(folder), None, locale=locale)
                 run = _Run(self.home / name, embed, specs, progress or (lambda done, total, what: None))
                 items, skipped = run.look_at(files)
-                items = [replace(item, label=label(item.item_id)) for item in items]
+                is_labelled = len({label(item.item_id) for item in items} - {""}) > 1
+                items = [replace(item, label=label(item.item_id) if is_labelled else "") for item in items]
+                missing = label.without_picture(file.item_id for file in files)
                 draft = Draft(
                     title=title,
                     source="",
                     license="",
                     label_pattern=None,
                     items=items,
-                    skipped=sorted([*skipped, *left_out.skipped()], key=lambda each: each.item_id),
+                    skipped=sorted([*skipped, *left_out.skipped(), *missing], key=lambda each: each.item_id),
                     specs={spec.space: SpaceSpec(spec) for spec in specs},
                     map_method="pca",  # t-SNE would load scikit-learn, and keep the page's process busy
                 )
@@ -136,8 +157,13 @@ class SessionCollections:
         except BaseException:
             self.remove(name)
             raise
+        assumed = intake.assumed | ({label.metadata.assumed} if label.metadata and label.metadata.assumed else set())
+        remarks = Remarks(
+            tuple(sorted(page.name for page in assumed)), len(label.without_row(item.item_id for item in items))
+        )
         with self._lock:
             self._opened[name] = collection
+            self._remarks[name] = remarks
         self.use(name)
         return collection
 
@@ -151,6 +177,11 @@ class SessionCollections:
             if name not in self._opened:
                 raise CollectionNotFoundError("There is no such collection of anybody's own pictures.")
             return self._opened[name]
+
+    def remarks(self, name: str) -> Remarks:
+        """What there is to say of a collection; nothing of one that is not there any more."""
+        with self._lock:
+            return self._remarks.get(name, Remarks())
 
     def use(self, name: str) -> bool:
         """Whether the collection is there; if so, its idle time begins anew."""
@@ -169,6 +200,7 @@ class SessionCollections:
         """Removes a collection, if it is there."""
         with self._lock:
             self._opened.pop(name, None)
+            self._remarks.pop(name, None)
             if self._ends.pop(name, None) is None:
                 return
         shutil.rmtree(self.home / name, ignore_errors=True)
@@ -186,6 +218,7 @@ class SessionCollections:
         with self._lock:
             self._ends.clear()
             self._opened.clear()
+            self._remarks.clear()
         self._lock_file.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
@@ -225,15 +258,11 @@ def _remove_abandoned() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _files(folder: Path, home: Path, left_out: LeftOut) -> tuple[list[PictureFile], Callable[[str], str]]:
-    """The picture files, and how they are labelled."""
+def _files(folder: Path, home: Path, left_out: LeftOut) -> list[PictureFile]:
     try:
-        files = scan(folder, exclude=home, left_out=left_out)
+        return scan(folder, exclude=home, left_out=left_out)
     except BuildError:  # whose words name the folder
         raise no_pictures("among these files", left_out) from None
-    label = labeller(folder, None)
-    labels = {label(file.item_id) for file in files} - {""}
-    return files, (label if len(labels) > 1 else lambda item_id: "")
 
 
 class _Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -15,25 +15,34 @@ Kind = Literal["folder", "archive", "dataset", "sample", "package"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where pictures come from: a folder or archive (its path), a dataset (its name), the sample, a package (sha256)."""
+    """Where pictures come from: a folder or archive (its path), a dataset (its name), the sample, a package (sha256).
+
+    Attributes:
+        kind, location: Which, and where.
+        encoding: Of the file names in an archive that does not say it; "" to be told by what decodes.
+    """
 
     kind: Kind
     location: str
+    encoding: str = ""
 
     @classmethod
-    def of(cls, images: Path) -> Source:
+    def of(cls, images: Path, encoding: str = "") -> Source:
         """A folder, or an archive if it is a file."""
-        return cls("archive" if images.is_file() else "folder", str(images))
+        return cls("archive" if images.is_file() else "folder", str(images), encoding)
 
 
 def remember(source: Source, name: str, home: Path) -> None:
     """Writes down where a collection comes from, a path as seen from anywhere; nothing where that is known already."""
     if source.kind in ("folder", "archive"):
-        source = Source(source.kind, str(Path(source.location).resolve()))
+        source = replace(source, location=str(Path(source.location).resolve()))
     if source == remembered(name, home):
         return
+    facts = asdict(source)
+    if not source.encoding:
+        del facts["encoding"]  # of which earlier versions know nothing
     with disk_errors():
-        write_atomically(collection_path(name, home) / SOURCE_FILE, json.dumps(asdict(source)).encode())
+        write_atomically(collection_path(name, home) / SOURCE_FILE, json.dumps(facts).encode())
 
 
 def remembered(name: str, home: Path) -> Source | None:
@@ -42,5 +51,5 @@ def remembered(name: str, home: Path) -> Source | None:
         source = Source(**json.loads((collection_path(name, home) / SOURCE_FILE).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
-    is_sound = source.kind in get_args(Kind) and isinstance(source.location, str)
+    is_sound = source.kind in get_args(Kind) and isinstance(source.location, str) and isinstance(source.encoding, str)
     return source if is_sound else None

@@ -10,7 +10,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +18,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
 from imgsearch.errors import BuildError
+from imgsearch.files.code_pages import CodePage, decode
 from imgsearch.files.home import FILLED_FILE, LEFT_OUT_FILE
 from imgsearch.progress import ByteProgress
 from imgsearch.settings import MAX_PICTURE_BYTES
@@ -56,8 +57,10 @@ def unpack(
     max_files: int = MAX_FILES,
     max_bytes: int = MAX_BYTES,
     max_file_bytes: int = MAX_FILE_BYTES,
+    encoding: str | None = None,
+    locale: str | None = None,
     progress: ByteProgress | None = None,
-) -> None:
+) -> CodePage | None:
     """Unpacks the plain files of an archive, with their times. Links, devices and hidden files are passed over.
 
     Args:
@@ -68,15 +71,22 @@ def unpack(
             not of what is debris.
         max_files, max_bytes: What is taken in all.
         max_file_bytes: Of a longer file no more is unpacked.
+        encoding: Of the names of which the archive does not say that they are UTF-8. Defaults to what `code_pages.decode`
+            says of all of them in a zip file, with `locale`, and to UTF-8 in a tar file.
         progress: Told how far it is.
 
+    Returns:
+        The code page that was assumed for the names; None where they say what they are, or somebody did.
+
     Raises:
-        BuildError: it is no archive, is damaged or encrypted, holds too much, or has a name that leads out of it.
+        BuildError: the encoding is none, or does not fit the names; it is no archive, is damaged or encrypted, holds too
+            much, or has a name that leads out of it.
         OSError: its contents cannot be written.
     """
     n_files, n_bytes, size = 0, 0, archive.stat().st_size
     folder.mkdir(parents=True, exist_ok=True)
-    with archive.open("rb") as stream, _members(stream) as members:
+    _check_encoding(encoding)
+    with archive.open("rb") as stream, _members(stream, encoding, locale) as (members, assumed):
         for member in members:
             if member.open is None:
                 passed_over(member.name, "A link or something else that is no plain file")
@@ -101,6 +111,16 @@ def unpack(
             os.utime(target, (time, time))
             if progress:
                 progress(stream.tell(), size)
+    return assumed
+
+
+def _check_encoding(encoding: str | None) -> None:
+    try:
+        is_usable = encoding is None or b"a/1.jpg".decode(encoding) == "a/1.jpg"
+    except (LookupError, ValueError):
+        is_usable = False
+    if not is_usable:
+        raise BuildError(f"The encoding must be one of file names, such as cp949 or utf-8. Received: {encoding!r}.")
 
 
 def _checked(name: str) -> PurePosixPath:
@@ -134,15 +154,23 @@ def _copy(open_member: Callable[[], IO[bytes]], name: str, target: Path, limit: 
 
 
 @contextlib.contextmanager
-def _members(stream: IO[bytes]) -> Iterator[Iterator[_Member]]:
-    """The plain files of an archive. Tar is tried first: one whose last file is a zip would pass for a zip too."""
+def _members(
+    stream: IO[bytes], encoding: str | None, locale: str | None
+) -> Iterator[tuple[Iterator[_Member], CodePage | None]]:
+    """The files of an archive, and the code page assumed for their names.
+
+    Tar is tried first: one whose last file is a zip would pass for a zip too.
+    """
     with contextlib.ExitStack() as stack:
+        assumed = None
         with _archive_errors():
             if tarfile.is_tarfile(stream):
-                members = _tar_members(stack.enter_context(tarfile.open(fileobj=stream)))
+                members = _tar_members(stack.enter_context(tarfile.open(fileobj=stream, encoding=encoding or "utf-8")))
             else:
-                members = _zip_members(stack.enter_context(zipfile.ZipFile(stream)))
-        yield _without_foreign_errors(members)
+                archive = stack.enter_context(zipfile.ZipFile(stream))
+                names, assumed = _zip_names(archive.infolist(), encoding, locale)
+                members = _zip_members(archive, names)
+        yield _without_foreign_errors(members), assumed
 
 
 def _without_foreign_errors(members: Iterator[_Member]) -> Iterator[_Member]:
@@ -165,8 +193,48 @@ def _tar_members(archive: tarfile.TarFile) -> Iterator[_Member]:
             yield _Member(member.name, member.mtime, partial(opened, member) if member.isreg() else None)
 
 
-def _zip_members(archive: zipfile.ZipFile) -> Iterator[_Member]:
-    for member in archive.infolist():
+def _zip_names(
+    members: Sequence[zipfile.ZipInfo], encoding: str | None, locale: str | None
+) -> tuple[list[str], CodePage | None]:
+    """Names of a zip file's members, and the code page assumed for those that do not say what they are."""
+    known = [_known_name(member) for member in members]
+    raw = [_raw_name(member) for member, name in zip(members, known, strict=True) if name is None]
+    assumed = None
+    if encoding is None:
+        decoded, assumed = decode(raw, locale=locale)
+    else:
+        try:
+            decoded = [name.decode(encoding) for name in raw]
+        except UnicodeDecodeError as exc:
+            name = str(exc.object)[:100]
+            raise BuildError(
+                f"The encoding must be that of all names in the archive, as {encoding} is not of {name}."
+            ) from exc
+    rest = iter(decoded)
+    return [next(rest) if name is None else name for name in known], assumed
+
+
+def _raw_name(member: zipfile.ZipInfo) -> bytes:
+    return member.orig_filename.encode("cp437").partition(b"\0")[0]  # what zipfile decoded it with
+
+
+def _known_name(member: zipfile.ZipInfo) -> str | None:
+    """The name of a member, None where nothing says how it is encoded. Source: PKWARE APPNOTE 6.3.10, 4.4.4 and 4.6.9."""
+    if member.flag_bits & 0x800:
+        return member.filename
+    extra = member.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        field = extra[4 : 4 + size]
+        # A second name, in UTF-8, which holds if it was written for the first one.
+        if kind == 0x7075 and field[:1] == b"\x01" and field[1:5] == struct.pack("<I", zlib.crc32(_raw_name(member))):
+            return field[5:].decode(errors="replace")
+        extra = extra[4 + size :]
+    return member.filename if member.filename.isascii() else None
+
+
+def _zip_members(archive: zipfile.ZipFile, names: Sequence[str]) -> Iterator[_Member]:
+    for member, name in zip(archive.infolist(), names, strict=True):
         mode = member.external_attr >> 16  # of Unix; 0 where the archive was made elsewhere
         if member.is_dir() or stat.S_IFMT(mode) == stat.S_IFDIR:
             continue
@@ -175,7 +243,7 @@ def _zip_members(archive: zipfile.ZipFile) -> Iterator[_Member]:
             mtime = datetime(*member.date_time, tzinfo=UTC).timestamp()
         except ValueError:  # the 31st of February
             mtime = 0.0
-        yield _Member(member.filename, mtime, partial(archive.open, member) if is_plain else None)
+        yield _Member(name, mtime, partial(archive.open, member) if is_plain else None)
 
 
 @contextlib.contextmanager

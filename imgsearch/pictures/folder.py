@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from imgsearch.errors import BuildError
 from imgsearch.files.archives import is_debris
 from imgsearch.pictures.decode import PICTURE_SUFFIXES, READ_FORMATS, looks_like_image
-from imgsearch.pictures.items import names_in_nfc, nfc
+from imgsearch.pictures.items import Skipped, names_in_nfc, nfc
 from imgsearch.pictures.left_out import LeftOut
+from imgsearch.pictures.metadata import METADATA_FILE, Metadata, read_metadata
 
-METADATA_FILE = "metadata.csv"
 _SNIFF_BYTES = 64
 _ARCHIVE_SUFFIXES = frozenset(
     (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".lzh", ".alz", ".egg")
@@ -136,28 +135,49 @@ def _picture_file(item_id: str, path: Path) -> PictureFile:
     return PictureFile(item_id, path, status.st_size, min(status.st_mtime_ns, _LAST_NS))
 
 
-def labeller(directory: Path, pattern: str | None) -> Callable[[str], str]:
-    """How items get their labels: by the pattern if there is one, else by metadata.csv if there is one, else by folder.
+@dataclass(frozen=True)
+class Labeller:
+    """How items get their labels: called with an item id, it says the label, "" where there is none. All is NFC.
 
-    Names are compared, and labels come out, in NFC.
+    Attributes:
+        of: The same for names that are NFC.
+        metadata: The table that labels come from; None where they come from elsewhere.
+    """
+
+    of: Callable[[str], str]
+    metadata: Metadata | None = None
+
+    def __call__(self, item_id: str) -> str:
+        return self.of(nfc(item_id))
+
+    def without_row(self, names: Iterable[str]) -> list[str]:
+        """Those of the items that the table does not name."""
+        return [name for name in names if self.metadata and nfc(name) not in self.metadata.labels]
+
+    def without_picture(self, names: Iterable[str]) -> list[Skipped]:
+        """What the table names and what is not among the items."""
+        labels = self.metadata.labels if self.metadata else {}
+        gone = sorted(labels.keys() - {nfc(name) for name in names})
+        return [Skipped(name, f"{METADATA_FILE} has a row for it, but there is no such picture.") for name in gone]
+
+
+def labeller(directory: Path, pattern: str | None, *, locale: str | None = None) -> Labeller:
+    """The labels of a folder: by the pattern if there is one, else by metadata.csv if there is one, else by sub-folder.
 
     Args:
         directory: The folder of pictures.
         pattern: Regular expression, searched for in the item id, with a named group `label`.
-
-    Returns:
-        item id -> label, "" where there is none.
+        locale: Of who asks, see `code_pages.decode`.
 
     Raises:
         BuildError: the pattern or the metadata file is not usable.
     """
     if pattern is not None:
-        label = _by_pattern(nfc(pattern))
-    elif (directory / METADATA_FILE).is_file():
-        label = _by_metadata(directory / METADATA_FILE)
-    else:
-        label = _by_folder
-    return lambda item_id: label(nfc(item_id))
+        return Labeller(_by_pattern(nfc(pattern)))
+    if not (directory / METADATA_FILE).is_file():
+        return Labeller(_by_folder)
+    metadata = read_metadata(directory / METADATA_FILE, locale=locale)
+    return Labeller(lambda item_id: metadata.labels.get(item_id, ""), metadata)
 
 
 def _by_folder(item_id: str) -> str:
@@ -180,22 +200,3 @@ def _by_pattern(pattern: str) -> Callable[[str], str]:
         return (match["label"] or "") if match else ""
 
     return label
-
-
-def _by_metadata(path: Path) -> Callable[[str], str]:
-    labels: dict[str, str] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
-            if not {"file_name", "label"} <= set(columns):
-                raise BuildError(
-                    f"{METADATA_FILE} must have the columns file_name and label. Received: {', '.join(columns)}.",
-                    hint="Take the file away to use the names of sub-folders as labels, or give --label-pattern.",
-                )
-            for line in reader:
-                file_name = (line["file_name"] or "").replace("\\", "/").removeprefix("./")
-                labels[nfc(file_name)] = nfc(line["label"] or "").strip()
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise BuildError(f"{METADATA_FILE} must be a UTF-8 file of comma-separated values ({exc}).") from exc
-    return lambda item_id: labels.get(item_id, "")

@@ -15,6 +15,7 @@ from imgsearch.embedding.backbones import BUNDLED_BACKBONE
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.errors import BuildError
 from imgsearch.files.archives import unpack
+from imgsearch.files.code_pages import CodePage
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.download import fetch
 from imgsearch.files.home import (
@@ -27,9 +28,10 @@ from imgsearch.files.home import (
 )
 from imgsearch.files.locks import exclusive
 from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
-from imgsearch.pictures.folder import METADATA_FILE, no_pictures, scan
+from imgsearch.pictures.folder import no_pictures, scan
 from imgsearch.pictures.items import Skipped
 from imgsearch.pictures.left_out import LeftOut
+from imgsearch.pictures.metadata import METADATA_FILE
 from imgsearch.progress import Progress
 from imgsearch.retrieval.rerank import DEFAULT_RERANKING
 from imgsearch.sample.gallery import draw_gallery, draw_queries
@@ -49,6 +51,7 @@ class Prepared:
         directory: The folder.
         title, source, license: For people; None where nothing is known.
         left_out: What the dataset or archive holds and what is not in the folder.
+        remarks: What else there is to say, a sentence each.
     """
 
     directory: Path
@@ -56,6 +59,7 @@ class Prepared:
     source: str | None = None
     license: str | None = None
     left_out: Sequence[Skipped] = ()
+    remarks: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -122,17 +126,20 @@ def prepare_dataset(name: str, home: Path, *, progress: Progress | None = None) 
     with disk_errors():
         keep_filled(folder, " ".join(file.sha256 for file in dataset.files), fill)
         shutil.rmtree(downloads, ignore_errors=True)
-        left_out = _noted(folder)
+        left_out, _ = _noted(folder)
     return Prepared(folder, dataset.title, dataset.source, dataset.license, left_out)
 
 
-def prepare_archive(archive: Path, name: str, home: Path, *, progress: Progress | None = None) -> Prepared:
+def prepare_archive(
+    archive: Path, name: str, home: Path, *, encoding: str = "", progress: Progress | None = None
+) -> Prepared:
     """Unpacks an archive of pictures to `<home>/pictures/<name>`, unless that has been done with the same file.
 
     Args:
         archive: Zip or tar.
         name: Of the collection to be.
         home: The folder of collections.
+        encoding: Of the file names, see `archives.unpack`; "" to be told by what decodes.
         progress: Told how far it is, in bytes.
 
     Raises:
@@ -143,8 +150,14 @@ def prepare_archive(archive: Path, name: str, home: Path, *, progress: Progress 
 
     def fill(target: Path) -> None:
         left_out = LeftOut()
-        unpack(archive, target, passed_over=left_out.add, progress=lambda done, total: tell(done, total, "unpacking"))
-        _note(target, left_out.skipped())
+        assumed = unpack(
+            archive,
+            target,
+            passed_over=left_out.add,
+            encoding=encoding or None,
+            progress=lambda done, total: tell(done, total, "unpacking"),
+        )
+        _note(target, left_out.skipped(), [_assumption(archive.name, assumed)] if assumed else [])
         try:
             scan(target, exclude=home, left_out=left_out)
         except BuildError:  # whose words name the folder
@@ -152,18 +165,28 @@ def prepare_archive(archive: Path, name: str, home: Path, *, progress: Progress 
 
     with disk_errors():
         status = archive.stat()
-        keep_filled(folder, f"{_FILLING} {archive.resolve()} {status.st_size} {status.st_mtime_ns}", fill)
-        left_out = _noted(folder)
-    return Prepared(folder, left_out=left_out)
+        keep_filled(folder, f"{_FILLING} {encoding} {archive.resolve()} {status.st_size} {status.st_mtime_ns}", fill)
+        left_out, remarks = _noted(folder)
+    return Prepared(folder, left_out=left_out, remarks=remarks)
 
 
-def _note(folder: Path, left_out: Sequence[Skipped]) -> None:
-    records = [vars(each) for each in left_out]
-    (folder / LEFT_OUT_FILE).write_text(json.dumps(records), encoding="utf-8")
+def _assumption(name: str, page: CodePage) -> str:
+    return (
+        f"{name} does not say how its file names are encoded; they were read as {page.name} ({page.language}). "
+        "--encoding reads them as another."
+    )
 
 
-def _noted(folder: Path) -> list[Skipped]:
-    return [Skipped(**record) for record in json.loads((folder / LEFT_OUT_FILE).read_text(encoding="utf-8"))]
+def _note(folder: Path, left_out: Sequence[Skipped], remarks: Sequence[str] = ()) -> None:
+    noted = {"left_out": [vars(each) for each in left_out], "remarks": remarks}
+    (folder / LEFT_OUT_FILE).write_text(json.dumps(noted), encoding="utf-8")
+
+
+def _noted(folder: Path) -> tuple[list[Skipped], list[str]]:
+    noted = json.loads((folder / LEFT_OUT_FILE).read_text(encoding="utf-8"))
+    if isinstance(noted, list):  # by an earlier version
+        noted = {"left_out": noted, "remarks": []}
+    return [Skipped(**record) for record in noted["left_out"]], noted["remarks"]
 
 
 def keep_filled(folder: Path, stamp: str, fill: Callable[[Path], None]) -> None:

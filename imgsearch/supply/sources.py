@@ -33,7 +33,7 @@ def prepare(source: Source, name: str, home: Path, *, progress: Progress | None 
     if source.kind == "dataset" and source.location in DATASETS:
         return prepare_dataset(source.location, home, progress=progress)
     if source.kind == "archive" and Path(source.location).is_file():
-        return prepare_archive(Path(source.location), name, home, progress=progress)
+        return prepare_archive(Path(source.location), name, home, encoding=source.encoding, progress=progress)
     if source.kind == "sample":
         return prepare_sample(home, progress=progress)
     if source.kind == "package":
@@ -67,7 +67,13 @@ def update_collection(name: str, home: Path, *, progress: Progress | None = None
     source = remembered(name, home) or _source_of_older(name, home)
     prepared = prepare(source, name, home, progress=progress)
     return build_collection(
-        name, prepared.directory, home=home, left_out=prepared.left_out, origin=source, progress=progress
+        name,
+        prepared.directory,
+        home=home,
+        left_out=prepared.left_out,
+        remarks=prepared.remarks,
+        origin=source,
+        progress=progress,
     )
 
 

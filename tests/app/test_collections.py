@@ -31,7 +31,7 @@ from imgsearch.ui.server import routes
 from imgsearch.ui.views.collections import card
 from imgsearch.ui.views.collections.view import embedders
 from tests.app.test_page import cards, page, results
-from tests.conftest import draw_picture
+from tests.conftest import draw_picture, zip_of_windows
 
 File = tuple[str, bytes, str]
 
@@ -201,6 +201,17 @@ def test_a_zip_gives_labels_and_lists_what_was_left_out(collection: Collection) 
     at = make(page(view="collections"), [archive({**files, "blue/x.jpg": b"words"})])
     assert "Pictures **6** · labels **2**" in words(at)
     assert at.expander[0].label == "Left out: 1"
+
+
+def test_what_names_were_read_as_and_what_has_no_row_is_said(collection: Collection) -> None:
+    files = {f"강아지 {n}.png": png(n) for n in range(3)}
+    table = "file_name,label\n강아지 0.png,개\n강아지 1.png,강아지\n".encode("cp949")
+    at = make(page(view="collections"), pictures_of(1))
+    assert "they were read as" not in words(at)
+    data = zip_of_windows(files, "cp949")
+    at = make(page(view="collections"), [("a.zip", data, "application/zip"), ("metadata.csv", table, "text/csv")])
+    assert "they were read as cp949" in words(at)
+    assert "Not named in metadata.csv, and so without a label: 1" in words(at)
 
 
 def test_nobody_else_sees_it(collection: Collection) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import stat
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 from imgsearch.errors import BuildError
 from imgsearch.files.archives import unpack
+from tests.conftest import zip_of_windows
 
 FILES = {"cat/1.jpg": b"one", "dog/2.jpg": b"two" * 1000, "top.png": b""}
 MTIME = 1_000_000_000  # even, as zip counts in steps of 2 s
@@ -168,6 +171,63 @@ def test_of_a_bomb_only_the_beginning_comes_out(make: Maker, tmp_path: Path) -> 
 def test_two_files_of_one_name_are_refused(make: Maker, tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=r"two files called 'a\\\\1\.jpg'"):
         unpack(make(tmp_path / "a", {"a/1.jpg": b"1", "a\\1.jpg": b"2"}), tmp_path / "out")
+
+
+KOREAN = {"가을/강아지 1.jpg": b"1", "가을/고양이.jpg": b"2", "plain.jpg": b"3"}
+
+
+def test_names_that_do_not_say_what_they_are_are_told_by_what_decodes(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zip_of_windows(KOREAN, "cp949"))
+    assumed = unpack(tmp_path / "a.zip", tmp_path / "out", locale="")
+    assert contents(tmp_path / "out") == KOREAN
+    assert assumed
+    assert (assumed.name, assumed.language) == ("cp949", "Korean")
+    (tmp_path / "b.zip").write_bytes(zip_of_windows(KOREAN, "utf-8"))
+    assert unpack(tmp_path / "b.zip", tmp_path / "utf-8") is None
+    assert contents(tmp_path / "utf-8") == KOREAN
+
+
+def test_a_backslash_in_a_letter_of_japanese_is_no_separator(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zip_of_windows({"夏/ソニー.jpg": b"1", "夏\\犬の写真.jpg": b"2"}, "cp932"))
+    assert b"\\" in "ソ".encode("cp932")
+    unpack(tmp_path / "a.zip", tmp_path / "out", locale="")
+    assert contents(tmp_path / "out") == {"夏/ソニー.jpg": b"1", "夏/犬の写真.jpg": b"2"}
+
+
+def test_an_encoding_that_is_named_holds_for_zip_and_tar(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zip_of_windows({"가.jpg": b"1"}, "cp949"))
+    assert unpack(tmp_path / "a.zip", tmp_path / "zip", encoding="gbk") is None
+    assert contents(tmp_path / "zip") == {"啊.jpg": b"1"}
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.GNU_FORMAT, encoding="cp949") as archive:
+        archive.addfile(tarfile.TarInfo("가.jpg"))
+    unpack(tmp_path / "a.tar", tmp_path / "tar", encoding="cp949")
+    assert contents(tmp_path / "tar") == {"가.jpg": b""}
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "utf-16", "hex", "idna\0", "zlib"])
+def test_an_encoding_must_be_one_of_names(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zip_of_windows(KOREAN, "cp949"))
+    with pytest.raises(BuildError, match="encoding must be one of file names"):
+        unpack(tmp_path / "a.zip", tmp_path / "out", encoding=encoding)
+
+
+def test_an_encoding_must_be_that_of_all_names(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zip_of_windows(KOREAN, "cp949"))
+    with pytest.raises(BuildError, match=r"must be that of all names in the archive, as utf-8 is not of b'\\xb0"):
+        unpack(tmp_path / "a.zip", tmp_path / "out", encoding="utf-8")
+
+
+@pytest.mark.parametrize("is_of_this_name", [True, False])
+def test_a_second_name_in_utf_8_holds_if_it_was_written_for_the_first(is_of_this_name: bool, tmp_path: Path) -> None:
+    first = b"?.jpg"  # as a program writes whose code page has no such letter
+    crc = zlib.crc32(first if is_of_this_name else b"another")
+    second = "가.jpg".encode()
+    member = zipfile.ZipInfo(first.decode())
+    member.extra = b"\x01\x00\x02\x00xy" + struct.pack("<HHBI", 0x7075, 5 + len(second), 1, crc) + second
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(member, b"x")
+    unpack(tmp_path / "a.zip", tmp_path / "out")
+    assert set(contents(tmp_path / "out")) == {"가.jpg" if is_of_this_name else "?.jpg"}
 
 
 @both

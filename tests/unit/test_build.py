@@ -37,6 +37,7 @@ from imgsearch.vectors.engines.annoy import AnnoyIndex
 from tests.conftest import crashing_annoy, draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
+LABELS_IN_KOREAN = {"red": "빨간색", "green": "초록색", "blue": "파란색"}
 HISTOGRAM = EmbedderSpec("color_histogram")
 needs_posix_names = pytest.mark.skipif(sys.platform != "linux", reason="file names are any bytes on Linux only")
 
@@ -207,6 +208,30 @@ def test_a_rebuild_uses_the_pattern_again(pictures: Path, home: Path) -> None:
 def test_labels_come_from_metadata(pictures: Path, home: Path) -> None:
     (pictures / "metadata.csv").write_text("file_name,label\nred/0.png,warm\nblue/0.png,cold\n")
     assert make(pictures, home).collection.items.label_counts == {"cold": 1, "warm": 1}
+
+
+def test_rows_without_pictures_and_pictures_without_rows_are_told(pictures: Path, home: Path) -> None:
+    rows = ["red/0.png,warm", "red/1.png,", "gone.png,warm", "red/9.png,warm", "bad.png,warm", ",warm"]
+    (pictures / "bad.png").touch()
+    (pictures / "metadata.csv").write_text("\n".join(["file_name,label", *rows]))
+    report = make(pictures, home)
+    no_picture = "metadata.csv has a row for it, but there is no such picture."
+    assert [(each.item_id, each.reason) for each in report.skipped] == [
+        ("bad.png", "The file is empty."),
+        ("gone.png", no_picture),
+        ("red/9.png", no_picture),
+    ]
+    nameless = [f"blue/{n}.png" for n in range(4)] + [f"green/{n}.png" for n in range(4)] + ["red/2.png", "red/3.png"]
+    assert report.remarks == [f"metadata.csv has no row for 10 of the pictures, which get no label: {', '.join(nameless)}"]
+
+
+def test_what_metadata_was_read_as_is_told(pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    rows = [f"{color}/{n}.png,{label}" for color, label in LABELS_IN_KOREAN.items() for n in range(4)]
+    (pictures / "metadata.csv").write_bytes("\n".join(["file_name,label", *rows]).encode("cp949"))
+    report = make(pictures, home)
+    assert report.collection.items.label_counts == dict.fromkeys(sorted(LABELS_IN_KOREAN.values()), 4)
+    assert report.remarks == ["metadata.csv is not UTF-8 and was read as cp949 (Korean)."]
 
 
 def test_metadata_that_labels_nothing_is_an_error(pictures: Path, home: Path) -> None:

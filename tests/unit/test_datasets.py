@@ -25,7 +25,7 @@ from imgsearch.pictures.items import Skipped
 from imgsearch.supply import datasets
 from imgsearch.supply.datasets import DATASETS, RemoteFile, prepare_dataset
 from imgsearch.supply.sources import update_collection
-from tests.conftest import draw_picture
+from tests.conftest import draw_picture, zip_of_windows
 from tests.http_server import FileServer, serving
 
 PETS = "oxford_iiit_pet"
@@ -268,6 +268,41 @@ def test_an_archive_of_a_collection_that_is_there_is_kept_when_a_build_fails(
     run(*arguments)
     assert run(*arguments, "--label-pattern", "(?P<label>x)").exit_code == 1
     assert len([*(home / "pictures" / "discs").rglob("*.png")]) == 12
+
+
+def test_names_of_a_windows_zip_are_told_and_may_be_set(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    archive = tmp_path / "pets.zip"
+    archive.write_bytes(
+        zip_of_windows({f"{label}/{n}.jpg": jpeg(n) for n in range(2) for label in ("강아지", "가")}, "cp949")
+    )
+    arguments = ("build", "pets", "--images", archive, "--embedder", "color_histogram")
+    result = run(*arguments)
+    assert "pets.zip does not say how its file names are encoded; they were read as cp949 (Korean)." in result.stderr
+    assert list(Collection.open("pets", home).items.label_counts) == ["가", "강아지"]
+    assert "they were read as cp949 (Korean)" in run("update", "pets").stderr
+    result = run(*arguments, "--encoding", "gbk")
+    assert "encoded" not in result.stderr
+    chinese = ["강아지".encode("cp949").decode("gbk"), "啊"]
+    assert sorted(Collection.open("pets", home).items.label_counts) == sorted(chinese)
+    archive.write_bytes(zip_of_windows({"가/1.jpg": jpeg(1), "가/3.jpg": jpeg(3)}, "cp949"))
+    run("update", "pets")
+    assert list(Collection.open("pets", home).items.label_counts) == ["啊"]
+
+
+def test_a_source_without_an_encoding_is_written_as_earlier_versions_read_it(home: Path) -> None:
+    (home / "x").mkdir(parents=True)
+    remember(Source("archive", "/a.zip"), "x", home)
+    assert json.loads((home / "x" / "source.json").read_bytes()) == {"kind": "archive", "location": "/a.zip"}
+    remember(Source("archive", "/a.zip", "cp949"), "x", home)
+    assert remembered("x", home) == Source("archive", "/a.zip", "cp949")
+
+
+def test_an_encoding_goes_with_an_archive(pictures: Path) -> None:
+    result = run("build", "discs", "--images", pictures, "--encoding", "cp949")
+    assert (result.exit_code, "--encoding goes with a zip or tar file" in result.stderr) == (2, True)
 
 
 def test_a_file_that_is_no_archive_is_refused(home: Path, tmp_path: Path) -> None:

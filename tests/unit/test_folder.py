@@ -293,19 +293,38 @@ def test_a_pattern_goes_before_metadata(tmp_path: Path) -> None:
     assert labeller(tmp_path, r"(?P<label>.)_")("a_1.png") == "a"
 
 
-@pytest.mark.parametrize("text", ["", "file,label\n", "file_name\n", "file_name;label\na.png;cat\n"])
+TABLE = "file_name,label\n강아지 사진.png,가을 강아지\n고양이.png,고양이\n"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp949"])
+def test_metadata_is_read_as_spreadsheets_write_it(tmp_path: Path, delimiter: str, encoding: str) -> None:
+    (tmp_path / "metadata.csv").write_bytes(TABLE.replace(",", delimiter).encode(encoding))
+    label = labeller(tmp_path, None, locale="")
+    assert [label("강아지 사진.png"), label("고양이.png")] == ["가을 강아지", "고양이"]
+    assert label.metadata
+    assert (label.metadata.assumed and label.metadata.assumed.name) == ("cp949" if encoding == "cp949" else None)
+
+
+def test_a_delimiter_within_a_label_is_none(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text('file_name;label;note\na.png;"cat; black";x, y\n')
+    assert labeller(tmp_path, None)("a.png") == "cat; black"
+
+
+@pytest.mark.parametrize("text", ["", "file,label\n", "file_name\n", "file_name|label\na.png|cat\n", "file_name label\n"])
 def test_metadata_without_its_columns_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "metadata.csv").write_text(text)
-    with pytest.raises(BuildError, match="must have the columns file_name and label"):
+    with pytest.raises(BuildError, match="must have the columns file_name and label") as caught:
         labeller(tmp_path, None)
+    assert "CSV UTF-8" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
-    "data", [b"file_name,label\n\xff\xfe,cat\n", b'file_name,label\na.png,"' + b"x" * 200_000 + b'"\n']
+    "data", ["file_name,label".encode("utf-16")[:-1], b'file_name,label\na.png,"' + b"x" * 200_000 + b'"\n']
 )
 def test_metadata_that_is_no_csv_is_an_error(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "metadata.csv").write_bytes(data)
-    with pytest.raises(BuildError, match="must be a UTF-8 file of comma-separated values"):
+    with pytest.raises(BuildError, match="must be a table of comma-separated values"):
         labeller(tmp_path, None)
 
 

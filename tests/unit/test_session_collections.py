@@ -19,7 +19,7 @@ from PIL import Image
 
 from imgsearch import decode_image, embedder_spec
 from imgsearch.collection import session
-from imgsearch.collection.session import SESSION_NAME, SessionCollections, SessionLimits
+from imgsearch.collection.session import SESSION_NAME, Remarks, SessionCollections, SessionLimits
 from imgsearch.embedding.embedders import load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import EmbeddedPicture
@@ -27,7 +27,7 @@ from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError
 from imgsearch.pictures.items import Skipped
 from imgsearch.pictures.scaling import make_preview
 from imgsearch.vectors.projection import MIN_TSNE_ITEMS
-from tests.conftest import crashing_annoy, draw_picture
+from tests.conftest import crashing_annoy, draw_picture, zip_of_windows
 
 SPEC = embedder_spec("color_histogram")
 
@@ -134,6 +134,28 @@ def test_a_zip_gives_its_folders_as_labels(make: Callable[..., SessionCollection
         (name, name.split("/")[1]) for name in sorted(files)
     ]
     assert collection.skipped == [Skipped("pets/.x.png", "A hidden file.")]
+
+
+def test_a_zip_of_windows_is_read_in_the_language_of_the_visitor_and_that_is_told(
+    make: Callable[..., SessionCollections],
+) -> None:
+    data = zip_of_windows({f"{label}/{n}.png": png(n + 1) for label in ("가", "나") for n in range(2)}, "cp949")
+    collections = make()
+    for locale, labels, encoding in (("ko", ["가", "나"], "cp949"), ("zh-CN", ["啊", "唱"], "gbk")):
+        collection = build(collections, [("a.zip", data)], locale=locale)
+        assert sorted({item.label for item in collection.items}) == sorted(labels)
+        assert collections.remarks(collection.name) == Remarks((encoding,), 0)
+    collections.remove(collection.name)
+    assert collections.remarks(collection.name) == Remarks()
+
+
+def test_rows_and_pictures_that_do_not_meet_are_told(make: Callable[..., SessionCollections]) -> None:
+    table = "file_name;label\n1.png;개\n2.png;고양이\ngone.png;개\n".encode("cp949")
+    collections = make()
+    collection = build(collections, [("metadata.csv", table), *((f"{n}.png", png(n)) for n in range(1, 4))], locale="ko")
+    assert [item.label for item in collection.items] == ["개", "고양이", ""]
+    assert [each.item_id for each in collection.skipped] == ["gone.png"]
+    assert collections.remarks(collection.name) == Remarks(("cp949",), 1)
 
 
 def test_one_folder_for_all_is_no_label(make: Callable[..., SessionCollections]) -> None:

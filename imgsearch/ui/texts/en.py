@@ -294,6 +294,9 @@ TEXTS = {
     "collections.own_intro": "Up to {n} pictures, or a zip file of them, {mb} MB in all, become a collection that you can search, "
     "compare and see as a map. Only you see it. It is gone when you delete it, close this page or load it again.",
     "collections.own_upload": "Pictures or a zip file",
+    "collections.own_encoding": "The file names do not say how they are encoded; they were read as {names}. If they look wrong, "
+    "make the zip file again with names in UTF-8.",
+    "collections.own_without_row": "Not named in metadata.csv, and so without a label: {n:,}",
     "collections.own_upload_help": "{formats}. Two or more folders in a zip file become labels.",
     "collections.own_make": "Make a collection",
     "collections.own_again": "Make another one in its place",

@@ -285,6 +285,9 @@ TEXTS = {
     "collections.own_intro": "이미지 최대 {n}장 또는 이미지를 담은 zip 파일(모두 합해 {mb} MB까지)로 컬렉션을 만들어 검색하고, 비교하고, 지도로 볼 수 "
     "있습니다. 본인에게만 보이며, 삭제하거나 페이지를 닫거나 새로 고치면 사라집니다.",
     "collections.own_upload": "이미지 또는 zip 파일",
+    "collections.own_encoding": "파일 이름의 인코딩 정보가 없어 {names}(으)로 읽었습니다. 이름이 깨져 보이면 zip 파일을 UTF-8 이름으로 다시 만들어 "
+    "주세요.",
+    "collections.own_without_row": "metadata.csv에 없어 라벨이 없는 이미지 {n:,}장",
     "collections.own_upload_help": "{formats} 형식을 읽습니다. zip 파일 안에 폴더가 둘 이상이면 폴더 이름이 라벨이 됩니다.",
     "collections.own_make": "컬렉션 만들기",
     "collections.own_again": "새로 만들어 바꾸기",

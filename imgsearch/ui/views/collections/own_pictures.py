@@ -13,6 +13,7 @@ from imgsearch.progress import Progress
 from imgsearch.ui import resources
 from imgsearch.ui.server.internals import UploadedFile, release_upload
 from imgsearch.ui.server.limits import MAX_BUILDS, build_window_s, may_build
+from imgsearch.ui.texts import language
 
 _KEY = "own_collection"
 
@@ -53,7 +54,7 @@ def build(files: Sequence[UploadedFile], specs: Sequence[EmbedderSpec], title: s
                 hint="Try again later.",
             )
         collection = resources.session_collections().build(
-            uploads, embed=resources.worker().embed_picture, specs=specs, title=title, progress=progress
+            uploads, embed=resources.worker().embed_picture, specs=specs, title=title, locale=language(), progress=progress
         )
     finally:
         for file in files:

@@ -77,6 +77,11 @@ def _render_own(specs: list[EmbedderSpec], frame: Frame) -> None:
     warm_up = resources.warm_up(specs[0])
     if name:
         _render_collection(name, frame)
+        remarks = resources.session_collections().remarks(name)
+        if remarks.encodings:
+            st.caption(t("collections.own_encoding", names=", ".join(remarks.encodings)))
+        if remarks.n_without_row:
+            st.caption(t("collections.own_without_row", n=remarks.n_without_row))
         st.caption(f":material/lock: {t('collections.own_private')}")
         st.button(
             t("collections.own_delete"), key="own_delete", icon=":material/delete:", on_click=_forget, args=(frame, name)
