@@ -151,7 +151,7 @@ def print_report(report: BuildReport) -> None:
     click.echo(
         f"{collection.name} {state}: {counted(manifest.n_items, 'picture')}, "
         f"{counted(len(collection.items.label_counts), 'label')}, "
-        f"{manifest.n_skipped} left out; spaces: {', '.join(manifest.spaces)}."
+        f"{manifest.n_skipped:,} left out; spaces: {', '.join(manifest.spaces)}."
     )
     print_exact(collection)
 

@@ -429,6 +429,24 @@ def test_info_names_what_was_left_out(pictures: Path) -> None:
     assert facts["spaces"]["color_histogram"]["dim"] == 256
 
 
+def test_thousands_of_files_of_a_kind_are_one_line_and_counted(pictures: Path) -> None:
+    for number in range(1200):
+        (pictures / f"{number:04}.txt").touch()
+    result = build(pictures)
+    assert result.stdout.endswith("12 pictures, 3 labels, 1,200 left out; spaces: color_histogram.\n")
+    lines = [line for line in result.stderr.splitlines() if line.startswith("Left out")]
+    assert lines == ["Left out *.txt: Not a picture in a format that is read (1,200 files, such as 0000.txt)."]
+
+
+def test_many_unreadable_pictures_are_listed_by_info(pictures: Path) -> None:
+    for number in range(60):
+        (pictures / f"{number:02}.jpg").touch()
+    shown = build(pictures).stderr
+    assert shown.count("Left out ") == 50
+    assert "All that was left out is listed by: python -m imgsearch info discs\n" in shown
+    assert run("info", "discs").stdout.count("left out ") == 60
+
+
 def test_verify_says_whether_every_byte_is_as_it_was(collection: Collection) -> None:
     result = run("verify", "discs")
     assert (result.exit_code, result.stdout) == (0, "discs is sound.\n")
