@@ -183,11 +183,12 @@ def _jpeg_frame(header: bytes, marker: int, scans: int, components_in_first_scan
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # grey, RGB, palette, grey and alpha, RGBA
 
 
-def strip_png(data: bytes) -> tuple[bytes, int, int]:
+def strip_png(data: bytes) -> tuple[bytes, int, int, int]:
     """A PNG with only header, palette, transparency and one chunk of data, so also the still picture of an APNG.
 
     Returns:
-        The PNG that is left; its EXIF orientation, 1 to 8; its bits a pixel, 1 to 64.
+        The PNG that is left; its EXIF orientation, 1 to 8; its bits a pixel, 1 to 64; how many bits of a sample it says
+            are significant, 0 where it says nothing.
 
     Raises:
         ImageDecodeError: A chunk, or the chunk that ends the picture, is not all there.
@@ -195,7 +196,7 @@ def strip_png(data: bytes) -> tuple[bytes, int, int]:
     view = memoryview(data)
     kept: list[bytes | memoryview] = [view[:8]]
     coded: list[memoryview] = []
-    orientation = 1
+    orientation, significant = 1, 0
     position = 8
     for _ in range(MAX_PNG_CHUNKS):
         if position + 12 > len(data):
@@ -212,6 +213,8 @@ def strip_png(data: bytes) -> tuple[bytes, int, int]:
             kept.append(view[start:position])
         elif name == b"eXIf":
             orientation = exif_orientation(data[start + 8 : position - 4])
+        elif name == b"sBIT":
+            significant = max(data[start + 8 : position - 4], default=0)
     else:
         raise ImageDecodeError(DAMAGED)
     if not coded or data[12:16] != b"IHDR":
@@ -222,7 +225,7 @@ def strip_png(data: bytes) -> tuple[bytes, int, int]:
         checksum = zlib.crc32(part, checksum)
     kept += [struct.pack(">I4s", sum(map(len, coded)), b"IDAT"), *coded, struct.pack(">I", checksum)]
     kept.append(b"\0\0\0\0IEND\xaeB\x60\x82")
-    return b"".join(kept), orientation, max(1, bits)
+    return b"".join(kept), orientation, max(1, bits), significant
 
 
 # --- WebP ------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import io
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 from PIL import AvifImagePlugin as _avif  # noqa: F401  importing a plugin registers it
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL import TiffImagePlugin as _tiff  # noqa: F401
 from PIL import WebPImagePlugin as _webp  # noqa: F401
 
 from imgsearch.errors import ImageDecodeError, ImageError, ImageTooLargeError
 from imgsearch.pictures import containers, tiff
-from imgsearch.pictures.rgb import to_rgb
+from imgsearch.pictures.rgb import White, to_rgb
 from imgsearch.settings import MAX_PICTURE_BYTES
 
 RAW_SUFFIXES = frozenset(
@@ -65,7 +66,8 @@ class Limits:
             so 25 megapixels at full colour resolution and 50 at the usual half one.
         max_jpeg_scans: Passes over a JPEG; encoders write 1 to about 12.
         max_pixels: Pixels of any other picture; a 20-megapixel camera has 20.2.
-        max_png_data_bytes: Decompressed data of a PNG, at 10 ns a byte: 15.7 megapixels of 16-bit RGBA, all of others.
+        max_png_data_bytes: Decompressed data of a PNG, at 10 ns a byte: 15.7 megapixels of 16-bit RGBA, all of others. Up
+            to half of it, a dark picture with 16 bits a sample is decoded twice, to read all 16.
         max_pixels_avif: Pixels of AVIF and HEIF, which may store 2 bytes a value and keep a second copy for film grain.
         max_pixels_slow: Pixels where decoding is slow: run-length BMP (in Python), JPEG in TIFF (100 scans a strip).
         max_side: Width and height, in px.
@@ -112,10 +114,11 @@ def decode_image(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Pi
     """The upright RGB picture of a file's content.
 
     The format is told from the content, never from a name. Of several frames or pages the first of full size is taken:
-    none that a TIFF or DNG marks as a preview, and a RAW file is refused, whatever previews it holds. EXIF
-    orientation is applied; broken EXIF counts as upright. Transparency is put on white; 16-bit and float pictures are
-    scaled to 8 bits; CMYK, YCCK and Lab are converted by Pillow's formulas. Colour profiles are ignored: numbers are
-    taken as sRGB, so a wide-gamut picture comes out a little pale, the same in build and query.
+    none that a TIFF or DNG marks as a preview, and a RAW file is refused, whatever previews it holds. EXIF orientation is
+    applied; broken EXIF counts as upright. Transparency is put on white; 16-bit and float pictures are scaled to 8 bits,
+    from the white that they state or that their samples show (`rgb.to_rgb`); CMYK, YCCK and Lab are converted by Pillow's
+    formulas. Colour profiles are ignored: numbers are taken as sRGB, so a wide-gamut picture comes out a little pale, the
+    same in build and query.
 
     A picture is halved (2, 4 or 8 times smaller) as long as its short side keeps 1,024 px, and once more if more than
     `limits.max_pixels` would be left. JPEG does that inside the decoder, other formats by averaging blocks.
@@ -240,15 +243,17 @@ class _CountingReader(io.BytesIO):
 def _decode(data: bytes, kind: str, limits: Limits) -> Picture:
     """`decode_image` once bytes and format are known; may raise anything that Pillow raises."""
     max_pixels, orientation, frame = limits.max_pixels, 0, None
+    white: White | None = None
     if kind == "JPEG":
         data, orientation, frame = containers.strip_jpeg(data, max_scans=limits.max_jpeg_scans)
         max_pixels = _max_jpeg_pixels(frame, limits)
         _check_size(frame.width, frame.height, max_pixels, limits)
     elif kind == "PNG":
-        data, orientation, bits = containers.strip_png(data)
+        data, orientation, bits, significant = containers.strip_png(data)
+        white = White(2**significant - 1) if 8 < significant <= 16 else None
         max_pixels = min(max_pixels, limits.max_png_data_bytes * 8 // bits)
     elif kind == "TIFF":
-        data, orientation, compression = tiff.strip_tiff(data, max_pixels=max_pixels)
+        data, orientation, compression, white = tiff.strip_tiff(data, max_pixels=max_pixels)
         if compression == tiff.TIFF_JPEG:
             max_pixels = limits.max_pixels_slow
     elif kind == "WEBP":
@@ -269,12 +274,49 @@ def _decode(data: bytes, kind: str, limits: Limits) -> Picture:
             # `draft` takes the largest scale that leaves at least this size.
             image.draft(None, (max(1, width // factor), max(1, height // factor)))
             factor = 1
+        tiles = list(image.tile)
         image.load()
-        upright = _upright(image, orientation)
-        if orientation >= 5:
-            width, height = height, width
-        pixels = to_rgb(upright, factor)
+    is_dark = np.max(image.getextrema()) < 64
+    upright = _upright(image, orientation)
+    del image  # one of the two copies is enough
+    if orientation >= 5:
+        width, height = height, width
+    swapped = _swap_bytes(tiles) if is_dark else []
+    low = None
+    if swapped and 2 * len(upright.getbands()) * width * height <= limits.max_png_data_bytes // 2:
+        low = _upright(_load(data, kind, swapped), orientation)
+    elif swapped:  # too large to be decoded twice; every step of 256 is taken at its middle
+        low = Image.new(upright.mode, upright.size, (127,) * len(upright.getbands()))
+    pixels = to_rgb(upright, factor, low=low, white=white)
     return Picture(pixels=pixels, width=width, height=height, format=kind)
+
+
+_OTHER_BYTE = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGBX;16B": "RGBX;16L", "RGBX;16L": "RGBX;16B"}
+_OTHER_BYTE |= {"RGBA;16B": "RGBA;16L", "RGBA;16L": "RGBA;16B"}
+_NATIVE = "L" if sys.byteorder == "little" else "B"
+
+
+def _swap_bytes(tiles: list[ImageFile._Tile]) -> list[ImageFile._Tile]:
+    """How to decode the lower 8 bits of colours with 16 bits a sample, of which Pillow keeps the upper 8; [] for others.
+
+    They are the upper ones of the other byte order. Needed only where no sample has 2**14 or more, which shows that all 16
+    bits are used.
+    """
+    swapped = []
+    for tile in tiles:
+        first, *rest = (tile.args,) if isinstance(tile.args, str) else tile.args or ("",)
+        raw_mode = _OTHER_BYTE.get(re.sub(";16N$", f";16{_NATIVE}", str(first)))
+        if raw_mode is None:
+            return []
+        swapped.append(tile._replace(args=(raw_mode, *rest) if rest else raw_mode))
+    return swapped
+
+
+def _load(data: bytes, kind: str, tiles: list[ImageFile._Tile]) -> Image.Image:
+    with Image.open(_CountingReader(data), formats=(kind,)) as image:
+        image.tile = tiles
+        image.load()
+    return image
 
 
 def _check_size(width: int, height: int, max_pixels: int, limits: Limits) -> None:

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator, Mapping
 
 from imgsearch.errors import ImageDecodeError, ImageTooLargeError
+from imgsearch.pictures.rgb import FULL_WHITE, White
 
 MAX_TIFF_TAGS = 4_096
 MAX_TIFF_CHUNKS = 32_768
@@ -21,6 +22,7 @@ RAW = "The picture is a RAW file of a camera: export it as JPEG."
 
 _WIDTH, _LENGTH, _COMPRESSION, _STRIP_OFFSETS, _STRIP_COUNTS, _ORIENTATION = 256, 257, 259, 273, 279, 274
 _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS, _TILE_COUNTS = 322, 323, 324, 325
+_BITS, _MAX_SAMPLE_VALUE, _S_MAX_SAMPLE_VALUE, _WHITE_LEVEL = 258, 281, 341, 50717
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 254, 255, 262, 330, 50706
 
 # Bits of NewSubfileType: a smaller version of another page, a mask, a depth map. A SubfileType of 2 is the first of them.
@@ -30,10 +32,10 @@ _RAW_PHOTOMETRICS = frozenset((32803, 34892))  # colour filter array, linear raw
 # Tags that say how pixels are stored, and how many values each may have. All others (profiles, previews, texts, further
 # directories) are left out.
 _TIFF_TAGS: Mapping[int, int] = {
-    _WIDTH: 1, _LENGTH: 1, 258: 8, _COMPRESSION: 1, 262: 1, 266: 1, _STRIP_OFFSETS: MAX_TIFF_CHUNKS, 277: 1, 278: 1,
-    _STRIP_COUNTS: MAX_TIFF_CHUNKS, 284: 1, 292: 1, 293: 1, 317: 1, 320: 3 * 65_536, _TILE_WIDTH: 1, _TILE_LENGTH: 1,
-    _TILE_OFFSETS: MAX_TIFF_CHUNKS, _TILE_COUNTS: MAX_TIFF_CHUNKS, 338: 8, 339: 8, 347: 65_536, 529: 3, 530: 2, 531: 1,
-    532: 6,
+    _WIDTH: 1, _LENGTH: 1, _BITS: 8, _COMPRESSION: 1, _PHOTOMETRIC: 1, 266: 1, _STRIP_OFFSETS: MAX_TIFF_CHUNKS, 277: 1,
+    278: 1, _STRIP_COUNTS: MAX_TIFF_CHUNKS, 284: 1, 292: 1, 293: 1, 317: 1, 320: 3 * 65_536, _TILE_WIDTH: 1,
+    _TILE_LENGTH: 1, _TILE_OFFSETS: MAX_TIFF_CHUNKS, _TILE_COUNTS: MAX_TIFF_CHUNKS, 338: 8, 339: 8, 347: 65_536, 529: 3,
+    530: 2, 531: 1, 532: 6,
 }  # fmt: skip
 
 # None, CCITT (three kinds), LZW, JPEG, deflate, PackBits, deflate (old number), Zstandard.
@@ -181,7 +183,23 @@ def _picture_page(data: bytes) -> _Directory:
     return pictures[0] if pictures else max(pages, key=lambda page: page.pixels)
 
 
-def strip_tiff(data: bytes, *, max_pixels: int) -> tuple[bytes, int, int]:
+def _white(page: _Directory) -> White | None:
+    """The white that a page states, where it has more than 8 bits a sample.
+
+    MaxSampleValue and SMaxSampleValue are at times the greatest sample rather than the greatest possible, so they are
+    taken to the next whole number of bits.
+    """
+    bits = max(page.integers(_BITS, 8), default=1)
+    if 8 < bits < 16:
+        return White(2**bits - 1, is_certain=True)
+    level = page.integer(_WHITE_LEVEL, 0)
+    if 255 < level <= FULL_WHITE:
+        return White(level)
+    greatest = max((*page.integers(_MAX_SAMPLE_VALUE, 8), *page.integers(_S_MAX_SAMPLE_VALUE, 8)), default=0)
+    return White(2 ** greatest.bit_length() - 1) if 255 < greatest <= FULL_WHITE else None
+
+
+def strip_tiff(data: bytes, *, max_pixels: int) -> tuple[bytes, int, int, White | None]:
     """The first full-size picture of a TIFF or DNG, with a new directory of only the tags that say how pixels are stored.
 
     Args:
@@ -189,7 +207,7 @@ def strip_tiff(data: bytes, *, max_pixels: int) -> tuple[bytes, int, int]:
         max_pixels: Largest tile, in px: a decoder reserves memory for a whole one.
 
     Returns:
-        The TIFF; its orientation, 1 to 8; its compression (a value of tag 259).
+        The TIFF; its orientation, 1 to 8; its compression (a value of tag 259); the white that it states.
 
     Raises:
         ImageDecodeError: It is cut off, damaged, compressed in a way that is not read, or a RAW file.
@@ -208,6 +226,7 @@ def strip_tiff(data: bytes, *, max_pixels: int) -> tuple[bytes, int, int]:
             for pair in ((_STRIP_OFFSETS, _STRIP_COUNTS), (_TILE_OFFSETS, _TILE_COUNTS))
             for offset, count in zip(*(directory.integers(tag, MAX_TIFF_CHUNKS) for tag in pair), strict=False)
         ]
+        white = _white(directory)
         # In a DNG only the first directory says it, for all.
         orientation = directory.integer(_ORIENTATION, _Directory(data).integer(_ORIENTATION, 1))
     except (struct.error, ValueError, KeyError, OverflowError) as exc:
@@ -227,4 +246,4 @@ def strip_tiff(data: bytes, *, max_pixels: int) -> tuple[bytes, int, int]:
     where = struct.pack(directory.order + word, len(data) + len(padding))
     parts: list[bytes | memoryview] = [data[:at], where, memoryview(data)[2 * at :], padding]
     parts += [struct.pack(directory.order + count_word, len(entries)), *entries, bytes(at)]
-    return b"".join(parts), orientation if 1 <= orientation <= 8 else 1, compression
+    return b"".join(parts), orientation if 1 <= orientation <= 8 else 1, compression, white

@@ -299,6 +299,9 @@ def test_16_bit_colour_is_scaled() -> None:
         ([0.0, 0.5, 1.0], [0, 128, 255]),  # fits [0, 1]
         ([0.0, 100.0, 255.0], [0, 100, 255]),  # fits [0, 255]
         ([0.0, 257.0, 65535.0], [0, 1, 255]),  # fits [0, 65535]
+        ([0.0, 2047.5, 4095.0], [0, 128, 255]),  # fits 12 bits
+        ([0.0, 0.5, 1.25], [0, 128, 255]),  # a highlight above white
+        ([0.0, 3.0, 12.0], [0, 3, 12]),  # whole numbers: a dark picture of 8 bits
         ([-1.0, 0.0, 1.0], [0, 128, 255]),  # least to greatest
         ([1e30, 2e30, 3e30], [0, 128, 255]),
         ([np.nan, -np.inf, np.inf], [0, 0, 255]),
@@ -313,11 +316,144 @@ def test_float_pictures_are_scaled(values: list[float], expected: list[int]) -> 
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([0, 7, 255], [0, 7, 255]), ([0, 257, 65535], [0, 1, 255]), ([-100, 0, 100], [0, 128, 255])],
+    [
+        ([0, 7, 255], [0, 7, 255]),
+        ([0, 2047, 4095], [0, 127, 255]),
+        ([0, 257, 65535], [0, 1, 255]),
+        ([-100, 0, 100], [0, 128, 255]),
+    ],
 )
 def test_32_bit_pictures_are_scaled(values: list[int], expected: list[int]) -> None:
     data = encode(Image.fromarray(np.array([values], dtype=np.int32)), "TIFF")
     np.testing.assert_array_equal(decode_image(data).pixels[0, :, 0], expected)
+
+
+# 16-bit samples of which fewer are used. Expected levels by hand: value x 255 / white.
+NARROW = [
+    ([0, 511, 1023], [0, 127, 255]),  # 10 bits: 511 x 255 / 1023 = 127.4
+    ([0, 2047, 4095], [0, 127, 255]),
+    ([0, 1023, 2999], [0, 64, 187]),  # 12 bits, nothing of it white
+    ([1, 8191, 16383], [0, 127, 255]),
+    ([1, 7000, 9001], [0, 109, 140]),  # 14 bits, as a thermal camera has them
+    ([0, 2056, 16384], [0, 8, 64]),  # needs 15 bits, so it is one of 16
+    ([0, 1, 65535], [0, 0, 255]),
+    ([0, 90, 301], [0, 6, 19]),  # black but for noise: stays black
+    ([0, 301, 901], [0, 19, 56]),  # dark among 12 bits, or at 10 bits without a highlight
+    ([0, 257, 2570], [0, 1, 10]),  # a dark picture of 8 bits, widened
+    ([0, 256, 4080], [0, 1, 16]),  # one of 8 to 12 bits, shifted
+    ([0, 0, 0], [0, 0, 0]),
+]
+
+
+def deep_png(values: list[int], samples: int = 1, *extra: tuple[bytes, bytes]) -> bytes:
+    """A row of pixels with 16 bits a sample."""
+    rows = b"\0" + struct.pack(f">{len(values)}H", *values)
+    return png(len(values) // samples, 1, 16, {1: 0, 3: 2, 4: 6}[samples], rows, *extra)
+
+
+def deep_tiff(values: list[int], samples: int = 1, compression: int = 1, **tags: tuple[str, list[int]]) -> bytes:
+    """The same as TIFF; compression 8 is deflate."""
+    rows = struct.pack(f"<{len(values)}H", *values)
+    rows = zlib.compress(rows) if compression == 8 else rows
+    basic = rgb_tiff(
+        len(values) // samples, 1, t258=("H", [16] * samples), t259=("H", [compression]),
+        t262=("H", [2 if samples > 1 else 1]), t277=("H", [samples]), t279=("I", [len(rows)]),
+    )  # fmt: skip
+    return tiff(basic | {int(name[1:]): value for name, value in tags.items()}, rows)
+
+
+@pytest.mark.parametrize(("values", "expected"), NARROW)
+def test_16_bit_samples_that_hold_fewer_bits_are_scaled_by_what_they_hold(values: list[int], expected: list[int]) -> None:
+    colours = [value for value in values for _ in range(3)]
+    for grey in (deep_png(values), deep_tiff(values), deep_tiff(values, compression=8)):
+        np.testing.assert_array_equal(decode_image(grey).pixels[0, :, 0], expected)
+    for colour in (deep_png(colours, 3), deep_tiff(colours, 3), deep_tiff(colours, 3, compression=8)):
+        np.testing.assert_array_equal(decode_image(colour).pixels, np.repeat([expected], 3, axis=0).T[None])
+
+
+def test_channels_of_12_bits_keep_their_order_and_their_alpha() -> None:
+    for colour in (deep_png([4095, 0, 2047], 3), deep_tiff([4095, 0, 2047], 3)):
+        assert pixel(colour) == (255, 0, 127)
+    half = [4095, 0, 0, 2048]  # 2048 / 4095 is 128 of 255: red by a half on white
+    for colour in (deep_png(half, 4), deep_tiff(half, 4, t338=("H", [2]))):
+        assert pixel(colour) == (255, 127, 127)
+    assert pixel(deep_tiff([4095, 0, 2047, 0], 4, t338=("H", [0]))) == (255, 0, 127)  # a fourth sample that means nothing
+    # An alpha that uses 16 bits says that the colours do.
+    assert pixel(deep_png([4095, 0, 2047, 65535], 4)) == (15, 0, 7)
+
+
+def test_a_picture_that_is_too_large_to_be_decoded_twice_has_coarser_levels() -> None:
+    data = deep_png([0, 0, 0, 2047, 2047, 2047, 4095, 4095, 4095], 3)  # 18 bytes of samples
+    levels = {
+        limit: decode_image(data, limits=replace(DEFAULT_LIMITS, max_png_data_bytes=limit)).pixels[0, :, 0].tolist()
+        for limit in (36, 35)
+    }
+    # By the upper 8 bits alone 0 is 127, 2,047 is 1,919 and 4,095 is 3,967 of 4,095.
+    assert levels == {36: [0, 127, 255], 35: [8, 119, 247]}
+
+
+def test_a_12_bit_picture_of_any_orientation_and_size() -> None:
+    image = np.zeros((2100, 2060), dtype=np.uint16)
+    image[:2] = 4095
+    image[:, 1:] |= 1  # uses its lowest bit
+    picture = decode_image(encode(Image.fromarray(image), "PNG", exif=exif(6)))
+    assert picture.pixels.shape == (1030, 1050, 3)  # halved; row 0 is seen at the right
+    assert picture.pixels[0, -1].tolist() == [255] * 3
+    assert picture.pixels[:, :-1].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({}, [0, 44, 56]),  # 12 bits: the least that a camera has
+        ({"t281": ("H", [1023])}, [0, 175, 225]),
+        ({"t341": ("H", [1023])}, [0, 175, 225]),
+        ({"t281": ("H", [902])}, [0, 175, 225]),  # the greatest sample; taken to whole bits
+        ({"t281": ("H", [16383])}, [0, 11, 14]),
+        ({"t281": ("H", [65535])}, [0, 3, 4]),  # dark, and says so
+        ({"t50717": ("H", [1000])}, [0, 179, 230]),
+        ({"t281": ("H", [511])}, [0, 44, 56]),  # not true
+        ({"t281": ("H", [1])}, [0, 44, 56]),
+    ],
+)
+def test_the_white_that_a_tiff_states_is_believed(tags: Tags, expected: list[int]) -> None:
+    values = [0, 703, 902]
+    np.testing.assert_array_equal(decode_image(deep_tiff(values, **tags)).pixels[0, :, 0], expected)
+    colours = [value for value in values for _ in range(3)]
+    np.testing.assert_array_equal(decode_image(deep_tiff(colours, 3, **tags)).pixels[0, :, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("bits", "values", "expected"),
+    [
+        (10, [0, 703, 902], [0, 175, 225]),
+        (16, [0, 703, 902], [0, 3, 4]),  # dark, and says so
+        (12, [0, 240, 4080], [0, 1, 16]),  # as the standard has it: shifted to the upper bits, so it is dark
+        (12, [0, 2056, 40_000], [0, 8, 156]),
+        (10, [0, 2047, 4095], [0, 127, 255]),  # not true
+        (8, [0, 2047, 4095], [0, 127, 255]),
+    ],
+)
+def test_the_significant_bits_of_a_png_are_believed_where_they_are_the_lower_ones(
+    bits: int, values: list[int], expected: list[int]
+) -> None:
+    grey = deep_png(values, 1, (b"sBIT", bytes([bits])))
+    np.testing.assert_array_equal(decode_image(grey).pixels[0, :, 0], expected)
+    colour = deep_png([value for value in values for _ in range(3)], 3, (b"sBIT", bytes([bits] * 3)))
+    np.testing.assert_array_equal(decode_image(colour).pixels[0, :, 0], expected)
+
+
+def test_packed_samples_of_12_bits_span_12_bits() -> None:
+    # Two samples in three bytes: 0x800 and 0x400, which are multiples of 4 like those of a shifted picture.
+    tags = rgb_tiff(2, 1, t258=("H", [12]), t262=("H", [1]), t277=("H", [1]), t279=("I", [3]))
+    np.testing.assert_array_equal(decode_image(tiff(tags, b"\x80\x04\x00")).pixels[0, :, 0], [128, 64])
+
+
+def test_a_dark_photo_of_8_bits_stays_dark_when_saved_with_16() -> None:
+    dark = noise(20, 30)[:, :, 0] // 20  # up to 12 of 255
+    for widened in (dark.astype(np.uint16) * 257, dark.astype(np.uint16) << 8):
+        for format in ("PNG", "TIFF"):
+            np.testing.assert_array_equal(decode_image(encode(Image.fromarray(widened), format)).pixels[:, :, 0], dark)
 
 
 def test_black_and_white_pictures() -> None:
@@ -549,6 +685,8 @@ def test_heic_is_refused_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_heic_is_read_where_pillow_heif_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     class FakeHeif(Image.Image):
+        tile = ()
+
         def __init__(self) -> None:
             super().__init__()
             self.im, self._mode, self._size = Image.core.fill("RGB", (2, 1), R), "RGB", (2, 1)
