@@ -19,16 +19,14 @@ from imgsearch.measure.duplicates import DuplicateGroup, find_duplicates
 @click.option(
     "--threshold",
     type=click.FloatRange(MIN_DISTANCE, MAX_DISTANCE),
-    default=MAX_DISTANCE,
-    help="Largest distance of a pair that is looked at.  [default: any of a picture's nearest]",
+    help="Largest distance of a pair that the space proposes.  [default: calibrated]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one a group.")
-def duplicates(name: str, space: str | None, threshold: float, as_json: bool) -> None:
+def duplicates(name: str, space: str | None, threshold: float | None, as_json: bool) -> None:
     """Find pictures that the collection NAME holds more than once, and say which one to keep: the largest.
 
-    Exact copies are the same file. Near ones are among the nearest in the space and have thumbnails with the same details:
-    re-encoded, resized, brightened, grey, mirrored, turned by quarters, or cropped by up to a tenth. Nothing is changed or
-    removed.
+    Exact copies are the same file. Near ones have thumbnails with the same details: re-encoded, resized, brightened, grey,
+    mirrored, turned by quarters, or cropped by up to a tenth. Nothing is changed or removed.
 
     \b
     Example:
@@ -36,9 +34,7 @@ def duplicates(name: str, space: str | None, threshold: float, as_json: bool) ->
     """
     collection = Collection.open(name)
     with progress_bar("pairs") as progress:
-        groups = find_duplicates(
-            collection, space, threshold=threshold, progress=lambda done, total: progress(done, total, "comparing pairs")
-        )
+        groups = find_duplicates(collection, space, threshold=threshold, progress=progress)
     for group in groups:
         if as_json:
             click.echo(json.dumps(_to_json(collection, group), ensure_ascii=False))

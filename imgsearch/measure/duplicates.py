@@ -1,29 +1,33 @@
 """Pictures that a collection holds more than once: the same file, or one re-encoded, resized, turned or cropped a little.
 
-Distance in a space says that two pictures show alike things, which is not the same. So a space only proposes pairs, each
-picture with its nearest, and the thumbnails decide: see `same_picture`.
+Distance in a space says that two pictures show alike things, which is not the same. So a space only proposes pairs, as
+fingerprints of the thumbnails do, which know no turns, and the details of the thumbnails decide: see `same_picture`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
 from imgsearch.collection.collection import Collection
-from imgsearch.distance import MAX_DISTANCE, MIN_DISTANCE, angular_distance
+from imgsearch.distance import MAX_DISTANCE, MIN_DISTANCE, angular_distance, normalize
 from imgsearch.errors import InvalidQueryError
-from imgsearch.measure.same_picture import Look, likeness, small_grey
+from imgsearch.measure.same_picture import Look, Small, fingerprint, likeness
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.items import Item
-from imgsearch.vectors.neighbors import distances_between
+from imgsearch.progress import Progress
+from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.neighbors import distances_between, nearest_neighbors
 
 _CHUNK = 4096
 _N_LOOKS = 4096
-"""Kept at a time, 27 KB each; all greys are kept, 2 KB each."""
+"""Kept at a time, 27 KB each; small pictures are all kept, 3 KB each."""
+_FINGERPRINT_DISTANCE = 0.35
+"""Largest of a proposed pair. Copies that were cropped by 10 % are about as far as that, others nearer than half of it."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +63,16 @@ def find_duplicates(
     collection: Collection,
     space: str | None = None,
     *,
-    threshold: float = MAX_DISTANCE,
-    progress: Callable[[int, int], None] | None = None,
+    threshold: float | None = None,
+    progress: Progress | None = None,
 ) -> list[DuplicateGroup]:
     """Groups of duplicates in a collection, by the row to keep.
 
     Args:
         collection: Where to look.
         space: Name of the space that proposes pairs. Defaults to the first.
-        threshold: Largest distance of a proposed pair, 0 to 2. Defaults to all pairs of the table of nearest neighbours: a
-            copy that was turned is farther than many other pictures, but seldom farther than twenty.
-        progress: Told pairs looked at, and pairs in all.
+        threshold: Largest distance of a pair that the space proposes, 0 to 2. Defaults to `Calibration.near`.
+        progress: Told pictures looked at, then pairs compared.
 
     Raises:
         ItemNotFoundError: there is no such space.
@@ -77,27 +80,33 @@ def find_duplicates(
         ImageError: a thumbnail cannot be read.
     """
     chosen = collection.space(space)
+    if threshold is None:
+        threshold = chosen.calibration.near
     if not MIN_DISTANCE <= threshold <= MAX_DISTANCE:
         raise InvalidQueryError(
             f"A threshold must be between {MIN_DISTANCE:g} and {MAX_DISTANCE:g}. Received: {threshold:g}."
         )
+    tell = progress or (lambda done, total, what: None)
     items = list(collection.items)
-
-    @cache
-    def grey(row: int) -> np.ndarray:
-        return small_grey(decode_image(collection.thumbnail_path(items[row])).pixels)
+    smalls, fingerprints = [], []
+    for number, item in enumerate(items):
+        smalls.append(Small.of(decode_image(collection.thumbnail_path(item)).pixels))
+        fingerprints.append(fingerprint(Look.at(smalls[-1])))
+        tell(number + 1, len(items), "looking at pictures")
 
     @lru_cache(_N_LOOKS)
     def look(row: int) -> Look:
-        return Look.at(grey(row))
+        return Look.at(smalls[row])
 
+    prints = normalize(np.stack(fingerprints))
     pairs = near_pairs(items, chosen.embeddings, chosen.neighbors, threshold)
+    pairs += near_pairs(items, prints, nearest_neighbors(prints, ExactIndex(prints)), _FINGERPRINT_DISTANCE)
+    pairs = sorted(set(pairs))
     alike = []
     for number, (a, b) in enumerate(pairs):
         if likeness(look(a), look(b)).is_same:
             alike.append((a, b))
-        if progress:
-            progress(number + 1, len(pairs))
+        tell(number + 1, len(pairs), "comparing pairs")
     return group(items, chosen.embeddings, alike)
 
 

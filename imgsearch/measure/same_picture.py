@@ -8,22 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 from PIL import Image
 
 MIN_WHOLE = 0.9
 MIN_DETAIL = 0.9
+MIN_COLOR = 0.5
 
 _GREY_SIDE = 48
 _SIDE = 32
 _BLUR = 2.0
 """Standard deviation of the Gaussian that takes the details away, px of _SIDE."""
+_COLOR_SIDE = 8
+_MIN_COLOR_DEVIATION = 4.0
+"""From grey, levels. A picture with less colour is taken for the grey copy of any other."""
 _MIN_DEVIATION = 1.0
 """Of the details, grey levels. A flatter picture has nothing to compare: noise would be stretched to a pattern."""
 _STEP = 1 / 40
 """Of a side: how finely cuts are tried."""
 _MAX_STEPS = 5
+_N_WAVES = 8
 _CUT_ALIKE = (0, 1, 2)
 """Steps cut at all four sides, for a start."""
 _WORTH_A_SEARCH = 0.25
@@ -40,15 +46,37 @@ class Likeness:
     Attributes:
         whole: Of light and dark.
         detail: Of what is left when a blurred copy is subtracted. Both are 0 where one of the pictures is flat.
+        color: Of how far from grey each place is, and towards what; 1 where one of the pictures is grey.
     """
 
     whole: float
     detail: float
+    color: float
 
     @property
     def is_same(self) -> bool:
-        """Whether the two are one picture."""
-        return self.whole >= MIN_WHOLE and self.detail >= MIN_DETAIL
+        """Whether the two are one picture. The same shape in another colour is another picture."""
+        return self.whole >= MIN_WHOLE and self.detail >= MIN_DETAIL and self.color >= MIN_COLOR
+
+
+@dataclass(frozen=True, eq=False)
+class Small:
+    """A picture at the size that is compared, whatever its shape.
+
+    Attributes:
+        grey: uint8 (48, 48).
+        color: int8 (2, 8, 8): Cb and Cr, 0 for grey.
+    """
+
+    grey: np.ndarray
+    color: np.ndarray
+
+    @classmethod
+    def of(cls, pixels: np.ndarray) -> Small:
+        """uint8 (height, width, 3), small."""
+        light, *colors = Image.fromarray(pixels).convert("YCbCr").split()
+        color = np.stack([_resized(each, _COLOR_SIDE) for each in colors])
+        return cls(_resized(light, _GREY_SIDE), (color.astype(np.int16) - 128).astype(np.int8))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,24 +84,37 @@ class Look:
     """What is compared of a picture.
 
     Attributes:
-        grey: uint8 (48, 48), whatever the shape of the picture.
+        small: The picture.
         views: float32 (3, 2, 32, 32): as it is, and with one and two steps cut at all sides; of each the whole and its
             details, both of mean 0 and length 1, or zeros where it is flat.
+        color: float32 (2, 8, 8), of length 1; zeros where it is grey.
     """
 
-    grey: np.ndarray
+    small: Small
     views: np.ndarray
+    color: np.ndarray
 
     @classmethod
-    def at(cls, grey: np.ndarray) -> Look:
-        """A look at what `small_grey` gave."""
-        return cls(grey, np.stack([_view(grey, (steps,) * 4) for steps in _CUT_ALIKE]))
+    def at(cls, small: Small) -> Look:
+        """All that is compared."""
+        color = small.color.astype(np.float32)
+        is_grey = np.sqrt((color**2).sum(axis=0).mean()) < _MIN_COLOR_DEVIATION
+        color = np.zeros_like(color) if is_grey else color / np.linalg.norm(color)
+        return cls(small, np.stack([_view(small.grey, (steps,) * 4) for steps in _CUT_ALIKE]), color)
 
 
-def small_grey(pixels: np.ndarray) -> np.ndarray:
-    """uint8 (height, width, 3) -> uint8 (48, 48)."""
-    grey = Image.fromarray(pixels).convert("L").resize((_GREY_SIDE, _GREY_SIDE), Image.Resampling.BILINEAR)
-    return np.array(grey)
+def fingerprint(look: Look) -> np.ndarray:
+    """What stays the same however a picture is turned and mirrored: float32 (64,), of which near ones may be copies.
+
+    The 8 x 8 longest waves of the whole. Mirroring changes signs only, and turning swaps the axes besides: so their
+    amounts, and of each two that swap first the larger and then the smaller.
+    """
+    from scipy.fft import dctn
+
+    amounts = np.abs(dctn(look.views[0, 0], norm="ortho")[:_N_WAVES, :_N_WAVES])
+    larger, smaller = np.maximum(amounts, amounts.T), np.minimum(amounts, amounts.T)
+    waves: np.ndarray = np.where(np.tri(_N_WAVES, dtype=bool), larger, smaller).ravel()
+    return waves
 
 
 def likeness(a: Look, b: Look) -> Likeness:
@@ -87,26 +128,29 @@ def likeness(a: Look, b: Look) -> Likeness:
     turned = np.stack(list(_turns(b.views)))  # (8, 3, 2, 32, 32)
     agreement = np.einsum("cvhw,tcvhw->tcv", a.views[of_a], turned[:, of_b])  # (8, 5, 2)
     turn, start = np.unravel_index(agreement[..., 1].argmax(), agreement.shape[:2])
-    found = Likeness(*map(float, agreement[turn, start]))
-    if found.detail < _WORTH_A_SEARCH:
-        return found
-    grey = list(_turns(b.grey))[turn]
-    return _search(a.grey, grey, starts[start])
+    color = float((a.color * list(_turns(b.color))[turn]).sum()) if a.color.any() and b.color.any() else 1.0
+    whole, detail = map(float, agreement[turn, start])
+    if detail >= _WORTH_A_SEARCH and color >= MIN_COLOR:
+        whole, detail = _search(a.small.grey, list(_turns(b.small.grey))[turn], starts[start])
+    return Likeness(whole, detail, color)
 
 
-def _search(a: np.ndarray, b: np.ndarray, cuts: _Cuts) -> Likeness:
-    """Where the details of two greys agree best, by steps from some cuts."""
-    seen: dict[_Cuts, Likeness] = {}
+def _search(a: np.ndarray, b: np.ndarray, cuts: _Cuts) -> tuple[float, float]:
+    """Whole and detail of two greys where their details agree best, by steps from some cuts."""
+    view_a, view_b = (cache(partial(_view, grey)) for grey in (a, b))
+
+    @cache
+    def agreement(cuts: _Cuts) -> tuple[float, float]:
+        of_a, of_b = (tuple(max(0, sign * steps) for steps in cuts) for sign in (1, -1))
+        whole, detail = (view_a(of_a) * view_b(of_b)).sum(axis=(1, 2))
+        return float(whole), float(detail)
 
     def detail(cuts: _Cuts) -> float:
-        if cuts not in seen:
-            whole_and_detail = _view(a, cuts) * _view(b, tuple(-steps for steps in cuts))
-            seen[cuts] = Likeness(*map(float, whole_and_detail.sum(axis=(1, 2))))
-        return seen[cuts].detail
+        return agreement(cuts)[1]
 
     while detail(better := max(_neighbors(cuts), key=detail)) > detail(cuts):
         cuts = better
-    return seen[cuts]
+    return agreement(cuts)
 
 
 def _neighbors(cuts: _Cuts) -> Iterator[_Cuts]:
@@ -125,10 +169,10 @@ def _turns(pictures: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _view(grey: np.ndarray, cuts: _Cuts) -> np.ndarray:
-    """float32 (2, 32, 32): the whole and its details, see `Look`. Negative cuts cut nothing."""
+    """float32 (2, 32, 32): the whole and its details, see `Look`."""
     from scipy.ndimage import gaussian_filter
 
-    left, top, right, bottom = (max(0, steps) * _STEP * _GREY_SIDE for steps in cuts)
+    left, top, right, bottom = (steps * _STEP * _GREY_SIDE for steps in cuts)
     box = (left, top, _GREY_SIDE - right, _GREY_SIDE - bottom)
     image = Image.fromarray(np.ascontiguousarray(grey)).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, box=box)
     whole = np.asarray(image, dtype=np.float32)
@@ -139,3 +183,7 @@ def _view(grey: np.ndarray, cuts: _Cuts) -> np.ndarray:
     both -= both.mean(axis=(1, 2), keepdims=True)
     unit: np.ndarray = both / np.linalg.norm(both, axis=(1, 2), keepdims=True)
     return unit
+
+
+def _resized(plane: Image.Image, side: int) -> np.ndarray:
+    return np.array(plane.resize((side, side), Image.Resampling.BILINEAR))
