@@ -24,6 +24,8 @@ Tried on pets with 1, 2, 3, 5, 10 and 20, as it is and divided by the neighbours
 pictures best, and 10 to 20 help `p_same_label` most."""
 FALSE_ALARM_RATE = 0.05
 """Share of the collection's own pictures that would be called foreign if they came from outside."""
+_ROUNDING = 1e-6
+"""By so much two distances that are the same may differ, computed here and there."""
 COPY_DISTANCE = 1e-3
 """Nearer than that, two pictures have the same content: re-encoding alone moves a picture further."""
 
@@ -66,7 +68,8 @@ class Verdict:
         is_foreign: "Nothing similar in this collection".
         neighborhood: Mean distance of the query's nearest items.
         p_value: Share of the collection's own pictures, the query counted with them, whose nearest others are at least
-            as far away. Foreign is a query with at most FALSE_ALARM_RATE; in a collection of fewer than 19 none can be.
+            as far away, give or take COPY_DISTANCE. Foreign is a query with at most FALSE_ALARM_RATE; in a collection of
+            fewer than 19 none can be.
         false_alarm_rate: That rate.
     """
 
@@ -96,8 +99,8 @@ class Calibration:
     same_label: SameLabel | None
 
     def percentile(self, distance: float) -> float:
-        """Per cent of the pairs of different items that are nearer than that."""
-        return float(np.interp(distance, self.pairs, _LEVELS))
+        """Per cent of the pairs of different items that are nearer than that; those that are as near do not count."""
+        return float(np.interp(distance - _ROUNDING, self.pairs, _LEVELS))
 
     def p_same_label(self, distance: float, neighborhood: float) -> float | None:
         """Probability that an item at that distance has the query's label; None where there are too few labels.
@@ -119,7 +122,9 @@ class Calibration:
 
         Source: Laxhammar and Falkman 2010, Conformal prediction for distribution-independent anomaly detection.
         """
-        n_as_far = self.n_items * (1 - np.interp(neighborhood, self.neighborhoods, _LEVELS) / 100)
+        # Ties count as far: where all stand alike, as in a gallery of equal pictures, one more of them is not foreign.
+        nearer = np.interp(neighborhood - COPY_DISTANCE, self.neighborhoods, _LEVELS) / 100
+        n_as_far = self.n_items * (1 - nearer)
         p_value = float((1 + n_as_far) / (1 + self.n_items))
         return Verdict(p_value <= FALSE_ALARM_RATE, neighborhood, p_value)
 

@@ -48,7 +48,7 @@ def test_a_percentile_is_the_share_of_pairs_that_are_nearer() -> None:
     found = measure(np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32), [""] * 3)
     assert found.percentile(0.5) == 0
     assert found.percentile(math.sqrt(3)) == pytest.approx(50, abs=0.01)
-    assert found.percentile(2) == 100
+    assert found.percentile(2) == pytest.approx(100, abs=0.01)
     assert found.percentile((1 + math.sqrt(3)) / 2) == pytest.approx(25, abs=0.01)
 
 
@@ -131,10 +131,39 @@ def test_a_p_value_counts_the_own_pictures_that_stand_as_far_away() -> None:
     levels = calibration._LEVELS
     own = tuple(level / 100 for level in levels)
     found = Calibration(tuple(0.0 for _ in levels), own, near=0.0, n_items=99, same_label=None)
-    assert found.verdict(0.25).p_value == pytest.approx((1 + 0.75 * 99) / 100)
+    assert found.verdict(0.25).p_value == pytest.approx((1 + 0.751 * 99) / 100)  # a copy's distance nearer is as far
     assert found.verdict(1.5).p_value == pytest.approx(1 / 100)
     assert (found.verdict(0.95).is_foreign, found.verdict(0.97).is_foreign) == (False, True)
     assert not replace(found, n_items=18).verdict(2.0).is_foreign
+
+
+def test_where_all_stand_equally_far_nobody_is_foreign() -> None:
+    """Thirty pictures that have nothing in common, each sqrt 2 from all others, and one more of that kind."""
+    orthogonal = measure(np.eye(31, dtype=np.float32)[:30], [""] * 30)
+    assert orthogonal.verdict(math.sqrt(2)).p_value == pytest.approx(1)
+    assert orthogonal.percentile(math.sqrt(2)) == 0  # no pair is nearer
+    assert orthogonal.verdict(1.5).p_value == pytest.approx(1 / 31)
+    assert orthogonal.percentile(1.5) == 100
+
+
+def test_nothing_is_foreign_at_distance_0_from_thirty_equal_pictures() -> None:
+    equal = measure(np.repeat(np.eye(2, dtype=np.float32)[:1], 30, axis=0), [""] * 30)
+    for same_content in (0.0, 0.0009):
+        verdict = equal.verdict(same_content)
+        assert (verdict.p_value, verdict.is_foreign) == (1, False)
+    assert equal.percentile(0.0) == 0
+    assert equal.verdict(1.0).is_foreign
+
+
+def test_those_tied_with_a_query_are_as_far_as_it_is() -> None:
+    # 80 of 100 own pictures stand at 0.5 and 20 at 0.7: quantiles rise between the 80th and the 81st.
+    levels = calibration._LEVELS
+    own = tuple(float(value) for value in np.percentile(np.repeat([0.5, 0.7], [80, 20]), levels))
+    found = Calibration(tuple(0.0 for _ in levels), own, near=0.0, n_items=100, same_label=None)
+    assert found.verdict(0.5).p_value == pytest.approx(1)
+    assert found.verdict(0.7).p_value == pytest.approx(21 / 101, abs=0.02)
+    assert not found.verdict(0.7).is_foreign
+    assert found.verdict(0.71).p_value == pytest.approx(1 / 101)
 
 
 def test_the_neighborhood_is_the_mean_of_the_ten_nearest() -> None:

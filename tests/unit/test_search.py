@@ -324,6 +324,19 @@ def test_the_index_is_asked_with_the_search_k_of_the_query(tmp_path: Path) -> No
     assert few < many == 1
 
 
+def test_among_equal_pictures_one_more_of_them_is_no_stranger() -> None:
+    space = toy_space(np.repeat(at_degrees(0), 30, axis=0))
+    for query in (Query(rows=(0,)), Query(embeddings=at_degrees(0))):
+        page = search(gallery(30), space, query)
+        assert page.results[0].distance == 0
+        assert page.results[0].percentile == 0
+        assert page.verdict is not None
+        assert not page.verdict.is_foreign
+    other = search(gallery(30), space, Query(embeddings=at_degrees(90))).verdict
+    assert other is not None
+    assert other.is_foreign
+
+
 def test_a_page_is_a_json_object() -> None:
     page = search(FAN_ITEMS, FAN, Query(rows=(0,), k=1))
     data = json.loads(json.dumps(page.to_json()))
