@@ -7,6 +7,7 @@ The collection's own pictures are asked leave-one-out, copies left out; the fore
                 resampled pictures;
   false alarms  share of its own pictures called foreign at the stored threshold;
   detections    share of the foreign ones called so.
+Of descriptors AUROC alone: their spaces give no verdict.
 With a list, the pictures of the folder that it does not name are shown too ("others"): of one source with the foreign
 ones, so that neither sharpness nor size of the files can tell them apart, but not of the collection's.
 """
@@ -81,7 +82,8 @@ def _with_interval(measure: Callable[[np.ndarray, np.ndarray], float], near: np.
 
 
 def _share(space: Space, neighborhoods: np.ndarray) -> str:
-    return f"{np.mean([space.calibration.verdict(float(value)).is_foreign for value in neighborhoods]):.3f}"
+    verdicts = [space.calibration.verdict(float(value)) for value in neighborhoods]
+    return f"{np.mean([verdict.is_foreign for verdict in verdicts if verdict]):.3f}" if all(verdicts) else "-"
 
 
 def _table_distances(space: Space) -> np.ndarray:

@@ -194,7 +194,8 @@ class _SpaceWriter:
         self.tell(f"drawing the map of {self.name}")
         projection = project(embeddings, neighbors, self.draft.map_method)
         self.tell(f"calibrating {self.name}")
-        calibration = calibrate(embeddings, neighbors, [item.label for item in self.draft.items])
+        labels = [item.label for item in self.draft.items]
+        calibration = calibrate(embeddings, neighbors, labels, has_verdict=not self.spec.embedder.is_descriptor)
         return {
             "neighbors": self._write_array("neighbors", neighbors),
             "projection": self._write_array("projection", projection),

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,8 @@ def _read_space(path: Path, manifest: Manifest, name: str) -> Space:
         calibration = Calibration.from_json(json.loads((path / entry.calibration.file).read_bytes()))
     except (KeyError, TypeError, RecursionError) as exc:
         raise ValueError("calibration") from exc
+    if entry.embedder.is_descriptor:  # earlier builds measured what a verdict needs there too
+        calibration = replace(calibration, neighborhoods=None)
     return Space(
         name=name,
         spec=entry.embedder,

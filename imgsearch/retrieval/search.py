@@ -116,7 +116,8 @@ class SearchPage:
         results: Best first: by distance, ties by row, unless `rerank` or feedback gave another order.
         query_items: The items asked with.
         rerank: Name of the re-ranking, "" for none.
-        verdict: Whether the collection holds anything like the query; None where it holds nothing else.
+        verdict: Whether the collection holds anything like the query; None where it holds nothing else, and in a space of
+            descriptors, which cannot tell.
         n_candidates: Items whose distance was computed.
         timings_ms: What each step took, ms: "search", then "rerank" where there was one; before them, for a picture,
             "decode" and "embed".

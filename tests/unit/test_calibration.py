@@ -13,7 +13,7 @@ import pytest
 
 from imgsearch.distance import normalize
 from imgsearch.vectors import calibration
-from imgsearch.vectors.calibration import Calibration, SameLabel, calibrate, neighborhood, own_neighborhoods
+from imgsearch.vectors.calibration import Calibration, SameLabel, Verdict, calibrate, neighborhood, own_neighborhoods
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
 
@@ -37,6 +37,12 @@ def measure(embeddings: np.ndarray, labels: list[str]) -> Calibration:
 @pytest.fixture(scope="module")
 def calibrated() -> Calibration:
     return measure(gallery(), LABELS)
+
+
+def verdict_of(found: Calibration, distance: float) -> Verdict:
+    verdict = found.verdict(distance)
+    assert verdict is not None
+    return verdict
 
 
 # --- percentile
@@ -120,39 +126,39 @@ def test_pictures_without_label_are_no_evidence() -> None:
 def test_as_many_own_pictures_are_foreign_as_the_rate_says(calibrated: Calibration) -> None:
     new = gallery(seed=2)
     distances = np.sort(np.linalg.norm(new[:, None].astype(np.float64) - gallery(), axis=2), axis=1)
-    alarms = [calibrated.verdict(neighborhood(each)).is_foreign for each in distances]
+    alarms = [verdict_of(calibrated, neighborhood(each)).is_foreign for each in distances]
     assert 0.01 <= np.mean(alarms) <= 0.1
     foreign = normalize(np.random.default_rng(3).normal(size=(50, 24)))
     distances = np.linalg.norm(foreign[:, None].astype(np.float64) - gallery(), axis=2)
-    assert np.mean([calibrated.verdict(neighborhood(each)).is_foreign for each in distances]) > 0.7
+    assert np.mean([verdict_of(calibrated, neighborhood(each)).is_foreign for each in distances]) > 0.7
 
 
 def test_a_p_value_counts_the_own_pictures_that_stand_as_far_away() -> None:
     levels = calibration._LEVELS
     own = tuple(level / 100 for level in levels)
     found = Calibration(tuple(0.0 for _ in levels), own, near=0.0, n_items=99, same_label=None)
-    assert found.verdict(0.25).p_value == pytest.approx((1 + 0.751 * 99) / 100)  # a copy's distance nearer is as far
-    assert found.verdict(1.5).p_value == pytest.approx(1 / 100)
-    assert (found.verdict(0.95).is_foreign, found.verdict(0.97).is_foreign) == (False, True)
-    assert not replace(found, n_items=18).verdict(2.0).is_foreign
+    assert verdict_of(found, 0.25).p_value == pytest.approx((1 + 0.751 * 99) / 100)  # a copy's distance nearer is as far
+    assert verdict_of(found, 1.5).p_value == pytest.approx(1 / 100)
+    assert (verdict_of(found, 0.95).is_foreign, verdict_of(found, 0.97).is_foreign) == (False, True)
+    assert not verdict_of(replace(found, n_items=18), 2.0).is_foreign
 
 
 def test_where_all_stand_equally_far_nobody_is_foreign() -> None:
     """Thirty pictures that have nothing in common, each sqrt 2 from all others, and one more of that kind."""
     orthogonal = measure(np.eye(31, dtype=np.float32)[:30], [""] * 30)
-    assert orthogonal.verdict(math.sqrt(2)).p_value == pytest.approx(1)
+    assert verdict_of(orthogonal, math.sqrt(2)).p_value == pytest.approx(1)
     assert orthogonal.percentile(math.sqrt(2)) == 0  # no pair is nearer
-    assert orthogonal.verdict(1.5).p_value == pytest.approx(1 / 31)
+    assert verdict_of(orthogonal, 1.5).p_value == pytest.approx(1 / 31)
     assert orthogonal.percentile(1.5) == 100
 
 
 def test_nothing_is_foreign_at_distance_0_from_thirty_equal_pictures() -> None:
     equal = measure(np.repeat(np.eye(2, dtype=np.float32)[:1], 30, axis=0), [""] * 30)
     for same_content in (0.0, 0.0009):
-        verdict = equal.verdict(same_content)
+        verdict = verdict_of(equal, same_content)
         assert (verdict.p_value, verdict.is_foreign) == (1, False)
     assert equal.percentile(0.0) == 0
-    assert equal.verdict(1.0).is_foreign
+    assert verdict_of(equal, 1.0).is_foreign
 
 
 def test_those_tied_with_a_query_are_as_far_as_it_is() -> None:
@@ -160,10 +166,22 @@ def test_those_tied_with_a_query_are_as_far_as_it_is() -> None:
     levels = calibration._LEVELS
     own = tuple(float(value) for value in np.percentile(np.repeat([0.5, 0.7], [80, 20]), levels))
     found = Calibration(tuple(0.0 for _ in levels), own, near=0.0, n_items=100, same_label=None)
-    assert found.verdict(0.5).p_value == pytest.approx(1)
-    assert found.verdict(0.7).p_value == pytest.approx(21 / 101, abs=0.02)
-    assert not found.verdict(0.7).is_foreign
-    assert found.verdict(0.71).p_value == pytest.approx(1 / 101)
+    assert verdict_of(found, 0.5).p_value == pytest.approx(1)
+    assert verdict_of(found, 0.7).p_value == pytest.approx(21 / 101, abs=0.02)
+    assert not verdict_of(found, 0.7).is_foreign
+    assert verdict_of(found, 0.71).p_value == pytest.approx(1 / 101)
+
+
+def test_where_distances_cannot_tell_there_is_no_verdict() -> None:
+    embeddings = gallery()
+    for n in (1, 144):
+        neighbors = nearest_neighbors(embeddings[:n], ExactIndex(embeddings[:n]))
+        found = calibrate(embeddings[:n], neighbors, LABELS[:n], has_verdict=False)
+        assert found.verdict(2.0) is None
+        assert Calibration.from_json(json.loads(json.dumps(found.to_json()))) == found
+        assert replace(found, neighborhoods=measure(embeddings[:n], LABELS[:n]).neighborhoods) == measure(
+            embeddings[:n], LABELS[:n]
+        )
 
 
 def test_the_neighborhood_is_the_mean_of_the_ten_nearest() -> None:
@@ -180,7 +198,7 @@ def test_copies_do_not_make_newcomers_look_foreign() -> None:
     twice = np.repeat(gallery(), 2, axis=0)  # so every item has a copy, and a new one has none
     found = measure(twice, [""] * len(twice))
     distances = np.linalg.norm(gallery(seed=2)[:, None].astype(np.float64) - twice, axis=2)
-    assert np.mean([found.verdict(neighborhood(each)).is_foreign for each in distances]) <= 0.1
+    assert np.mean([verdict_of(found, neighborhood(each)).is_foreign for each in distances]) <= 0.1
 
 
 def test_near_does_not_move_much_with_copies() -> None:
@@ -199,7 +217,7 @@ def test_near_does_not_move_much_with_copies() -> None:
 def test_a_gallery_of_next_to_nothing_has_a_calibration(n: int) -> None:
     found = measure(gallery()[:n], LABELS[:n])
     assert 0 <= found.percentile(1.0) <= 100
-    assert not found.verdict(2.0).is_foreign
+    assert not verdict_of(found, 2.0).is_foreign
     assert Calibration.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 

@@ -405,17 +405,22 @@ def test_files_exchanged_for_others_with_right_digests_are_found_out(
 
 
 def test_a_collection_that_earlier_versions_have_calibrated_opens(collection: Collection, home: Path) -> None:
-    """Theirs says besides how well the probabilities hold, in fields that nothing reads."""
+    """Theirs says how well the probabilities hold, in fields that nothing reads, and has a verdict of descriptors."""
     mine = collection.manifest.spaces["color_histogram"]
     calibration = json.loads((collection.path / mine.calibration.file).read_bytes())
     assert sorted(calibration["same_label"]) == ["intercept", "per_distance", "per_neighborhood"]
     bins = [{"predicted": 0.2, "observed": 0.3, "n": 66}, {"predicted": 0.4, "observed": 0.25, "n": 66}]
     calibration["same_label"] |= {"brier": 0.2, "brier_of_base_rate": 0.2, "bins": bins}
+    assert calibration["neighborhoods"] is None
+    calibration["neighborhoods"] = calibration["pairs"]
     data = json.dumps(calibration).encode()
     (collection.path / "earlier.json").write_bytes(data)
     entry = FileEntry("earlier.json", len(data), file_digest(collection.path / "earlier.json"))
     rewrite_manifest(collection, lambda m: replace(m, spaces={"color_histogram": replace(mine, calibration=entry)}))
-    assert answers(Collection.open("discs", home)) == answers(collection)
+    earlier = Collection.open("discs", home)
+    assert answers(earlier) == answers(collection)
+    assert earlier.search(row=0).verdict is None
+    assert earlier.search(row=0).to_json()["is_foreign"] is None
 
 
 OPEN = """
