@@ -27,6 +27,7 @@ from imgsearch.ui.texts.markdown import escape
 from imgsearch.vectors.space import Space
 
 _N_MATCHES = 8
+_PICTURE_HEIGHT = 240  # px; less where there is no room for the width that goes with it
 _ALL = Region(0, 0, 1, 1)
 
 
@@ -93,8 +94,9 @@ def _render_numbers(answer: Answer, result: SearchResult, region: Region | None)
 def _render_pictures(collection: Collection, query: QueryPicture, result: SearchResult) -> list[DeltaGenerator]:
     """Draws both side by side, and returns a place below each for its map."""
     pictures = (
-        (query.shown, t("why.query"), t("search.query_alt", name=query.name)),
+        (query, query.shown, t("why.query"), t("search.query_alt", name=query.name)),
         (
+            result.item,
             thumbnail_url(collection.name, result.item),
             f"{result.rank}. {short_name(result.item)}",
             t("why.result_alt", name=short_name(result.item)),
@@ -102,11 +104,14 @@ def _render_pictures(collection: Collection, query: QueryPicture, result: Search
     )
     places = []
     with st.container(horizontal=True, gap="small", key="why_pictures"):
-        for number, (shown, name, alt) in enumerate(pictures):
-            with st.container(width="stretch", gap="xsmall", key=f"why_picture_{number}"):
+        for size, shown, name, alt in pictures:
+            with st.container(width="stretch", gap="xsmall"):
                 st.markdown(f"**{escape(name)}**")
-                st.image(shown, alt=alt, width="stretch")
-                places.append(st.empty())
+                # A box with the width that goes with the height, rather than an image of that height: Streamlit sets an
+                # image's width in pixels, beside which a largest height would stretch it.
+                with st.container(width=max(1, round(_PICTURE_HEIGHT * size.width / size.height)), gap="xsmall"):
+                    st.image(shown, alt=alt, width="stretch")
+                    places.append(st.empty())
     return places
 
 
