@@ -94,7 +94,7 @@ def subject(name: str, weights: Path | None, home: Path) -> Subject:
     """Makes the model and keeps its weights."""
     backbone = get_backbone(name)
     keras = import_keras()
-    model = build_model(backbone, "pooled", None)
+    model = build_model(backbone, "pooled")
     if weights is None:
         home.mkdir(parents=True, exist_ok=True)
         weights = home / "random.weights.h5"

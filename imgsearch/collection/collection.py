@@ -33,6 +33,7 @@ from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.items import Items
 from imgsearch.pictures.regions import Region
+from imgsearch.progress import Progress
 from imgsearch.retrieval.metrics import Evaluation
 from imgsearch.retrieval.search import Query, SearchPage, checked_embeddings, search
 from imgsearch.settings import DEFAULT_K
@@ -187,6 +188,14 @@ class Collection(Outline):
         page = search(self.items, chosen, query)
         return replace(page, timings_ms={**timings, **page.timings_ms}, thumbnails=thumbnails_folder(self.path))
 
+    def prepare_for_pictures(self, space: str | None = None, *, progress: Progress | None = None) -> None:
+        """Loads a space's embedder into this process, as else the first search with a picture does.
+
+        Raises:
+            BackboneError: it cannot be made.
+        """
+        self._embedder(self.space(space).spec.for_queries(), progress)
+
     def feature_maps(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
         """The feature maps of a picture file's content, made in this process, as `WorkerEmbedder` makes them in its own.
 
@@ -225,9 +234,9 @@ class Collection(Outline):
         done = time.perf_counter()
         return vectors, {"decode": (embedding - started) * 1000, "embed": (done - embedding) * 1000}
 
-    def _embedder(self, spec: EmbedderSpec) -> Embedder:
+    def _embedder(self, spec: EmbedderSpec, progress: Progress | None = None) -> Embedder:
         if spec not in self._embedders:
-            self._embedders[spec] = load_embedder(spec, self.home)
+            self._embedders[spec] = load_embedder(spec, self.home, progress)
         return self._embedders[spec]
 
 

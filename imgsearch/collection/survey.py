@@ -17,7 +17,7 @@ from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import add_thumbnail
 from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import ImageError
+from imgsearch.errors import BackboneError, ImageError
 from imgsearch.files.home import thumbnail_path
 from imgsearch.pictures import decode
 from imgsearch.pictures.folder import PictureFile
@@ -82,6 +82,7 @@ class Survey:
         self._home = home
         self._known = known
         self._embedders: dict[EmbedderSpec, Embedder] = {}
+        self._failure: BackboneError | None = None
         self._lock = threading.Lock()
 
     def look_at(self, files: Sequence[PictureFile]) -> tuple[list[Item], list[Skipped]]:
@@ -108,10 +109,14 @@ class Survey:
             if len(batch) == BATCH_SIZE:
                 n_done += self._embed(batch)
                 batch = []
-            self.progress(n_done, len(files), "embedding")
+            self._tell(n_done, len(files))
         n_done += self._embed(batch)
-        self.progress(n_done, len(files), "embedding")
+        self._tell(n_done, len(files))
         return sorted(items, key=lambda item: item.item_id), skipped
+
+    def _tell(self, n_done: int, n_all: int) -> None:
+        with self._lock:  # not while a thread tells how far the download of weights is
+            self.progress(n_done, n_all, "embedding")
 
     def _recall(self, file: PictureFile) -> Item | None:
         """The item of a file that has not changed and that every embedder has seen."""
@@ -127,10 +132,19 @@ class Survey:
             return False
 
     def _embedder(self, spec: EmbedderSpec) -> Embedder:
-        """Made when the first picture needs it: a build that finds nothing new never imports TensorFlow."""
+        """Made when the first picture needs it: a build that finds nothing new never imports TensorFlow.
+
+        What cannot be made is not tried again by the other threads, which all wait for it here.
+        """
         with self._lock:
+            if self._failure:
+                raise self._failure
             if spec not in self._embedders:
-                self._embedders[spec] = load_embedder(spec, self._home)
+                try:
+                    self._embedders[spec] = load_embedder(spec, self._home, self.progress)
+                except BackboneError as exc:
+                    self._failure = exc
+                    raise
             return self._embedders[spec]
 
     def _look_ahead(self, files: Sequence[PictureFile]) -> Iterator[_Looked | Skipped]:

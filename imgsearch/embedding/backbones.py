@@ -31,7 +31,8 @@ class Backbone:
         module: Module of keras.applications whose `preprocess_input` goes with it.
         input_size: Side of the square input, px.
         dim: Length of the pooled output (average over the positions of the last feature maps), or of a dense layer on it.
-        weights_url: The file (without classifier) that Keras downloads for `imagenet`.
+        weights_url: The file (without classifier) that Keras names for `imagenet`.
+        digests: md5 or sha256 of that file and of the one with the classifier, as Keras knows them; "" where it knows none.
         weights_license: Whose weights they are and on what terms.
         reference: The paper.
         options: Further arguments of the constructor.
@@ -47,6 +48,7 @@ class Backbone:
     dim: int
     weights_url: str
     reference: str
+    digests: tuple[str, str] = ("", "")
     weights_license: str = _KERAS_LICENSE
     options: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     has_logits: bool = True
@@ -54,8 +56,12 @@ class Backbone:
     bundled: str = ""
 
     def url_for(self, layer: str) -> str:
-        """The file that Keras downloads for "pooled", or the one with the classifier, which "logits" need."""
+        """Where the weights for "pooled" are, or those with the classifier, which "logits" need."""
         return re.sub("_no_?top", "", self.weights_url) if layer == "logits" else self.weights_url
+
+    def digest_for(self, layer: str) -> str:
+        """Of the file at `url_for`; "" where none is known."""
+        return self.digests[layer == "logits"]
 
 
 DEFAULT_BACKBONE = "inception_v3"
@@ -74,6 +80,10 @@ _ROWS = (
         dim=2048,
         weights_url="https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
         "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        digests=(
+            "bcbd6486424b2319ff4ef7d526e38f63",
+            "9a0d58056eeedaa3f26cb7ebd46da564",
+        ),
         reference="Szegedy et al. 2016, Rethinking the Inception Architecture for Computer Vision, arXiv:1512.00567",
     ),
     Backbone(
@@ -83,6 +93,10 @@ _ROWS = (
         input_size=224,
         dim=2048,
         weights_url=_KERAS_URL + "resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        digests=(
+            "4d473c1dd8becc155b73f8504c6f6626",
+            "2cb95161c43110f7111970584f804107",
+        ),
         reference="He et al. 2016, Deep Residual Learning for Image Recognition, arXiv:1512.03385",
     ),
     Backbone(
@@ -101,6 +115,10 @@ _ROWS = (
         input_size=224,
         dim=512,
         weights_url=_KERAS_URL + "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        digests=(
+            "6d6bbae143d832006294945121d1f1fc",
+            "64373286793e3c8b2b4e3219cbf3544b",
+        ),
         weights_license="weights by the Visual Geometry Group, Oxford, CC BY 4.0; trained on ImageNet (ILSVRC 2012)",
         reference="Simonyan and Zisserman 2015, Very Deep Convolutional Networks for Large-Scale Image Recognition, "
         "arXiv:1409.1556",
@@ -113,6 +131,10 @@ _ROWS = (
         input_size=224,
         dim=1280,
         weights_url=_KERAS_URL + "efficientnet_v2/efficientnetv2-b0_notop.h5",
+        digests=(
+            "893217f2bb855e2983157299931e43ff",
+            "21ecbf6da12460d5c40bb2f29ceb2188",
+        ),
         reference="Tan and Le 2021, EfficientNetV2: Smaller Models and Faster Training, arXiv:2104.00298",
     ),
     Backbone(
@@ -122,6 +144,10 @@ _ROWS = (
         input_size=224,
         dim=768,
         weights_url=_KERAS_URL + "convnext/convnext_tiny_notop.h5",
+        digests=(
+            "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+            "8ae6e78ce2933352b1ef4008e6dd2f17bc40771563877d156bc6426c7cf503ff",
+        ),
         reference="Liu et al. 2022, A ConvNet for the 2020s, arXiv:2201.03545",
     ),
     Backbone(
@@ -159,4 +185,4 @@ def get_backbone(name: str) -> Backbone:
 
 
 IMAGENET = "imagenet"
-"""What stands for the weights that Keras downloads."""
+"""What stands for the weights that are downloaded from where Keras has them."""

@@ -19,14 +19,14 @@ from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.network import (
     compile_network,
     give_back_memory,
-    model_with_imagenet_weights,
     model_with_weights_of,
 )
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.embedding.weights import find_weights
+from imgsearch.embedding.weights import find_weights, imagenet_weights
 from imgsearch.errors import BackboneError
 from imgsearch.pictures import scaling
 from imgsearch.pictures.regions import Region, centre_window, crop, cut_square, square_window
+from imgsearch.progress import Progress
 
 BATCH_SIZE = 32
 
@@ -135,12 +135,13 @@ def _no_feature_maps(spec: EmbedderSpec) -> BackboneError:
     return BackboneError(f"The embedding of {spec.space} has no parts that belong to places in the picture.")
 
 
-def load_embedder(spec: EmbedderSpec, home: Path) -> Embedder:
+def load_embedder(spec: EmbedderSpec, home: Path, progress: Progress | None = None) -> Embedder:
     """Makes the embedder that `spec` describes. Slow for backbones: imports TensorFlow, loads weights, compiles.
 
     Args:
         spec: What to make.
         home: The folder of collections, whose `weights/` holds the files that were given by hand.
+        progress: Told how far a download of weights is, in bytes.
 
     Raises:
         BackboneUnavailableError: TensorFlow or the weights are missing.
@@ -150,9 +151,12 @@ def load_embedder(spec: EmbedderSpec, home: Path) -> Embedder:
         return DescriptorEmbedder(DESCRIPTORS[spec.name])
     backbone = get_backbone(spec.name)
     if spec.weights == IMAGENET:
-        model = model_with_imagenet_weights(backbone, spec.layer)
+        tell = progress or (lambda done, total, what: None)
+        what = f"downloading {backbone.name}"
+        weights = imagenet_weights(backbone, spec.layer, lambda done, total: tell(done, total, what))
     else:
-        model = model_with_weights_of(backbone, spec.layer, find_weights(spec.weights, home))
+        weights = find_weights(spec.weights, home)
+    model = model_with_weights_of(backbone, spec.layer, weights)
     embedder = KerasEmbedder(spec, backbone, model)
     del model
     give_back_memory()

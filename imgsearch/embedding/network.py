@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import gc
 import os
-import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,12 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from imgsearch.embedding.backbones import IMAGENET, Backbone
+from imgsearch.embedding.backbones import Backbone
 from imgsearch.embedding.feature_maps import Dense, LayerNorm, LinearLayer, behind
 from imgsearch.errors import BackboneUnavailableError, WeightsError
 from imgsearch.processors import n_processors
-
-DOWNLOAD_TIMEOUT_S = 30
 
 _MOBILENET_V2_BLOCKS = (
     *((16, 1), (24, 2), (24, 1), (32, 2), (32, 1), (32, 1), (64, 2), (64, 1), (64, 1), (64, 1)),
@@ -71,22 +68,21 @@ def _quiet_stderr() -> Iterator[None]:
         os.close(silence)
 
 
-def build_model(backbone: Backbone, layer: str, weights: str | None) -> Any:
-    """keras.Model of the backbone: preprocessed float32 (n, size, size, 3) -> (n, dim).
+def build_model(backbone: Backbone, layer: str) -> Any:
+    """keras.Model of the backbone: preprocessed float32 (n, size, size, 3) -> (n, dim). Its weights are random.
 
     Args:
         backbone: The row.
         layer: "pooled" or "logits".
-        weights: "imagenet" or None for random ones, as Keras takes it.
     """
     keras = import_keras()
     if backbone.bundled:
         return narrow_mobilenet_v2(backbone.input_size, **backbone.options)
     constructor = getattr(keras.applications, backbone.constructor)
     if layer == "logits":
-        return constructor(weights=weights, include_top=True, classifier_activation=None, **backbone.options)
+        return constructor(weights=None, include_top=True, classifier_activation=None, **backbone.options)
     shape = (backbone.input_size, backbone.input_size, 3)
-    return constructor(weights=weights, include_top=False, pooling="avg", input_shape=shape, **backbone.options)
+    return constructor(weights=None, include_top=False, pooling="avg", input_shape=shape, **backbone.options)
 
 
 def narrow_mobilenet_v2(input_size: int, *, widths: Sequence[int], last_width: int, head_dim: int) -> Any:
@@ -118,34 +114,9 @@ def narrow_mobilenet_v2(input_size: int, *, widths: Sequence[int], last_width: i
     return keras.Model(inputs, layers.Dense(head_dim, name="head")(pooled))
 
 
-@contextlib.contextmanager
-def _download_manners() -> Iterator[None]:
-    """Keras prints its progress to stdout, which belongs to the data; and waits for ever for a silent host."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def model_with_imagenet_weights(backbone: Backbone, layer: str) -> Any:
-    import_keras()
-    try:
-        with _download_manners():
-            return build_model(backbone, layer, IMAGENET)
-    except Exception as exc:  # Keras raises a bare Exception for a failed download, ValueError for a wrong checksum
-        raise BackboneUnavailableError(
-            f"The ImageNet weights of {backbone.name} could not be downloaded from {backbone.url_for(layer)} "
-            "or did not pass their checksum.",
-            hint="Download the file elsewhere and give it with --weights FILE; color_histogram needs no weights.",
-        ) from exc
-
-
 def model_with_weights_of(backbone: Backbone, layer: str, path: Path) -> Any:
     """The model with a file's weights; a file with the classifier also serves pooled embeddings."""
-    model = build_model(backbone, layer, None)
+    model = build_model(backbone, layer)
     try:
         try:
             _load_all(model, path)
@@ -153,7 +124,7 @@ def model_with_weights_of(backbone: Backbone, layer: str, path: Path) -> Any:
         except ValueError:
             if layer != "pooled" or not backbone.has_logits:
                 raise
-        whole = build_model(backbone, "logits", None)
+        whole = build_model(backbone, "logits")
         _load_all(whole, path)
     except Exception as exc:  # Keras and h5py raise almost anything for files that do not fit
         raise WeightsError(

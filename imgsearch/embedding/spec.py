@@ -28,7 +28,7 @@ class EmbedderSpec:
     Attributes:
         name: A backbone or a descriptor.
         layer: "pooled" (average of the last feature maps) or "logits" (the classifier's 1,000 values before softmax).
-        weights: "imagenet" (downloaded by Keras), the sha256 of a bundled file or one kept in the home, or "" for a
+        weights: "imagenet" (the official ones), the sha256 of a bundled file or of one kept in the home, or "" for a
             descriptor.
         precision: "float32" or "bfloat16" (less processor time where there is AMX-BF16 or AVX512-BF16, nowhere else; a
             little less exact).

@@ -127,7 +127,7 @@ def distill(
     left_out = LeftOut()
     pictures, skipped = _read_pictures(scan(directory, exclude=home, left_out=left_out), show)
     held_out, learned = _split(pictures)
-    lesson = _Lesson(load_embedder(teacher, home))
+    lesson = _Lesson(load_embedder(teacher, home, show))
     if run is None:
         to_fit = learned[:MAX_FITTED]
         show(0, len(to_fit), "preparing")

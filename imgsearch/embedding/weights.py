@@ -8,11 +8,15 @@ import stat
 import tempfile
 from pathlib import Path
 
-from imgsearch.errors import BackboneUnavailableError, WeightsError
+from imgsearch.embedding.backbones import Backbone
+from imgsearch.errors import BackboneUnavailableError, DownloadError, WeightsError
 from imgsearch.files.disk import DIGEST, file_digest
+from imgsearch.files.download import fetch
 from imgsearch.files.home import weights_path
+from imgsearch.progress import ByteProgress
 
 BUNDLED = Path(__file__).with_name("bundled")
+MAX_DOWNLOAD_BYTES = 1 << 30
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -51,6 +55,38 @@ def keep_weights(source: Path, home: Path) -> str:
     except OSError as exc:
         raise WeightsError(f"The weights file {source.name!r} cannot be used: {exc.strerror or exc}.") from exc
     return digest
+
+
+def imagenet_weights(backbone: Backbone, layer: str, progress: ByteProgress | None = None) -> Path:
+    """The official file of ImageNet weights, downloaded to where Keras keeps it too, unless it is there.
+
+    Args:
+        backbone: The row; not one with bundled weights.
+        layer: "pooled" or "logits".
+        progress: Told how much has come, if any has to.
+
+    Raises:
+        BackboneUnavailableError: it cannot be had.
+    """
+    url = backbone.url_for(layer)
+    path = _keras_folder() / "models" / url.rpartition("/")[2]
+    try:
+        fetch([url], path, digest=backbone.digest_for(layer), max_bytes=MAX_DOWNLOAD_BYTES, progress=progress)
+    except (DownloadError, OSError) as exc:
+        reason = exc.message if isinstance(exc, DownloadError) else f"They cannot be written ({exc.strerror})."
+        raise BackboneUnavailableError(
+            f"The ImageNet weights of {backbone.name} are not here. {reason}",
+            hint=f"Download {url} elsewhere and give it with --weights FILE; color_histogram needs no weights.",
+        ) from exc
+    return path
+
+
+def _keras_folder() -> Path:
+    """Where Keras keeps what it downloads, found without importing it."""
+    if folder := os.environ.get("KERAS_HOME"):
+        return Path(folder).expanduser()
+    base = Path("~").expanduser()
+    return (base if os.access(base, os.W_OK) else Path(tempfile.gettempdir())) / ".keras"
 
 
 def bundled_digest(file_name: str) -> str:

@@ -62,7 +62,7 @@ def _disk_error(what: str, is_full: bool, reason: str) -> BuildError:
     )
 
 
-def file_digest(path: Path) -> str:
-    """sha256 of a file's bytes, as 64 lower-case hexadecimal digits."""
+def file_digest(path: Path, algorithm: str = "sha256") -> str:
+    """Digest of a file's bytes in lower-case hexadecimal digits: 64 of them for sha256."""
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, algorithm).hexdigest()

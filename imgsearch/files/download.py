@@ -19,7 +19,7 @@ from typing import IO, Any, NoReturn
 from urllib.parse import urlsplit
 
 from imgsearch.errors import DownloadError
-from imgsearch.files.disk import DIGEST, file_digest
+from imgsearch.files.disk import file_digest
 from imgsearch.files.locks import take
 from imgsearch.progress import ByteProgress
 
@@ -34,6 +34,9 @@ MAX_TRIES = 100
 PAUSE_S = 1.0
 """Before the second try; doubled before each further one."""
 _CHUNK = 1 << 18
+_DIGESTS = re.compile(r"([0-9a-f]{64}|[0-9a-f]{32})?")
+_ALGORITHMS = {64: "sha256", 32: "md5"}
+"""By the length of a digest."""
 _TRY_AGAIN = (
     http.HTTPStatus.REQUEST_TIMEOUT,
     http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
@@ -64,25 +67,28 @@ class _OtherFile(_Refused):
 
 
 def fetch(
-    urls: Sequence[str], destination: Path, *, sha256: str, max_bytes: int, progress: ByteProgress | None = None
+    urls: Sequence[str], destination: Path, *, digest: str, max_bytes: int, progress: ByteProgress | None = None
 ) -> None:
     """Brings a file, unless it is there already. What was cut off, even by a kill, goes on where it was.
+
+    Without a digest nothing that was cut off can be trusted: a file counts that came whole, at one go.
 
     Args:
         urls: http or https, in the order in which they are asked.
         destination: The file; until it is whole and right it is called `<destination>.part`.
-        sha256: Digest of the content, 64 lower-case hexadecimal digits.
+        digest: sha256 of the content, 64 lower-case hexadecimal digits; or md5, 32 of them, or "", where no more is known.
         max_bytes: More than that is not taken.
-        progress: Told how much is there.
+        progress: Told how much is there, first before any server is asked.
 
     Raises:
         DownloadError: no server gave the file, or another process is at it.
         OSError: it cannot be written.
     """
-    if not DIGEST.fullmatch(sha256):
-        raise ValueError(f"sha256 must be 64 hexadecimal digits. Received: {sha256!r}.")
-    if destination.is_file() and file_digest(destination) == sha256:
+    if not _DIGESTS.fullmatch(digest):
+        raise ValueError(f"A digest must be 64 or 32 hexadecimal digits. Received: {digest!r}.")
+    if destination.is_file() and _is_right(destination, digest):
         return
+    tell = progress or (lambda done, total: None)
     hosts = [_host(url) for url in urls]
     destination.parent.mkdir(parents=True, exist_ok=True)
     part = destination.with_name(f"{destination.name}.part")
@@ -90,12 +96,13 @@ def fetch(
     with part.open("a+b") as stream:
         busy = f"Another process is downloading {shown_address(urls[0])}."
         take(stream, DownloadError(busy, hint="Wait until it is done."))
-        is_there = stream.tell() > 0 and file_digest(part) == sha256
+        is_there = stream.tell() > 0 and bool(digest) and _is_right(part, digest)
+        tell(stream.tell() if digest else 0, 0)
         for url, host in zip(urls, hosts, strict=True):
             if is_there:
                 break
             try:
-                _fetch_from(url, stream, sha256, max_bytes, progress or (lambda done, total: None))
+                _fetch_from(url, stream, digest, max_bytes, tell)
                 is_there = True
             except _Refused as exc:
                 refusals.append((host, exc))
@@ -103,6 +110,10 @@ def fetch(
             _fail(urls[0], refusals, stream.seek(0, os.SEEK_END) > 0)
         os.fsync(stream.fileno())
     os.replace(part, destination)
+
+
+def _is_right(path: Path, digest: str) -> bool:
+    return not digest or file_digest(path, _ALGORITHMS[len(digest)]) == digest
 
 
 def _fail(url: str, refusals: Sequence[tuple[str, _Refused]], is_kept: bool) -> NoReturn:
@@ -130,12 +141,14 @@ def _host(url: str) -> str:
     return parts.hostname
 
 
-def _fetch_from(url: str, stream: IO[bytes], sha256: str, max_bytes: int, progress: ByteProgress) -> None:
+def _fetch_from(url: str, stream: IO[bytes], digest: str, max_bytes: int, progress: ByteProgress) -> None:
     """Tries one server until the file is whole and right. _Refused when that is of no use any more."""
     n_poor = 0
     is_of_one_piece = False  # all of it came from here
     refusal = _Refused("")
     for n_tries in range(MAX_TRIES):
+        if not digest:
+            stream.truncate(0)
         start = stream.seek(0, os.SEEK_END)
         is_of_one_piece |= start == 0
         try:
@@ -148,10 +161,10 @@ def _fetch_from(url: str, stream: IO[bytes], sha256: str, max_bytes: int, progre
             time.sleep(PAUSE_S * 2 ** max(0, n_poor - 1))
             continue
         stream.flush()
-        if file_digest(Path(stream.name)) == sha256:
+        if _is_right(Path(stream.name), digest):
             return
         stream.truncate(0)
-        refusal = _OtherFile("the file is not the one that was expected (its sha256 differs)")
+        refusal = _OtherFile(f"the file is not the one that was expected (its {_ALGORITHMS[len(digest)]} differs)")
         if is_of_one_piece:
             break
     raise refusal

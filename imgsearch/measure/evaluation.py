@@ -155,7 +155,7 @@ def _embed(
     progress: Progress | None,
 ) -> dict[str, np.ndarray]:
     """Item id -> vector of the embedder, for the files that can be read; the others are noted in `skipped`."""
-    embedder = load_embedder(spec, home)
+    embedder = load_embedder(spec, home, progress)
     vectors: dict[str, np.ndarray] = {}
     for start in range(0, len(files), BATCH_SIZE):
         prepared: dict[str, np.ndarray] = {}

@@ -120,7 +120,7 @@ def prepare_dataset(name: str, home: Path, *, progress: Progress | None = None) 
             def received(done: int, total: int, what: str = f"downloading {file.name}") -> None:
                 tell(done, total, what)
 
-            fetch(file.urls, archives[file.name], sha256=file.sha256, max_bytes=file.size, progress=received)
+            fetch(file.urls, archives[file.name], digest=file.sha256, max_bytes=file.size, progress=received)
         _note(target, dataset.unpack(archives, target, tell))
 
     with disk_errors():

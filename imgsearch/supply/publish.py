@@ -44,7 +44,7 @@ class Packed:
         path: The file.
         size: Its length in bytes.
         sha256: Digest of its content.
-        downloaded_weights: Spaces whose weights are not in it, because Keras downloads them on the host.
+        downloaded_weights: Spaces whose weights are not in it, because the host downloads them.
     """
 
     path: Path
@@ -198,7 +198,7 @@ def _package(reference: Reference, home: Path, progress: Progress | None) -> Ite
         fetch(
             [reference.place],
             path,
-            sha256=reference.sha256,
+            digest=reference.sha256,
             max_bytes=MAX_PACKAGE_BYTES,
             progress=lambda done, total: progress(done, total, "downloading") if progress else None,
         )

@@ -30,7 +30,13 @@ from imgsearch.embedding import embedders, spec
 from imgsearch.embedding.descriptors import DESCRIPTORS, Descriptor
 from imgsearch.embedding.embedders import DescriptorEmbedder
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import BackboneError, BuildError, CollectionError, IncompatibleCollectionError
+from imgsearch.errors import (
+    BackboneError,
+    BackboneUnavailableError,
+    BuildError,
+    CollectionError,
+    IncompatibleCollectionError,
+)
 from imgsearch.pictures import items
 from imgsearch.pictures.items import Items
 from imgsearch.vectors.engines.annoy import AnnoyIndex
@@ -455,6 +461,19 @@ def test_a_second_build_of_unchanged_pictures_does_nothing(pictures: Path, home:
     assert (report.is_unchanged, report.n_embedded) == (True, 0)
     assert counts == Counts(0, 0)
     assert {path: facts for path, facts in listing(home).items() if Path(path).is_file()} == before
+
+
+def test_an_embedder_that_cannot_be_made_is_tried_once(pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any) -> Any:
+        tries.append(args)
+        raise BackboneUnavailableError("No weights.")
+
+    tries: list[Any] = []
+    monkeypatch.setattr(survey, "load_embedder", fail)
+    monkeypatch.setattr(survey, "N_THREADS", 4)
+    with pytest.raises(BackboneUnavailableError, match=r"No weights\."):
+        make(pictures, home)
+    assert len(tries) == 1
 
 
 def test_the_embedders_need_not_be_named_again(pictures: Path, home: Path) -> None:

@@ -40,7 +40,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def get(server: FileServer, target: Path, max_bytes: int = 1 << 20, **options: object) -> None:
-    fetch([server.url("/a.bin")], target, sha256=SHA256, max_bytes=max_bytes, **options)  # type: ignore[arg-type]
+    fetch([server.url("/a.bin")], target, digest=SHA256, max_bytes=max_bytes, **options)  # type: ignore[arg-type]
 
 
 def part_of(target: Path) -> Path:
@@ -56,10 +56,33 @@ def test_a_file_arrives_whole_with_progress_and_once(server: FileServer, target:
     told: list[tuple[int, int]] = []
     get(server, target, progress=lambda done, total: told.append((done, total)))
     assert target.read_bytes() == DATA
-    assert (told[0], told[-1]) == ((0, 2500), (2500, 2500))
+    assert told[:2] == [(0, 0), (0, 2500)]
+    assert told[-1] == (2500, 2500)
     assert not part_of(target).exists()
     get(server, target)
     assert server.requests == [("/a.bin", None)]
+
+
+def test_an_md5_will_do_where_no_more_is_known(server: FileServer, target: Path) -> None:
+    md5 = hashlib.md5(DATA).hexdigest()
+    fetch([server.url("/a.bin")], target, digest=md5, max_bytes=9999)
+    assert target.read_bytes() == DATA
+    target.unlink()
+    server.manner = "wrong"
+    with pytest.raises(DownloadError, match="md5 differs"):
+        fetch([server.url("/a.bin")], target, digest=md5, max_bytes=9999)
+
+
+def test_without_a_digest_only_what_comes_at_one_go_counts(server: FileServer, target: Path) -> None:
+    put_part(target, b"of another file")
+    server.manner = "cut"
+    with pytest.raises(DownloadError, match="cut after 1,000 of 2,500 bytes"):
+        fetch([server.url("/a.bin")], target, digest="", max_bytes=9999)
+    assert {asked for _, asked in server.requests} == {None}
+    assert not target.exists()
+    server.manner = "well"
+    fetch([server.url("/a.bin")], target, digest="", max_bytes=9999)
+    assert target.read_bytes() == DATA
 
 
 def test_what_was_cut_off_goes_on_where_it_was(server: FileServer, target: Path) -> None:
@@ -79,7 +102,7 @@ def test_a_later_command_goes_on_too(server: FileServer, target: Path) -> None:
 def test_a_killed_process_leaves_what_it_had(server: FileServer, target: Path) -> None:
     server.manner = "drip"
     code = "import sys; from pathlib import Path; from imgsearch.files.download import fetch\n"
-    code += "fetch([sys.argv[1]], Path(sys.argv[2]), sha256=sys.argv[3], max_bytes=9999, progress=print)"
+    code += "fetch([sys.argv[1]], Path(sys.argv[2]), digest=sys.argv[3], max_bytes=9999, progress=print)"
     arguments = [sys.executable, "-u", "-c", code, server.url("/a.bin"), str(target), SHA256]
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -178,7 +201,7 @@ def test_mirrors_are_asked_in_order_and_go_on_with_what_is_there(server: FileSer
         second.manner, second.cut_after = "cut", 700
         urls = [server.url("/a.bin"), second.url("/b.bin"), third.url("/c.bin")]
         second.files["/b.bin"] = DATA
-        fetch(urls, target, sha256=SHA256, max_bytes=2500)
+        fetch(urls, target, digest=SHA256, max_bytes=2500)
         assert target.read_bytes() == DATA
         assert len(server.requests) == download.PATIENCE
         assert [asked for _, asked in second.requests] == [None, "bytes=700-", "bytes=1400-"]
@@ -196,7 +219,7 @@ def test_more_than_the_limit_is_not_taken(server: FileServer, target: Path, mann
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "a.bin", "data:,x", "http:///x"])
 def test_only_the_web_is_a_source(url: str, target: Path) -> None:
     with pytest.raises(DownloadError, match="must begin with http:// or https://"):
-        fetch([url], target, sha256=SHA256, max_bytes=10)
+        fetch([url], target, digest=SHA256, max_bytes=10)
     assert not target.parent.exists()
 
 
@@ -229,7 +252,7 @@ def test_a_host_that_cannot_be_reached_is_not_asked_again_and_again(
 def test_an_address_is_shown_without_what_is_secret_in_it(server: FileServer, target: Path) -> None:
     url = server.url("/none?token=hush").replace("//", "//ada:pass@")
     with pytest.raises(DownloadError) as caught:
-        fetch([url], target, sha256=SHA256, max_bytes=10)
+        fetch([url], target, digest=SHA256, max_bytes=10)
     assert caught.value.message.startswith(f"{server.url('/none')} could not be downloaded.")
 
 
@@ -238,7 +261,7 @@ def test_a_full_disk_is_an_error_of_the_disk_and_what_came_is_kept(server: FileS
     code = (
         "import resource, sys; from pathlib import Path; from imgsearch.files.download import fetch\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))\n"
-        "try: fetch([sys.argv[1]], Path(sys.argv[2]), sha256=sys.argv[3], max_bytes=9999)\n"
+        "try: fetch([sys.argv[1]], Path(sys.argv[2]), digest=sys.argv[3], max_bytes=9999)\n"
         "except OSError as exc: print(exc.errno)"
     )
     arguments = [sys.executable, "-c", code, server.url("/a.bin"), str(target), SHA256]
@@ -250,7 +273,7 @@ def test_a_full_disk_is_an_error_of_the_disk_and_what_came_is_kept(server: FileS
     assert server.requests[-1] == ("/a.bin", "bytes=1500-")
 
 
-@pytest.mark.parametrize("sha256", ["", "0" * 63, "A" * 64])
-def test_a_digest_that_is_none_is_a_mistake_of_the_caller(sha256: str, target: Path) -> None:
-    with pytest.raises(ValueError, match="64 hexadecimal digits"):
-        fetch(["http://127.0.0.1/a"], target, sha256=sha256, max_bytes=10)
+@pytest.mark.parametrize("digest", ["0", "0" * 63, "A" * 64, "0" * 33])
+def test_a_digest_that_is_none_is_a_mistake_of_the_caller(digest: str, target: Path) -> None:
+    with pytest.raises(ValueError, match="64 or 32 hexadecimal digits"):
+        fetch(["http://127.0.0.1/a"], target, digest=digest, max_bytes=10)

@@ -22,7 +22,7 @@ def random_model(name: str, layer: str = "pooled", seed: int = 0, *, is_alive: b
 
     backbone = BACKBONES[name]
     keras.utils.set_random_seed(seed)  # of the kernels; everything else is drawn below
-    model = build_model(backbone, layer, None)
+    model = build_model(backbone, layer)
     rng = np.random.default_rng(seed)
     for variable in model.weights:
         if len(variable.shape) < 2:

@@ -11,10 +11,9 @@ import pytest
 from keras.src.utils import file_utils
 
 from imgsearch.embedding.backbones import BACKBONES, N_CLASSES
-from imgsearch.embedding.embedders import KerasEmbedder, load_embedder
+from imgsearch.embedding.embedders import KerasEmbedder
 from imgsearch.embedding.network import build_model
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import BackboneUnavailableError
 from imgsearch.pictures.regions import Region
 from tests.weights.keras_files import random_model, random_pictures
 
@@ -85,7 +84,7 @@ def test_pooled_dim_is_that_of_the_model(row: Row) -> None:
 
 
 def test_logits_are_the_values_before_softmax() -> None:
-    assert build_model(BACKBONES["mobilenet_v2"], "logits", None).layers[-1].activation is keras.activations.linear
+    assert build_model(BACKBONES["mobilenet_v2"], "logits").layers[-1].activation is keras.activations.linear
 
 
 def test_keras_preprocesses_as_the_papers_say(row: Row) -> None:
@@ -128,7 +127,7 @@ def test_embedding_does_not_write_into_its_input(row: Row) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in RANGES])
 def test_networks_without_preprocessing_rescale_0_to_255_themselves(name: str) -> None:
-    model = build_model(BACKBONES[name], "pooled", None)
+    model = build_model(BACKBONES[name], "pooled")
     rescaling = [x for x in model._flatten_layers() if isinstance(x, (keras.layers.Rescaling, keras.layers.Normalization))]
     assert rescaling
     black_and_white = np.zeros((2, 1, 1, 3), np.float32)
@@ -152,22 +151,20 @@ class _AskedFor(Exception):
 @pytest.mark.parametrize(
     ("name", "layer"), [*((name, "pooled") for name in NAMES), *((name, "logits") for name in NAMES if name != "vgg16")]
 )
-def test_weights_url_is_where_keras_would_go(name: str, layer: str, home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def get_file(*args: Any, **kwargs: Any) -> str:
-        raise _AskedFor(*args[1:2], kwargs.get("origin"))
+def test_weights_are_those_that_keras_would_download(name: str, layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def get_file(name: str, origin: str, **options: Any) -> str:
+        raise _AskedFor(name, origin, options.get("file_hash", ""))
 
     monkeypatch.setattr(file_utils, "get_file", get_file)
-    with pytest.raises(BackboneUnavailableError) as caught:
-        load_embedder(EmbedderSpec(name, layer=layer, weights="imagenet"), home)
-    asked = caught.value.__cause__
-    assert isinstance(asked, _AskedFor)
-    url = BACKBONES[name].url_for(layer)
-    assert asked.args[0] == url
-    assert url in caught.value.message
-    assert caught.value.hint is not None
-    assert "--weights FILE" in caught.value.hint
+    backbone = BACKBONES[name]
+    shape = None if layer == "logits" else (backbone.input_size, backbone.input_size, 3)
+    constructor = getattr(keras.applications, backbone.constructor)
+    with pytest.raises(_AskedFor) as caught:
+        constructor(weights="imagenet", include_top=layer == "logits", input_shape=shape, **backbone.options)
+    url = backbone.url_for(layer)
+    assert caught.value.args == (url.rpartition("/")[2], url, backbone.digest_for(layer))
     if layer == "pooled":
-        assert url == BACKBONES[name].weights_url
+        assert url == backbone.weights_url
 
 
 def test_weights_url_of_the_large_vgg16() -> None:

@@ -78,7 +78,7 @@ def test_any_size_of_picture_is_embedded(embedder: Embedder, shape: tuple[int, i
 def test_a_model_whose_output_is_zero_gives_the_defined_vector() -> None:
     import keras
 
-    model = build_model(BACKBONES[NAME], "pooled", None)
+    model = build_model(BACKBONES[NAME], "pooled")
     model = keras.Model(model.input, model.output * 0.0)
     embedder = KerasEmbedder(EmbedderSpec(NAME, weights="0" * 64), BACKBONES[NAME], model)
     np.testing.assert_allclose(embedder.embed(random_pictures(1)), 1280**-0.5, atol=1e-6)

@@ -50,7 +50,7 @@ def test_maps_of_logits_average_to_what_keras_gives(name: str) -> None:
 
 def test_maps_of_the_bundled_backbone_average_to_what_keras_gives(home: Path) -> None:
     backbone = BACKBONES["mini"]
-    model = build_model(backbone, "pooled", None)
+    model = build_model(backbone, "pooled")
     model.load_weights(BUNDLED / backbone.bundled)
     embedder = load_embedder(embedder_spec("mini"), home)
     (picture,) = random_pictures(1)

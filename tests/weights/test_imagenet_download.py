@@ -1,72 +1,29 @@
-"""Weights that Keras downloads, from a server on this machine that holds a random file under the official name."""
+"""Weights that are downloaded, from a server on this machine that holds a random file under the official name."""
 
 from __future__ import annotations
 
 import hashlib
-import socket
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from keras.src.applications import inception_v3
-from keras.src.utils import file_utils
 
-from imgsearch.embedding import embedders, network
+from imgsearch.embedding import embedders
 from imgsearch.embedding.backbones import BACKBONES, IMAGENET
 from imgsearch.embedding.embedders import load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneUnavailableError
+from imgsearch.files import download
+from tests.http_server import FileServer, serving
 from tests.weights.keras_files import random_model, random_pictures, same_weights, write_official
 
 pytestmark = pytest.mark.weights
 
 FILE_NAME = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
 SPEC = EmbedderSpec("inception_v3", weights=IMAGENET)
-
-
-class Server(ThreadingHTTPServer):
-    """Serves one file; `manner` says how."""
-
-    daemon_threads = True
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.path = path
-        self.manner = "well"
-        self.n_requests = 0
-        self.is_over = threading.Event()
-        self.url = f"http://127.0.0.1:{self.server_port}/{path.name}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.is_over.set()
-        self.shutdown()
-        self.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.n_requests += 1
-        if self.server.manner == "silent":
-            self.server.is_over.wait(60)
-            return
-        if self.server.manner == "404" or self.path != f"/{self.server.path.name}":
-            self.send_error(404)
-            return
-        data = self.server.path.read_bytes()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data[: len(data) // 2] if self.server.manner == "cut" else data)
-
-    def log_message(self, *args: Any) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -79,33 +36,22 @@ def file(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_official(tmp_path_factory.mktemp("served") / FILE_NAME, model)
 
 
-@pytest.fixture(scope="module")
-def md5(file: Path) -> str:
-    return hashlib.md5(file.read_bytes()).hexdigest()
-
-
 @pytest.fixture
-def cache(tmp_path: Path) -> Path:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What ~/.keras is otherwise."""
-    path = tmp_path / "keras"
-    path.mkdir()
-    return path
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return tmp_path / "keras"
 
 
 @pytest.fixture
-def server(file: Path, md5: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    server = Server(file)
-    get_file = file_utils.get_file
-
-    def here(*args: Any, **kwargs: Any) -> Any:
-        assert kwargs["file_hash"]
-        file_hash = "0" * 32 if server.manner == "wrong checksum" else md5
-        return get_file(*args, **{**kwargs, "file_hash": file_hash, "cache_dir": str(cache)})
-
-    monkeypatch.setattr(file_utils, "get_file", here)
-    monkeypatch.setattr(inception_v3, "WEIGHTS_PATH_NO_TOP", server.url)
-    yield server
-    server.close()
+def server(file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    monkeypatch.setattr(download, "PAUSE_S", 0)
+    data = file.read_bytes()
+    with serving({f"/{FILE_NAME}": data}) as server:
+        digests = (hashlib.md5(data).hexdigest(), "")
+        row = replace(BACKBONES["inception_v3"], weights_url=server.url(f"/{FILE_NAME}"), digests=digests)
+        monkeypatch.setattr(embedders, "get_backbone", lambda name: row)
+        yield server
 
 
 @pytest.fixture
@@ -116,44 +62,54 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return models
 
 
-def test_downloaded_weights_embed_and_progress_goes_to_stderr(
-    server: Server, model: Any, home: Path, capsys: pytest.CaptureFixture[str]
+def test_downloaded_weights_embed_and_the_download_is_a_stage_of_its_own(
+    server: FileServer, model: Any, file: Path, cache: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    embedder = load_embedder(SPEC, home)
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert "Downloading data from" in output.err
-    assert server.n_requests == 1
-    assert socket.getdefaulttimeout() is None
+    told: list[tuple[int, int, str]] = []
+    embedder = load_embedder(SPEC, home, lambda *args: told.append(args))
+    assert capsys.readouterr().out == ""
+    size = file.stat().st_size
+    assert told[:2] == [(0, 0, "downloading inception_v3"), (0, size, "downloading inception_v3")]
+    assert told[-1] == (size, size, "downloading inception_v3")
+    assert (cache / "models" / FILE_NAME).read_bytes() == file.read_bytes()
     picture = random_pictures(1)[0]
     preprocessed = embedder.prepare(picture)[None] / np.float32(127.5) - 1
     direct = np.asarray(model(preprocessed, training=False))
     np.testing.assert_allclose(embedder.embed([picture]), direct / np.linalg.norm(direct), atol=1e-4)
 
 
-def test_second_load_needs_no_server(server: Server, model: Any, home: Path, loaded: list[Any]) -> None:
-    load_embedder(SPEC, home)
-    server.close()
-    load_embedder(SPEC, home)
-    assert server.n_requests == 1
-    assert same_weights(loaded[1], model)
-
-
-@pytest.mark.parametrize("manner", ["cut", "404", "wrong checksum", "refused", "silent"])
-def test_failed_download_says_where_the_weights_are_and_how_to_give_them(
-    manner: str, server: Server, cache: Path, home: Path, loaded: list[Any], monkeypatch: pytest.MonkeyPatch
+def test_what_keras_has_downloaded_needs_no_server(
+    server: FileServer, file: Path, model: Any, cache: Path, home: Path, loaded: list[Any]
 ) -> None:
-    monkeypatch.setattr(network, "DOWNLOAD_TIMEOUT_S", 1)
+    (cache / "models").mkdir(parents=True)
+    (cache / "models" / FILE_NAME).write_bytes(file.read_bytes())
+    load_embedder(SPEC, home, lambda *args: pytest.fail("It says that it downloads."))
+    assert server.requests == []
+    assert same_weights(loaded[0], model)
+
+
+@pytest.mark.parametrize("manner", ["cut", "no answer", 404, "wrong", "silent"])
+def test_failed_download_says_where_the_weights_are_and_how_to_give_them(
+    manner: str | int, server: FileServer, cache: Path, home: Path, loaded: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "STALL_S", 0.2)
     server.manner = manner
-    if manner == "refused":
-        server.close()
+    if manner == "no answer":
+        server.shutdown()
+        server.server_close()
     with pytest.raises(BackboneUnavailableError) as caught:
         load_embedder(SPEC, home)
-    assert BACKBONES["inception_v3"].weights_url in caught.value.message
-    assert "--weights FILE" in (caught.value.hint or "")
+    assert server.url(f"/{FILE_NAME}") in caught.value.message
+    assert f"Download {server.url(f'/{FILE_NAME}')} elsewhere and give it with --weights FILE" in (caught.value.hint or "")
     assert str(cache) not in caught.value.message
-    assert socket.getdefaulttimeout() is None
-    if manner in ("cut", "wrong checksum"):  # the next try is not held up by what was left
+    if manner in ("cut", "wrong"):  # the next try is not held up by what was left
         server.manner = "well"
         load_embedder(SPEC, home)
         assert len(loaded) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_said(server: FileServer, cache: Path, home: Path) -> None:
+    cache.write_text("a file")
+    with pytest.raises(BackboneUnavailableError, match=r"not here\. They cannot be written \(Not a directory\)") as caught:
+        load_embedder(SPEC, home)
+    assert str(cache) not in caught.value.message

@@ -62,7 +62,7 @@ def whole() -> Any:
 @pytest.fixture(scope="module")
 def pooled(whole: Any) -> Any:
     """The same network without its classifier."""
-    model = build_model(BACKBONES[NAME], "pooled", None)
+    model = build_model(BACKBONES[NAME], "pooled")
     model.set_weights(whole.get_weights()[: len(model.get_weights())])
     return model
 
@@ -251,7 +251,7 @@ def test_weights_of_another_backbone_are_refused(
     import keras
 
     if other in BACKBONES:
-        model = build_model(BACKBONES[other], "pooled", None)
+        model = build_model(BACKBONES[other], "pooled")
     else:
         model = keras.applications.MobileNetV2(weights=None, alpha=0.5, include_top=layer == "logits", pooling="avg")
     path = WRITERS[layout](tmp_path / "given.h5", model)
@@ -276,7 +276,7 @@ def test_weights_that_are_not_numbers_are_noticed(
 
 def test_file_that_lacks_a_nested_part_is_refused(home: Path, tmp_path: Path, loaded: list[Any]) -> None:
     """Keras only warns of it, and leaves random weights there."""
-    path = keras_3(tmp_path / "given", build_model(BACKBONES["convnext_tiny"], "pooled", None))
+    path = keras_3(tmp_path / "given", build_model(BACKBONES["convnext_tiny"], "pooled"))
     with h5py.File(path, "r+") as file:
         for name in list(file["layers"]["sequential_1"]["layers"]):
             del file["layers"]["sequential_1"]["layers"][name]
@@ -287,7 +287,7 @@ def test_file_that_lacks_a_nested_part_is_refused(home: Path, tmp_path: Path, lo
 def test_a_model_that_gives_no_numbers_is_noticed() -> None:
     import keras
 
-    model = build_model(BACKBONES[NAME], "pooled", None)
+    model = build_model(BACKBONES[NAME], "pooled")
     model = keras.Model(model.input, model.output / 0.0)
     embedder = embedders.KerasEmbedder(EmbedderSpec(NAME, weights="0" * 64), BACKBONES[NAME], model)
     with pytest.raises(BackboneError, match="not finite"):
