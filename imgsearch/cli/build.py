@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from imgsearch.cli.group import UserPath, cli, print_exact, printable, progress_bar
+from imgsearch.cli.group import UserPath, cli, json_option, print_exact, print_json, printable, progress_bar, quiet_option
+from imgsearch.cli.info import describe_all
 from imgsearch.collection.build import BuildReport, build_collection
 from imgsearch.collection.source import Source
 from imgsearch.counting import counted
@@ -65,6 +66,8 @@ _MOST_LEFT_OUT = 50
 @click.option("--source", help="Where the pictures come from, for people.")
 @click.option("--license", help="Under which terms they may be used, for people.")
 @click.option("--label-pattern", help="Regular expression on the item id with a group (?P<label>...).")
+@json_option
+@quiet_option
 def build(
     name: str,
     images: Path | None,
@@ -80,6 +83,7 @@ def build(
     source: str | None,
     license: str | None,
     label_pattern: str | None,
+    as_json: bool,
 ) -> None:
     """Make or renew the collection NAME from a folder or archive of pictures, or from a dataset.
 
@@ -127,7 +131,7 @@ def build(
                 raise
             click.echo(f"{exc.message} Building with the bundled backbone, {BUNDLED_BACKBONE}, instead.", err=True)
             report = _build(name, prepared.directory, [embedder_spec(BUNDLED_BACKBONE)], **options)
-    print_report(report)
+    print_report(report, as_json)
 
 
 def _build(name: str, directory: Path, specs: list[EmbedderSpec], **options: Any) -> BuildReport:
@@ -135,8 +139,8 @@ def _build(name: str, directory: Path, specs: list[EmbedderSpec], **options: Any
         return build_collection(name, directory, home=get_settings().home, embedders=specs, progress=progress, **options)
 
 
-def print_report(report: BuildReport) -> None:
-    """What a build did: what was left out to stderr, one line, and to stderr what has no index."""
+def print_report(report: BuildReport, as_json: bool) -> None:
+    """What a build did: what was left out to stderr, one line or object, and to stderr what has no index."""
     if report.replaced_damaged:
         damage = printable(report.replaced_damaged)
         click.echo(f"The collection that was there could not be used and was replaced: {damage}", err=True)
@@ -147,13 +151,17 @@ def print_report(report: BuildReport) -> None:
         click.echo(f"Left out {printable(skipped.item_id)}: {printable(skipped.reason)}", err=True)
     if len(report.skipped) > _MOST_LEFT_OUT:
         click.echo(f"All that was left out is listed by: python -m imgsearch info {collection.name}", err=True)
+    print_exact(collection)
+    if as_json:
+        done = {"is_unchanged": report.is_unchanged, "n_embedded": report.n_embedded, "remarks": list(report.remarks)}
+        print_json({**describe_all(collection), **done})
+        return
     state = "is up to date" if report.is_unchanged else f"is ready, {report.n_embedded:,} embedded now"
     click.echo(
         f"{collection.name} {state}: {counted(manifest.n_items, 'picture')}, "
         f"{counted(len(collection.items.label_counts), 'label')}, "
         f"{manifest.n_skipped:,} left out; spaces: {', '.join(manifest.spaces)}."
     )
-    print_exact(collection)
 
 
 def _specs(names: tuple[str, ...], weights: Path | None, layer: str, precision: str, home: Path) -> list[EmbedderSpec]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from imgsearch.cli.group import UserPath, cli, printable, progress_bar
+from imgsearch.cli.group import UserPath, cli, json_option, print_json, printable, progress_bar, quiet_option
 from imgsearch.counting import counted
 from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE
 from imgsearch.embedding.spec import embedder_spec
@@ -29,7 +30,9 @@ TEACHERS = [name for name, backbone in BACKBONES.items() if not backbone.bundled
 @click.option("--weights", type=UserPath(), help="HDF5 file for the teacher, instead of a download.")
 @click.option("--name", required=True, help="Name of the new backbone: a-z, 0-9 and _.")
 @click.option("--steps", type=click.IntRange(min=1), default=STEPS, show_default=True, help="Steps of 64 crops each.")
-def distill_command(directory: Path, teacher: str, weights: Path | None, name: str, steps: int) -> None:
+@json_option
+@quiet_option
+def distill_command(directory: Path, teacher: str, weights: Path | None, name: str, steps: int, as_json: bool) -> None:
     """Train a compact backbone for pictures like those of a folder.
 
     It learns to embed them as the teacher does, beginning with the weights of the bundled backbone, and is then an embedder
@@ -48,6 +51,9 @@ def distill_command(directory: Path, teacher: str, weights: Path | None, name: s
         done = distill(name, directory, teacher=spec, home=home, steps=steps, progress=progress)
     for skipped in done.skipped:
         click.echo(f"Left out {printable(skipped.item_id)}: {printable(skipped.reason)}", err=True)
+    if as_json:
+        print_json(asdict(done))
+        return
     click.echo(
         f"{done.name} is ready, of {counted(done.n_learned, 'picture')}. Cosine to {teacher} on "
         f"{counted(done.n_held_out, 'other')}: {done.cosine_after:.3f}; {done.cosine_before:.3f} "

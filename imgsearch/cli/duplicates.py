@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from imgsearch.cli.group import cli, printable, progress_bar
+from imgsearch.cli.group import cli, json_option, print_json, printable, progress_bar, quiet_option
 from imgsearch.collection.collection import Collection
 from imgsearch.counting import counted
 from imgsearch.distance import MAX_DISTANCE, MIN_DISTANCE
@@ -21,7 +19,8 @@ from imgsearch.measure.duplicates import DuplicateGroup, find_duplicates
     type=click.FloatRange(MIN_DISTANCE, MAX_DISTANCE),
     help="Largest distance of a pair that the space proposes.  [default: calibrated]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one a group.")
+@json_option
+@quiet_option
 def duplicates(name: str, space: str | None, threshold: float | None, as_json: bool) -> None:
     """Find pictures that the collection NAME holds more than once, and say which one to keep: the largest.
 
@@ -37,7 +36,7 @@ def duplicates(name: str, space: str | None, threshold: float | None, as_json: b
         groups = find_duplicates(collection, space, threshold=threshold, progress=progress)
     for group in groups:
         if as_json:
-            click.echo(json.dumps(_to_json(collection, group), ensure_ascii=False))
+            print_json(_to_json(collection, group))
         else:
             _print_group(collection, group)
     n_copies = sum(len(group.copies) for group in groups)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from imgsearch.cli.group import UserPath, cli, printable, progress_bar
+from imgsearch.cli.group import UserPath, cli, json_option, print_json, printable, progress_bar, quiet_option
 from imgsearch.collection.collection import Collection
 from imgsearch.counting import counted
 from imgsearch.measure.evaluation import (
@@ -41,7 +40,8 @@ _N_CONFUSED = 3
     help="Folder of labelled pictures that ask instead of those of NAME; needs TensorFlow for backbones.",
 )
 @click.option("--label-pattern", help="Where the labels of --queries come from.  [default: as NAME was built]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one a space and re-ranking.")
+@json_option
+@quiet_option
 def evaluate_command(
     name: str, names: tuple[str, ...], queries: Path | None, label_pattern: str | None, as_json: bool
 ) -> None:
@@ -86,7 +86,7 @@ def _print(collection: Collection, evaluations: Sequence[Evaluation], as_json: b
         ratio = query_time_ratio(collection.items, space, it.rerank)
         if as_json:
             facts = {"dim": dim, "index_bytes": index_bytes, "time_ratio": round(ratio, 3)}
-            click.echo(json.dumps({**it.to_json(), **facts}, ensure_ascii=False))
+            print_json({**it.to_json(), **facts})
             continue
         measures = (it.precision_at_k[1], it.precision_at_k[5], it.mean_average_precision)
         cells = " | ".join(_cell(each) for each in measures)

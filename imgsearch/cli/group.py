@@ -1,10 +1,13 @@
-"""The root command: its errors, its progress bar, how it prints."""
+"""The root command: its errors, how far slow work is, how it prints."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,6 +21,9 @@ from imgsearch.progress import Progress
 from imgsearch.version import __version__
 
 _STAGES_IN_BYTES = ("downloading", "unpacking")
+LINE_EVERY_S = 30.0
+"""Between two lines of one stage in a log."""
+_QUIET = "imgsearch.quiet"
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -66,32 +72,38 @@ def cli() -> None:
     """Finds visually similar pictures: a folder of pictures becomes a collection, a picture finds its neighbours.
 
     Collections live in ./collections, or where IMGSEARCH_HOME says.
+
+    With --json a command prints its result as JSON, one object a line: one where there is one result, one each where there
+    are several. A collection that was made, renewed, brought or renamed is printed as `info` prints it. Names ending in
+    _bytes and _ms tell the unit. What is no result, such as progress, notes and errors, goes to stderr as plain text; exit
+    0 is success, 1 an error, 2 a command that is wrong.
     """
+
+
+def _be_quiet(ctx: click.Context, param: click.Parameter, is_quiet: bool) -> None:
+    ctx.meta[_QUIET] = is_quiet
+
+
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, expose_value=False, callback=_be_quiet, help="Do not say how far it is."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, one object a line.")
+
+
+def print_json(result: Mapping[str, Any]) -> None:
+    """One object, on one line of stdout."""
+    click.echo(json.dumps(result, ensure_ascii=False))
 
 
 @contextmanager
 def progress_bar(unit: str = "pictures") -> Iterator[Progress]:
-    """A bar a stage with rate and time left on stderr, its count beginning at what an earlier build had done."""
-    bars: list[tqdm[NoReturn]] = []
-    stages: list[str] = []
+    """Shows on stderr how far slow work is: bars on a terminal, lines in a log, nothing with --quiet. Safe for threads."""
+    shown = _shown_by(unit)
+    lock = threading.Lock()
 
     def show(done: int, total: int, stage: str) -> None:
-        if stages[-1:] != [stage]:
-            for bar in bars:
-                bar.close()
-            is_of_bytes = stage.split(" ")[0] in _STAGES_IN_BYTES
-            bar = tqdm(
-                desc=stage,
-                total=total or None,
-                initial=done,
-                unit="B" if is_of_bytes else f" {unit}",
-                unit_scale=is_of_bytes,
-                file=sys.stderr,
-                dynamic_ncols=True,
-            )
-            bars[:] = [bar]
-            stages.append(stage)
-        bars[0].update(done - bars[0].n)
+        with lock:
+            shown.show(done, total, stage)
 
     try:
         yield show
@@ -99,5 +111,83 @@ def progress_bar(unit: str = "pictures") -> Iterator[Progress]:
         click.echo("\nStopped. The same command goes on from here.", err=True)
         sys.exit(130)
     finally:
-        for bar in bars:
-            bar.close()
+        shown.close()
+
+
+def _shown_by(unit: str) -> _Bars | _Lines | _Nothing:
+    context = click.get_current_context(silent=True)
+    if context and context.meta.get(_QUIET):
+        return _Nothing()
+    return _Bars(unit) if sys.stderr.isatty() else _Lines(unit)
+
+
+class _Nothing:
+    def show(self, done: int, total: int, stage: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _Bars:
+    """A bar a stage with rate and time left, its count beginning at what an earlier build had done."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._stage = ""
+        self._bar: tqdm[NoReturn] | None = None
+
+    def show(self, done: int, total: int, stage: str) -> None:
+        if self._bar is None or stage != self._stage:
+            self.close()
+            is_of_bytes = _is_of_bytes(stage)
+            self._stage = stage
+            self._bar = tqdm(
+                desc=stage,
+                total=total or None,
+                initial=done,
+                unit="B" if is_of_bytes else f" {self._unit}",
+                unit_scale=is_of_bytes,
+                file=sys.stderr,
+                dynamic_ncols=True,
+            )
+        self._bar.total = total or None
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.leave = self._bar.n > self._bar.initial  # what another stage came before leaves no bar
+            self._bar.close()
+
+
+class _Lines:
+    """For a log: a line when a stage begins, when it is done, and every LINE_EVERY_S seconds in between."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._stage = ""
+        self._line = ""
+        self._next = 0.0  # on the monotonic clock
+
+    def show(self, done: int, total: int, stage: str) -> None:
+        is_new, is_done = stage != self._stage, 0 < total <= done
+        if is_new or is_done or time.monotonic() >= self._next:
+            self._print(f"{stage}: {self._amount(done, total, stage)}" if total else stage)
+            self._stage, self._next = stage, time.monotonic() + LINE_EVERY_S
+
+    def _print(self, line: str) -> None:
+        if line != self._line:
+            click.echo(printable(line), err=True)
+        self._line = line
+
+    def _amount(self, done: int, total: int, stage: str) -> str:
+        if _is_of_bytes(stage):
+            return f"{done / 2**20:,.1f} of {total / 2**20:,.1f} MiB"
+        return f"{done:,} of {total:,} {self._unit}"
+
+    def close(self) -> None:
+        pass
+
+
+def _is_of_bytes(stage: str) -> bool:
+    return stage.split(" ")[0] in _STAGES_IN_BYTES

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict
+from typing import Any
 
 import click
 
-from imgsearch.cli.group import cli, print_exact, printable
+from imgsearch.cli.group import cli, json_option, print_exact, print_json, printable
 from imgsearch.collection.collection import Collection
-from imgsearch.collection.outline import describe
+from imgsearch.collection.outline import Outline, describe
 from imgsearch.counting import counted
 
 
 @cli.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def info(name: str, as_json: bool) -> None:
     """Say what the collection NAME is made of, and which pictures were left out."""
     collection = Collection.open(name)
-    facts = {**describe(collection), "skipped": [vars(skipped) for skipped in collection.skipped]}
+    facts = describe_all(collection)
     if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False))
+        print_json(facts)
         return
     click.echo(f"{printable(facts['title'])} ({name}), updated {facts['updated']}")
     for line in (facts["source"] and f"Source: {facts['source']}", facts["license"] and f"License: {facts['license']}"):
@@ -39,3 +40,8 @@ def info(name: str, as_json: bool) -> None:
     print_exact(collection)
     for skipped in collection.skipped:
         click.echo(f"left out {printable(skipped.item_id)}: {printable(skipped.reason)}")
+
+
+def describe_all(collection: Outline) -> dict[str, Any]:
+    """What `--json` prints of a collection, also after what makes or brings one: see `describe`, and what was left out."""
+    return {**describe(collection), "skipped": [asdict(skipped) for skipped in collection.skipped]}

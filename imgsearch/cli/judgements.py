@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
-from imgsearch.cli.group import cli
+from imgsearch.cli.group import cli, json_option, print_json
 from imgsearch.measure.judgements import JudgementStore, to_csv
 from imgsearch.settings import get_settings
 
@@ -18,7 +17,7 @@ def judgements() -> None:
 
 
 @judgements.command("export")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of CSV.")
+@json_option
 def export_command(as_json: bool) -> None:
     """Print all judgements, oldest first.
 
@@ -29,6 +28,6 @@ def export_command(as_json: bool) -> None:
     kept = JudgementStore(get_settings().home).all()
     if as_json:
         for each in kept:
-            click.echo(json.dumps(asdict(each), ensure_ascii=False))
+            print_json(asdict(each))
     else:
         click.echo(to_csv(kept), nl=False)

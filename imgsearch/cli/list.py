@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from imgsearch.cli.group import cli, printable
+from imgsearch.cli.group import cli, json_option, print_json, printable
 from imgsearch.collection.outline import Outline, describe
 from imgsearch.counting import counted
 from imgsearch.errors import ImgSearchError
@@ -14,7 +12,7 @@ from imgsearch.files.home import list_collections
 
 
 @cli.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@json_option
 def list_command(as_json: bool) -> None:
     """List the collections."""
     names = list_collections()
@@ -26,7 +24,7 @@ def list_command(as_json: bool) -> None:
         except ImgSearchError as exc:
             facts = {"name": name, "error": exc.message}
         if as_json:
-            click.echo(json.dumps(facts, ensure_ascii=False))
+            print_json(facts)
         elif "error" in facts:
             click.echo(f"{name}  cannot be used: {printable(facts['error'])}")
         else:

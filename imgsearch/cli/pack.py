@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from imgsearch.cli.group import UserPath, cli
+from imgsearch.cli.group import UserPath, cli, json_option, print_json
 from imgsearch.settings import get_settings
 from imgsearch.supply.publish import SUFFIX, pack
 
@@ -15,7 +16,8 @@ from imgsearch.supply.publish import SUFFIX, pack
 @click.argument("name")
 @click.option("-o", "--output", type=UserPath(), help=f"The file to write.  [default: NAME{SUFFIX}]")
 @click.option("--with-weights", is_flag=True, help="Also the weights given with --weights, so that uploads work there.")
-def pack_command(name: str, output: Path | None, with_weights: bool) -> None:
+@json_option
+def pack_command(name: str, output: Path | None, with_weights: bool, as_json: bool) -> None:
     """Write the collection NAME into one file: thumbnails, vectors and indexes, not the original pictures.
 
     The same pictures, built by the same versions on one machine, give the same bytes. Put the file where it can be
@@ -26,7 +28,10 @@ def pack_command(name: str, output: Path | None, with_weights: bool) -> None:
       python -m imgsearch pack pets
     """
     packed = pack(name, get_settings().home, output or Path(f"{name}{SUFFIX}"), with_weights=with_weights)
+    if as_json:
+        print_json({**asdict(packed), "path": str(packed.path)})
+        return
     for space in packed.downloaded_weights:
-        click.echo(f"The weights of {space} are not in it: Keras downloads them where a picture is uploaded.", err=True)
+        click.echo(f"The weights of {space} are not in it: they are downloaded where a picture is uploaded.", err=True)
     click.echo(f"{packed.size / 2**20:.1f} MiB; to pull it: python -m imgsearch pull URL#sha256={packed.sha256}", err=True)
     click.echo(f"{packed.path}#sha256={packed.sha256}")

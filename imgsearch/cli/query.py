@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Any
 
 import click
 
-from imgsearch.cli.group import UserPath, cli, printable
+from imgsearch.cli.group import UserPath, cli, json_option, print_json, printable, progress_bar, quiet_option
 from imgsearch.collection.collection import Collection
 from imgsearch.errors import ItemNotFoundError
 from imgsearch.pictures.decode import decode_image
@@ -53,7 +52,8 @@ def _check_format(ctx: click.Context, param: click.Parameter, file: Path | None)
 @click.option("--exact", is_flag=True, help="Compare with every picture instead of asking the index.")
 @click.option("--search-k", default=-1, help="Nodes of the index to look at.  [default: as it was tuned]")
 @click.option("--recall", is_flag=True, help="Say how much of the exact answer the index found, and both times.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
+@quiet_option
 @click.option(
     "--report",
     type=UserPath(dir_okay=False),
@@ -93,6 +93,9 @@ def query(
     """
     collection = Collection.open(name)
     target = _target(collection, what)
+    if target["picture"] or region:
+        with progress_bar() as progress:
+            collection.prepare_for_pictures(space, progress=progress)
     page = collection.search(
         **target,
         region=Region.parse(region) if region else None,
@@ -107,7 +110,7 @@ def query(
         search_k=search_k,
     )
     if as_json:
-        click.echo(json.dumps(page.to_json(), ensure_ascii=False))
+        print_json(page.to_json())
     else:
         _print_page(page)
     if recall and page.query:

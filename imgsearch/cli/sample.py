@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imgsearch.cli.build import print_report
-from imgsearch.cli.group import cli, progress_bar
+from imgsearch.cli.group import cli, json_option, progress_bar, quiet_option
 from imgsearch.files.home import list_collections
 from imgsearch.settings import get_settings
 from imgsearch.supply.datasets import build_sample
@@ -13,7 +13,9 @@ from imgsearch.supply.datasets import build_sample
 
 @cli.command()
 @click.option("--if-empty", is_flag=True, help="Only when there is no collection yet.")
-def sample(if_empty: bool) -> None:
+@json_option
+@quiet_option
+def sample(if_empty: bool, as_json: bool) -> None:
     """Draw the sample gallery and build the collection `sample` from it: no download, no photographs.
 
     \b
@@ -25,4 +27,4 @@ def sample(if_empty: bool) -> None:
         return
     with progress_bar() as progress:
         report = build_sample(home, progress=progress)
-    print_report(report)
+    print_report(report, as_json)

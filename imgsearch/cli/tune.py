@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
-from imgsearch.cli.group import cli, progress_bar
+from imgsearch.cli.group import cli, json_option, print_json, progress_bar, quiet_option
 from imgsearch.collection.collection import Collection
 from imgsearch.counting import counted
 from imgsearch.errors import QueryError
@@ -19,7 +18,8 @@ from imgsearch.measure.tuning import tune as measure
 @click.argument("name")
 @click.option("--space", help="Space to tune.  [default: the first]")
 @click.option("--apply", "is_applied", is_flag=True, help="Give the space an index of the recommended setting.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
+@quiet_option
 def tune(name: str, space: str | None, is_applied: bool, as_json: bool) -> None:
     """Measure how much of the exact answer the index of NAME finds, for more and fewer trees and nodes.
 
@@ -38,7 +38,7 @@ def tune(name: str, space: str | None, is_applied: bool, as_json: bool) -> None:
     with progress_bar(unit="indexes") as progress:
         tuning = measure(collection.items, chosen, progress=progress)
     if as_json:
-        click.echo(json.dumps({"space": chosen.name, **asdict(tuning)}))
+        print_json({"space": chosen.name, **asdict(tuning)})
     else:
         _print_table(tuning)
     if tuning.recommended is None:

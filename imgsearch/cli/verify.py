@@ -6,19 +6,21 @@ import sys
 
 import click
 
-from imgsearch.cli.group import cli, print_exact, printable
+from imgsearch.cli.group import cli, json_option, print_exact, print_json, printable
 from imgsearch.collection.collection import Collection
 
 
 @cli.command()
 @click.argument("name")
-def verify(name: str) -> None:
+@json_option
+def verify(name: str, as_json: bool) -> None:
     """Check every byte of the collection NAME; exit 1 if anything is wrong."""
     collection = Collection.open(name)
     problems = collection.verify()
-    for problem in problems:
-        click.echo(printable(problem))
+    if as_json:
+        print_json({"name": name, "problems": problems})
+    else:
+        click.echo("\n".join(map(printable, problems)) or f"{name} is sound.")
     if problems:
         sys.exit(1)
-    click.echo(f"{name} is sound.")
     print_exact(collection)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -18,6 +20,7 @@ from click.testing import CliRunner, Result
 
 from imgsearch import Collection, build_collection, embedder_spec, list_collections
 from imgsearch.cli import cli, printable
+from imgsearch.cli.group import progress_bar
 from imgsearch.embedding.backbones import BUNDLED_BACKBONE, DEFAULT_BACKBONE
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.pictures.regions import Region
@@ -597,6 +600,96 @@ def test_every_command_has_a_help_text() -> None:
     for command in cli.commands.values():
         without_help = [each.name for each in command.params if isinstance(each, click.Option) and not each.help]
         assert without_help == []
+
+
+# --- progress, JSON
+
+
+def show_work(unit: str = "pictures") -> None:
+    with progress_bar(unit) as progress:
+        progress(0, 0, "downloading mini")
+        progress(0, 3 << 20, "downloading mini")
+        progress(1 << 20, 3 << 20, "downloading mini")
+        progress(3 << 20, 3 << 20, "downloading mini")
+        for done in range(1201):
+            progress(done, 1200, "embedding")
+
+
+def test_a_log_has_a_line_where_a_stage_begins_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    show_work()
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.splitlines() == [
+        "downloading mini",
+        "downloading mini: 3.0 of 3.0 MiB",
+        "embedding: 0 of 1,200 pictures",
+        "embedding: 1,200 of 1,200 pictures",
+    ]
+
+
+def test_a_log_has_a_line_every_so_often(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(0, 10)
+    monkeypatch.setattr("imgsearch.cli.group.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("imgsearch.cli.group.LINE_EVERY_S", 45)
+    with progress_bar() as progress:
+        for done in range(12):
+            progress(done, 12, "embedding")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "embedding: 0 of 12 pictures"
+    assert 2 <= len(lines) <= 4
+
+
+def test_a_terminal_has_a_bar_a_stage_and_none_for_one_that_did_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress_bar() as progress:
+        progress(0, 5, "embedding")
+        progress(3 << 20, 3 << 20, "downloading")
+        progress(0, 5, "embedding")
+        progress(5, 5, "embedding")
+    left = capsys.readouterr().err.split("\r")[-1]
+    assert left.startswith("embedding: 100%")
+
+
+@pytest.mark.parametrize("is_quiet", [False, True])
+def test_quiet_says_nothing_of_how_far_it_is(pictures: Path, is_quiet: bool) -> None:
+    (pictures / "bad.jpg").touch()
+    result = build(pictures, *["--quiet"] * is_quiet)
+    assert ("embedding: 13 of 13 pictures\n" in result.stderr) != is_quiet
+    assert "Left out bad.jpg" in result.stderr
+    assert result.stdout.startswith("discs is ready")
+
+
+def test_every_slow_command_can_be_quiet_and_every_result_be_json() -> None:
+    def options(name: str) -> set[str]:
+        return {option for param in cli.commands[name].params for option in param.opts}
+
+    slow = {path.stem for path in (ROOT / "imgsearch" / "cli").glob("*.py") if "progress_bar(" in path.read_text()}
+    assert slow >= {"build", "pull", "query"}
+    assert [name for name in slow - {"group"} if "--quiet" not in options(name)] == []
+    assert [name for name in cli.commands if name != "judgements" and "--json" not in options(name)] == []
+
+
+def test_what_makes_and_brings_collections_prints_them_as_info_does(pictures: Path, tmp_path: Path, home: Path) -> None:
+    (pictures / "bad.jpg").touch()
+    built = json.loads(build(pictures, "--json").stdout)
+    info = json.loads(run("info", "discs", "--json").stdout)
+    assert built == {**info, "is_unchanged": False, "n_embedded": 12}
+    assert info["skipped"] == [{"item_id": "bad.jpg", "reason": "The file is empty."}]
+    assert json.loads(run("update", "discs", "--json").stdout) == {**info, "is_unchanged": True, "n_embedded": 0}
+    file = tmp_path / "discs.tar"
+    packed = json.loads(run("pack", "discs", "-o", file, "--json").stdout)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert packed == {"path": str(file), "size": file.stat().st_size, "sha256": sha256, "downloaded_weights": []}
+    pulled = json.loads(run("pull", file, "--name", "copy", "--json").stdout)
+    assert {**pulled, "updated": ""} == {**info, "name": "copy", "updated": ""}
+    assert json.loads(run("verify", "copy", "--json").stdout) == {"name": "copy", "problems": []}
+    thumbnail = next((home / "copy" / "thumbnails").iterdir())
+    thumbnail.write_bytes(bytes(thumbnail.stat().st_size))
+    broken = run("verify", "copy", "--json")
+    assert broken.exit_code == 1
+    assert "has changed" in json.loads(broken.stdout)["problems"][0]
 
 
 # --- as a program

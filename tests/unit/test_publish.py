@@ -143,7 +143,7 @@ def test_pack_says_which_weights_are_downloaded(
     claim_weights(collection, "imagenet", monkeypatch)
     result = run("pack", "discs", "-o", tmp_path / "discs.tar", "--with-weights")
     assert result.exit_code == 0
-    assert "weights of color_histogram are not in it: Keras downloads them" in result.stderr
+    assert "weights of color_histogram are not in it: they are downloaded" in result.stderr
 
 
 def claim_weights(collection: Collection, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
