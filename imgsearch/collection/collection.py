@@ -119,6 +119,7 @@ class Collection(Outline):
         embedding: np.ndarray | None = None,
         region: Region | None = None,
         excluded: Sequence[str] = (),
+        is_part: bool = False,
         k: int = DEFAULT_K,
         label: str | None = None,
         max_distance: float | None = None,
@@ -142,6 +143,7 @@ class Collection(Outline):
             region: The part of the one item, row or picture that is asked with. Of an item it is cut from the thumbnail
                 and embedded; the item is left out all the same. Defaults to the whole.
             excluded: Items that are left out besides.
+            is_part: The embedding is that of a part of a picture.
             k, label, max_distance, rerank, exact, search_k: See `search.Query`.
             liked, disliked: Items to be more like, and less like.
             space: Name of the space to search. Defaults to the first one.
@@ -176,6 +178,7 @@ class Collection(Outline):
             rows=tuple(rows),
             embeddings=chosen.points(vectors) if len(vectors) else None,
             excluded=tuple(left_out),
+            is_part=is_part or region is not None,
             k=k,
             label=label,
             max_distance=max_distance,

@@ -86,6 +86,12 @@ def short_name(item: Item) -> str:
     return label_words(item.label) or item.item_id.rsplit("/", 1)[-1]
 
 
+def shared_label(items: Iterable[Item]) -> str:
+    """The label that all of them have, or "" where that is not one."""
+    labels = {item.label for item in items}
+    return labels.pop() if len(labels) == 1 else ""
+
+
 class Items:
     """The items by row."""
 

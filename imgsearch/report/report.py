@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from imgsearch.collection.collection import Collection
 from imgsearch.errors import CollectionCorruptError
-from imgsearch.pictures.items import Item
+from imgsearch.pictures.items import Item, shared_label
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.search import SearchPage
 from imgsearch.vectors.space import Space
@@ -51,8 +51,7 @@ class Report:
     @property
     def query_label(self) -> str:
         """The label that all of them share, or ""."""
-        labels = {item.label for item in self.query_items}
-        return labels.pop() if len(labels) == 1 else ""
+        return shared_label(self.query_items)
 
     def query_pictures(self) -> list[bytes]:
         """What was asked with, as picture files: thumbnails of items, then previews.

@@ -16,7 +16,7 @@ import numpy as np
 
 from imgsearch.distance import MAX_DISTANCE, angular_distance, similarity_from_distance
 from imgsearch.errors import InvalidQueryError
-from imgsearch.pictures.items import Item, Items
+from imgsearch.pictures.items import Item, Items, shared_label
 from imgsearch.retrieval.expansion import joint_query, rocchio
 from imgsearch.retrieval.notebook import cards_html
 from imgsearch.retrieval.rerank import DEPTH, N_NEAREST, RERANKINGS, Candidates, reorder
@@ -39,6 +39,7 @@ class Query:
         rows: Items of the gallery; they are left out of their own results, by row and not by distance.
         embeddings: float32 (m, dim), rows of length 1, in the space's coordinates (see `Space.points`).
         excluded: Further rows that are left out, such as the item whose region is asked with.
+        is_part: The embedding is that of a part of a picture.
         k: Results wanted, 1 to 200. Fewer come back from a smaller gallery.
         label: Only items with this label. Defaults to all.
         max_distance: Only items at most this far from the query, in [0, 2]. Defaults to all.
@@ -52,6 +53,7 @@ class Query:
     rows: tuple[int, ...] = ()
     embeddings: np.ndarray | None = None
     excluded: tuple[int, ...] = ()
+    is_part: bool = False
     k: int = DEFAULT_K
     label: str | None = None
     max_distance: float | None = None
@@ -93,7 +95,9 @@ class SearchResult:
             by feedback.
         is_copy: Its file is that of a query item, byte for byte.
         percentile: Per cent of the pairs of items of the collection that are nearer to each other than it is to the query.
-        p_same_label: Probability that it has the query's label, as far as its distance tells; None where labels are few.
+        is_same_label: Whether its label is the one that the query's items share; None where one of the two is not known.
+        p_same_label: Share of the results at such a distance that have the label of what is asked with, by calibration. None
+            where that label is known, for parts, several pictures and a foreign one, and where there are too few labels.
     """
 
     rank: int
@@ -104,6 +108,7 @@ class SearchResult:
     rank_before: int | None
     is_copy: bool
     percentile: float
+    is_same_label: bool | None
     p_same_label: float | None
 
 
@@ -163,6 +168,7 @@ class SearchPage:
                     "similarity": round(result.similarity, 6),
                     "is_copy": result.is_copy,
                     "percentile": round(result.percentile, 3),
+                    "is_same_label": result.is_same_label,
                     "p_same_label": None if result.p_same_label is None else round(result.p_same_label, 4),
                 }
                 for result in self.results
@@ -234,6 +240,11 @@ def search(items: Items, space: Space, query: Query) -> SearchPage:
     distance_of = dict(zip(rows.tolist(), distances.tolist(), strict=True))
     rank_before = {row: rank for rank, row in enumerate(rows[np.isin(rows, found)].tolist(), start=1)}
     around = neighborhood(near) if len(near) else 0.0
+    verdict = space.calibration.verdict(around) if len(near) else None
+    label = shared_label(query_items)
+    n_asked = len(query.rows) + (0 if query.embeddings is None else len(query.embeddings))
+    # Calibrated with whole pictures, one at a time, that show something that is labelled here.
+    is_guessed = not label and n_asked == 1 and not query.is_part and not (verdict and verdict.is_foreign)
     results = tuple(
         SearchResult(
             rank=rank,
@@ -244,7 +255,8 @@ def search(items: Items, space: Space, query: Query) -> SearchPage:
             rank_before=rank_before.get(row),
             is_copy=items[row].sha256 in copied,
             percentile=space.calibration.percentile(distance_of[row]),
-            p_same_label=space.calibration.p_same_label(distance_of[row], around),
+            is_same_label=items[row].label == label if label and items[row].label else None,
+            p_same_label=space.calibration.p_same_label(distance_of[row], around) if is_guessed else None,
         )
         for rank, row in enumerate(ordered[: query.k].tolist(), start=1)
     )
@@ -253,7 +265,7 @@ def search(items: Items, space: Space, query: Query) -> SearchPage:
         results=results,
         query_items=query_items,
         rerank=query.rerank,
-        verdict=space.calibration.verdict(around) if len(near) else None,
+        verdict=verdict,
         n_candidates=n_candidates,
         timings_ms=timings_ms,
         query=query,

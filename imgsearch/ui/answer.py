@@ -12,7 +12,7 @@ import streamlit as st
 from imgsearch.collection.collection import Collection
 from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import ImgSearchError
-from imgsearch.pictures.items import Item, short_name
+from imgsearch.pictures.items import Item, shared_label, short_name
 from imgsearch.retrieval.search import SearchPage
 from imgsearch.ui import resources, state
 from imgsearch.ui.parts.addresses import thumbnail_url
@@ -90,8 +90,7 @@ class Answer:
     @property
     def query_label(self) -> str:
         """The label that all items of the query share, or ""."""
-        labels = {item.label for item in self.items}
-        return labels.pop() if len(labels) == 1 else ""
+        return shared_label(self.items)
 
 
 def ask(collection: Collection, view: View, *, waiting: DeltaGenerator | None = None, **options: object) -> Answer | None:
@@ -113,7 +112,8 @@ def ask(collection: Collection, view: View, *, waiting: DeltaGenerator | None = 
         embeddings = np.stack([picture.embedding for picture in embedded]) if embedded else None
         whole = () if is_part_of_item else query.items
         left_out = query.items if is_part_of_item else ()
-        page = collection.search(item_id=whole, embedding=embeddings, excluded=left_out, **wanted)
+        is_part = bool(query.region)
+        page = collection.search(item_id=whole, embedding=embeddings, excluded=left_out, is_part=is_part, **wanted)
     except ImgSearchError as exc:
         show_error(exc)
         return None

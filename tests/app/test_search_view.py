@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,22 @@ def test_why_lists_what_a_descriptor_found_in_both(collection: Collection) -> No
     numbers = next(each.value for each in at.markdown if "cosine similarity" in each.value)
     assert f"Number {result.rank} of the answer: **{result.distance:.3f}** away" in numbers
     assert f"{result.percentile:.1f} % are nearer" in numbers
+
+
+def test_why_says_both_labels_where_they_are_known_and_else_how_likely_they_are_the_same(collection: Collection) -> None:
+    def numbers(at: AppTest) -> str:
+        return next(each.value for each in at.markdown if "cosine similarity" in each.value)
+
+    assert "Both are labelled **red**." in numbers(page(item="red/0.png", why="red/1.png"))
+    other = numbers(page(item="red/0.png", why="blue/1.png"))
+    assert "The query is labelled **red**, this one **blue**." in other
+    assert "Going by the labels" not in other
+    at = page()
+    at.file_uploader(key=state_uploader(at)).upload("x.png", png(draw_picture((200, 9, 9), 2)), "image/png").run()
+    at.query_params["why"] = "red/1.png"
+    from_outside = numbers(at.run())
+    assert re.search(r"Going by the labels here, about \*\*\d+%\*\* of results", from_outside)
+    assert "labelled" not in from_outside
 
 
 def test_why_of_what_is_no_result_is_said(collection: Collection) -> None:

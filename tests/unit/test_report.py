@@ -75,6 +75,7 @@ def make_report(folder: Path, labels: list[str] = PLAIN, n_results: int = 5, **c
             rank_before=rank,
             is_copy=distance == 0,
             percentile=10.0 * rank,
+            is_same_label=rank == 1,
             p_same_label=None,
         )
         for rank, distance in enumerate(DISTANCES[:n_results], start=1)
@@ -109,6 +110,7 @@ def test_the_csv_has_a_line_a_result(tmp_path: Path) -> None:
         "rank_before": "2",
         "is_copy": "False",
         "percentile": "20.0",
+        "is_same_label": "False",
         "p_same_label": "",
     }
     assert lines[4]["similarity"] == "-1.0"  # a number, not a formula

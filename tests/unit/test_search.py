@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from imgsearch.distance import normalize
 from imgsearch.errors import InvalidQueryError, ItemNotFoundError
 from imgsearch.pictures.items import Item, Items
 from imgsearch.retrieval.search import Query, SearchPage, ann_recall_at_k, search
+from imgsearch.vectors.calibration import Calibration, SameLabel, Verdict
 from imgsearch.vectors.engines.annoy import AnnoyIndex
 from tests.conftest import toy_space
 
@@ -349,9 +351,45 @@ def test_a_page_is_a_json_object() -> None:
         "rerank": "",
         "is_foreign": False,  # of five items none can be: the rate of false alarms would be above its limit
         "n_candidates": 4,
-        "results": [{**result, "distance": 1.0, "similarity": 0.5, "is_copy": True, "p_same_label": None}],
+        "results": [
+            {**result, "distance": 1.0, "similarity": 0.5, "is_copy": True, "is_same_label": False, "p_same_label": None}
+        ],
     }
     assert search(FAN_ITEMS, FAN, Query(embeddings=at_degrees(0))).to_json()["query_item_ids"] == []
+
+
+def test_a_known_label_is_a_fact_and_an_unknown_one_a_probability() -> None:
+    same_label = SameLabel(intercept=2.0, per_distance=-3.0, per_neighborhood=1.0)
+    space = replace(FAN, calibration=replace(FAN.calibration, same_label=same_label))
+    items = gallery(5, "aab-a")
+
+    def told(**query: Any) -> list[tuple[bool | None, float | None]]:
+        results = search(items, space, Query(**query)).results
+        return [(each.is_same_label, each.p_same_label) for each in sorted(results, key=lambda each: each.row)]
+
+    # What is known: the rows 1, 2, 3, 4 of a query labelled a. The third has no label.
+    assert told(rows=(0,)) == [(True, None), (False, None), (None, None), (True, None)]
+    assert told(rows=(0, 1)) == [(False, None), (None, None), (True, None)]  # both are labelled so
+    assert told(rows=(0, 2)) == [(None, None)] * 3  # of several labels there is no one to compare with
+    # What is not: a picture from outside, at 0, sqrt 2, 1, 2, 1, its neighbours at the mean of these.
+    mean = (0 + math.sqrt(2) + 1 + 2 + 1) / 5
+    log_odds = [2 - 3 * distance + mean for distance in (0, math.sqrt(2), 1, 2, 1)]
+    expected = [1 / (1 + math.exp(-each)) for each in log_odds]
+    assert [p for _, p in told(embeddings=at_degrees(0))] == pytest.approx(expected, abs=1e-5)
+    assert {fact for fact, _ in told(embeddings=at_degrees(0))} == {None}
+    assert all(p is not None for _, p in told(rows=(3,)))  # nor the label of this item
+    # Nothing is said of parts or of several pictures: that was not calibrated.
+    assert told(embeddings=at_degrees(0), is_part=True) == [(None, None)] * 5
+    assert told(embeddings=at_degrees(0, 20)) == [(None, None)] * 5
+
+
+def test_of_a_foreign_query_no_probability_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    same_label = SameLabel(intercept=2.0, per_distance=-3.0, per_neighborhood=1.0)
+    space = replace(FAN, calibration=replace(FAN.calibration, same_label=same_label))
+    monkeypatch.setattr(Calibration, "verdict", lambda _, distance: Verdict(True, distance, 0.01))
+    page = search(FAN_ITEMS, space, Query(embeddings=at_degrees(0)))
+    assert [result.p_same_label for result in page.results] == [None] * 5
+    assert {each["p_same_label"] for each in page.to_json()["results"]} == {None}
 
 
 def test_the_stored_embeddings_are_not_changed() -> None:

@@ -146,7 +146,10 @@ TEXTS = {
     "why.map_alt": "The same picture under its map",
     "why.distance": "Number {rank} of the answer: **{distance:.3f}** away, a cosine similarity of {similarity:.2f}.",
     "why.percentile": "Of all pairs of pictures in this collection, {percentile:.1f} % are nearer to each other.",
-    "why.same_label": "Going by its distance, it shows the same label with a probability of **{probability:.0%}**.",
+    "why.same_label": "Both are labelled **{label}**.",
+    "why.other_label": "The query is labelled **{label}**, this one **{other}**.",
+    "why.probability": "Going by the labels here, about **{probability:.0%}** of results at such a distance show the same as the "
+    "query.",
     "why.copy": "It is the same file as the query, byte for byte.",
     "why.came_in": "By distance alone it would not have been a candidate.",
     "why.moved": "By distance alone it would be number {rank}.",

@@ -12,7 +12,7 @@ from imgsearch.embedding.descriptors import DESCRIPTORS, Match
 from imgsearch.errors import ImgSearchError
 from imgsearch.measure.explain import blend, explain, match_map, overlay
 from imgsearch.pictures.decode import decode_image
-from imgsearch.pictures.items import short_name
+from imgsearch.pictures.items import label_words, short_name
 from imgsearch.pictures.regions import Region, Window
 from imgsearch.retrieval.search import SearchResult
 from imgsearch.ui import resources, state
@@ -51,7 +51,7 @@ def open_why(collection: Collection, view: View, answer: Answer, result: SearchR
         space = collection.space(view.query.space)
         # Of several pictures that were searched with together, the one that is nearest.
         nearest = int(np.argmax(answer.vectors @ space.embeddings[result.row]))
-        _render_numbers(answer, result, view.query.region)
+        _render_numbers(answer, result)
         query = answer.asked[nearest]
         maps = _render_pictures(collection, query, result)
         pair = _Pair(collection, space, query, answer.vectors[nearest], result, view.query.region)
@@ -72,14 +72,16 @@ def _close() -> None:
     state.go(why=None)
 
 
-def _render_numbers(answer: Answer, result: SearchResult, region: Region | None) -> None:
+def _render_numbers(answer: Answer, result: SearchResult) -> None:
     words = [
         t("why.distance", rank=result.rank, distance=result.distance, similarity=result.similarity),
         t("why.percentile", percentile=result.percentile),
     ]
-    # Calibrated with whole pictures that show something that is labelled here.
-    if result.p_same_label is not None and not answer.is_foreign and not region:
-        words.append(t("why.same_label", probability=result.p_same_label))
+    if result.is_same_label is not None:
+        labels = {"label": escape(label_words(answer.query_label)), "other": escape(label_words(result.item.label))}
+        words.append(t("why.same_label" if result.is_same_label else "why.other_label", **labels))
+    if result.p_same_label is not None:
+        words.append(t("why.probability", probability=result.p_same_label))
     if result.is_copy:
         words.append(t("why.copy"))
     if result.rank_before is None:
