@@ -96,8 +96,8 @@ class SearchResult:
         is_copy: Its file is that of a query item, byte for byte.
         percentile: Per cent of the pairs of items of the collection that are nearer to each other than it is to the query.
         is_same_label: Whether its label is the one that the query's items share; None where one of the two is not known.
-        p_same_label: Share of the results at such a distance that have the label of what is asked with, by calibration. None
-            where that label is known, for parts, several pictures and a foreign one, and where there are too few labels.
+        p_same_label: Share of the results at such a distance that have the label of what is asked with, by calibration.
+            None where that label is known, for parts, several pictures and a foreign one, and where labels are too few.
     """
 
     rank: int
