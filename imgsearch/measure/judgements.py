@@ -123,6 +123,16 @@ class JudgementStore:
             rows = db.execute(f"SELECT {_COLUMNS} FROM judgements ORDER BY rowid").fetchall()
         return [replace(Judgement(*row), is_similar=bool(row[-1])) for row in rows]
 
+    def rename_collection(self, old: str, new: str) -> None:
+        """Puts the judgements of a collection under its new name.
+
+        Raises:
+            JudgementError: the file cannot be written, or is of a newer version.
+        """
+        if self.path.is_file():
+            with self._open() as db:
+                db.execute("UPDATE judgements SET collection = ? WHERE collection = ?", (new, old))
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """One transaction on a file of this version."""

@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -189,12 +190,17 @@ def _noted(folder: Path) -> tuple[list[Skipped], list[str]]:
     return [Skipped(**record) for record in noted["left_out"]], noted["remarks"]
 
 
+def alone_with_pictures(folder: Path) -> AbstractContextManager[None]:
+    """Keeps others away from a folder of unpacked pictures, whether it is there or not. BuildError where they are at it."""
+    busy = BuildError("Another process is unpacking these pictures.", hint="Wait until it is done.")
+    return exclusive(folder.with_name(f".{folder.name}.lock"), busy)
+
+
 def keep_filled(folder: Path, stamp: str, fill: Callable[[Path], None]) -> None:
     """Lets `fill` fill a folder, unless the last filling had the same stamp. A kill leaves the old folder or none."""
     stamp_file = folder / FILLED_FILE
     growing = folder.with_name(f".{folder.name}.growing")
-    busy = BuildError("Another process is unpacking these pictures.", hint="Wait until it is done.")
-    with exclusive(folder.with_name(f".{folder.name}.lock"), busy):
+    with alone_with_pictures(folder):
         if stamp_file.is_file() and stamp_file.read_text(encoding="utf-8") == stamp:
             return
         shutil.rmtree(growing, ignore_errors=True)
