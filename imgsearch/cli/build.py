@@ -36,6 +36,14 @@ _MOST_LEFT_OUT = 50
 )
 @click.option("--dataset", type=click.Choice(list(DATASETS)), help="Dataset to download, instead of --images.")
 @click.option(
+    "--archive",
+    "archives",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="File of the dataset that was downloaded by hand, or a folder with several; may be given several times. Checked "
+    "against the official digests; what is missing is downloaded.",
+)
+@click.option(
     "--embedder",
     "names",
     multiple=True,
@@ -73,6 +81,7 @@ def build(
     images: Path | None,
     encoding: str,
     dataset: str | None,
+    archives: tuple[Path, ...],
     names: tuple[str, ...],
     weights: Path | None,
     layer: str,
@@ -98,6 +107,8 @@ def build(
       python -m imgsearch build pets --images ~/pets/images --embedder color_histogram
       python -m imgsearch build holidays --images ~/Downloads/holidays.zip
       python -m imgsearch build pets --dataset oxford_iiit_pet
+      python -m imgsearch build pets --dataset oxford_iiit_pet --archive ~/Downloads/images.tar.gz \\
+        --archive ~/Downloads/annotations.tar.gz
     """
     if (images is None) == (dataset is None):
         raise click.UsageError("build needs exactly one of --images and --dataset.")
@@ -105,13 +116,15 @@ def build(
     is_plain = not (weights or layer != "pooled" or precision != "float32")
     is_new = name not in list_collections(home)
     specs = _specs(names or ((DEFAULT_BACKBONE,) if is_new or not is_plain else ()), weights, layer, precision, home)
+    if archives and not dataset:
+        raise click.UsageError("--archive goes with --dataset; an archive of your own pictures goes to --images.")
     if whiten and not pca:
         raise click.UsageError("--whiten goes with --pca.")
     origin = Source.of(images, encoding) if images else Source("dataset", str(dataset))
     if encoding and origin.kind != "archive":
         raise click.UsageError("--encoding goes with a zip or tar file.")
     with progress_bar() as progress:
-        prepared = prepare(origin, name, home, progress=progress)
+        prepared = prepare(origin, name, home, archives=archives, progress=progress)
     options: dict[str, Any] = {
         "title": title or prepared.title,
         "source": source if source is not None else prepared.source,

@@ -17,7 +17,7 @@ from imgsearch.embedding.spec import embedder_spec
 from imgsearch.errors import BuildError
 from imgsearch.files.archives import unpack
 from imgsearch.files.code_pages import CodePage
-from imgsearch.files.disk import disk_errors
+from imgsearch.files.disk import disk_errors, file_digest
 from imgsearch.files.download import fetch
 from imgsearch.files.home import (
     FILLED_FILE,
@@ -95,40 +95,66 @@ class Dataset:
     unpack: Callable[[Mapping[str, Path], Path, Progress], list[Skipped]]
 
 
-def prepare_dataset(name: str, home: Path, *, progress: Progress | None = None) -> Prepared:
+def prepare_dataset(name: str, home: Path, *, archives: Sequence[Path] = (), progress: Progress | None = None) -> Prepared:
     """Downloads and unpacks a dataset, unless that has been done.
 
-    The pictures stay in `<home>/pictures/<name>`, so that a further embedder can be added; the archives do not.
+    The pictures stay in `<home>/pictures/<name>`, so that a further embedder can be added; what was downloaded does not.
 
     Args:
         name: A key of DATASETS.
         home: The folder of collections.
+        archives: Files of the dataset that are here already, or folders with some of them, whatever they are called; they
+            are only read. The others are downloaded.
         progress: Told what is done, in bytes.
 
     Raises:
         DownloadError: no mirror gives a file, or gives another than the official one.
-        BuildError: the disk is full.
+        BuildError: an archive is none of the dataset's files, or the disk is full.
     """
     dataset = DATASETS[name]
     tell = progress or (lambda done, total, what: None)
     folder = pictures_folder(home, name)
     downloads = downloads_folder(home) / name
-    archives = {file.name: downloads / file.name for file in dataset.files}
 
     def fill(target: Path) -> None:
+        given = _files_of(name, archives)
+        files = {file.name: given.get(file, downloads / file.name) for file in dataset.files}
         for file in dataset.files:
 
             def received(done: int, total: int, what: str = f"downloading {file.name}") -> None:
                 tell(done, total, what)
 
-            fetch(file.urls, archives[file.name], digest=file.sha256, max_bytes=file.size, progress=received)
-        _note(target, dataset.unpack(archives, target, tell))
+            if file not in given:
+                fetch(file.urls, files[file.name], digest=file.sha256, max_bytes=file.size, progress=received)
+        _note(target, dataset.unpack(files, target, tell))
 
     with disk_errors():
         keep_filled(folder, " ".join(file.sha256 for file in dataset.files), fill)
         shutil.rmtree(downloads, ignore_errors=True)
         left_out, _ = _noted(folder)
     return Prepared(folder, dataset.title, dataset.source, dataset.license, left_out)
+
+
+def _files_of(name: str, archives: Sequence[Path]) -> dict[RemoteFile, Path]:
+    """Which files of a dataset these archives are, by content; of a folder, whatever lies in it that is one."""
+    wanted = DATASETS[name].files
+    found: dict[RemoteFile, Path] = {}
+    for archive in archives:
+        try:
+            paths = sorted(path for path in archive.iterdir() if path.is_file()) if archive.is_dir() else [archive]
+            same_size = [(file, path) for path in paths for file in wanted if file.size == path.stat().st_size]
+            of_dataset = {file: path for file, path in same_size if file_digest(path) == file.sha256}
+        except OSError as exc:
+            raise BuildError(f"The archive {archive.name!r} cannot be read ({exc.strerror}).") from exc
+        if not of_dataset:
+            known = "; ".join(f"{file.name}, {file.size:,} bytes, sha256 {file.sha256}" for file in wanted)
+            raise BuildError(
+                f"An archive of {name} must be one of its official files. Received: {archive.name!r}, which "
+                f"{'holds none' if archive.is_dir() else 'is another file'}.",
+                hint=f"They are: {known}.",
+            )
+        found |= of_dataset
+    return found
 
 
 def prepare_archive(

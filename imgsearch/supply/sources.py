@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,13 +17,16 @@ from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.supply.datasets import DATASETS, SAMPLE_SOURCE, Prepared, prepare_archive, prepare_dataset, prepare_sample
 
 
-def prepare(source: Source, name: str, home: Path, *, progress: Progress | None = None) -> Prepared:
+def prepare(
+    source: Source, name: str, home: Path, *, archives: Sequence[Path] = (), progress: Progress | None = None
+) -> Prepared:
     """Makes sure that the pictures of a source are on this disk.
 
     Args:
         source: Where they come from.
         name: Of the collection to be.
         home: The folder of collections.
+        archives: See `prepare_dataset`.
         progress: Told how far a download or unpacking is.
 
     Raises:
@@ -31,7 +34,7 @@ def prepare(source: Source, name: str, home: Path, *, progress: Progress | None 
     """
     collection_path(name, home)  # a name that is none is refused before gigabytes are fetched
     if source.kind == "dataset" and source.location in DATASETS:
-        return prepare_dataset(source.location, home, progress=progress)
+        return prepare_dataset(source.location, home, archives=archives, progress=progress)
     if source.kind == "archive" and Path(source.location).is_file():
         return prepare_archive(Path(source.location), name, home, encoding=source.encoding, progress=progress)
     if source.kind == "sample":

@@ -204,6 +204,54 @@ def test_a_host_that_is_down_is_an_error_in_words(server: FileServer, home: Path
         prepare_dataset(PETS, home)
 
 
+def test_archives_that_were_downloaded_by_hand_need_no_server(server: FileServer, home: Path, tmp_path: Path) -> None:
+    downloads = tmp_path / "Downloads"
+    downloads.mkdir()
+    (downloads / "images (1).tar.gz").write_bytes(server.files["/images.tar.gz"])
+    (downloads / "notes.txt").write_text("something else")
+    (tmp_path / "a").write_bytes(server.files["/annotations.tar.gz"])
+    server.shutdown()
+    server.server_close()
+    result = run(
+        *("build", "pets", "--dataset", PETS, "--embedder", "color_histogram"),
+        *("--archive", downloads, "--archive", tmp_path / "a"),
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "pets is ready, 3 embedded now: 3 pictures, 2 labels, 3 left out; spaces: color_histogram.\n"
+    assert len(list(downloads.iterdir())) == 2
+    assert run("update", "pets").stdout.startswith("pets is up to date")
+
+
+def test_what_is_not_given_is_downloaded(server: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "images.tar.gz").write_bytes(server.files["/images.tar.gz"])
+    result = run("build", "pets", "--dataset", PETS, "--embedder", "color_histogram", "--archive", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert {path for path, _ in server.requests} == {"/gone/annotations.tar.gz", "/annotations.tar.gz"}
+
+
+def test_an_archive_that_is_not_the_official_one_is_refused_before_anything_is_done(
+    server: FileServer, home: Path, tmp_path: Path
+) -> None:
+    content = server.files["/images.tar.gz"]
+    (tmp_path / "images.tar.gz").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    (tmp_path / "empty").mkdir()
+    for name, state in (("images.tar.gz", "is another file"), ("empty", "holds none")):
+        result = run("build", "pets", "--dataset", PETS, "--embedder", "color_histogram", "--archive", tmp_path / name)
+        assert result.exit_code == 1
+        assert f"must be one of its official files. Received: '{name}', which {state}." in result.stderr
+        assert f"sha256 {hashlib.sha256(content).hexdigest()}" in result.stderr
+    result = run("build", "pets", "--dataset", PETS, "--archive", tmp_path / "gone")
+    assert "Error: The archive 'gone' cannot be read (No such file or directory).\n" in result.stderr
+    assert server.requests == []
+    assert not (home / "pictures" / PETS).exists()
+
+
+def test_an_archive_goes_with_a_dataset(pictures: Path, tmp_path: Path) -> None:
+    result = run("build", "discs", "--images", pictures, "--archive", tmp_path)
+    assert result.exit_code == 2
+    assert "--archive goes with --dataset" in result.stderr
+
+
 def test_build_takes_one_source(pictures: Path) -> None:
     for arguments in ((), ("--images", pictures, "--dataset", PETS)):
         result = run("build", "discs", *arguments)
