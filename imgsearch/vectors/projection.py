@@ -58,6 +58,20 @@ def place(projection: np.ndarray, rows: Sequence[int], *, is_foreign: bool) -> P
     return Placement(float(x), float(y), tuple(int(row) for row in rows), is_foreign)
 
 
+def method_for(embeddings: np.ndarray) -> Method:
+    """How `project` places such items unless it is told: by "pca" where fewer than 30 of them are different.
+
+    Args:
+        embeddings: float32 (n, dim).
+    """
+    different: set[bytes] = set()
+    for vector in embeddings:
+        different.add((vector + 0.0).tobytes())  # of -0.0, as of 0.0
+        if len(different) == MIN_TSNE_ITEMS:
+            return "tsne"
+    return "pca"
+
+
 def project(embeddings: np.ndarray, neighbors: np.ndarray, method: Method = "tsne") -> np.ndarray:
     """Places of all items on a map.
 
@@ -85,7 +99,8 @@ def project(embeddings: np.ndarray, neighbors: np.ndarray, method: Method = "tsn
     # Equal rows of a product of matrices differ by rounding, on some processors; t-SNE would drive them apart from there.
     points = _principal(np.asarray(embeddings[sample]), max(2, min(_PCA_DIM, dim)))[at][which]
     spread = float(points[:, 0].std())
-    if method == "tsne" and len(rows) >= MIN_TSNE_ITEMS and spread >= 1e-6:  # else all in one place: nothing to arrange
+    is_one_place = spread < 1e-6  # nothing to arrange
+    if method == "tsne" and method_for(embeddings) == "tsne" and not is_one_place:
         points = _tsne(points, spread)
     places = np.empty((n, 2))
     places[rows] = points[at, :2]

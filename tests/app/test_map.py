@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection
 from imgsearch.ui.server import map_points, routes
+from imgsearch.vectors import projection
 from tests.app.test_page import page
 
 
@@ -72,6 +73,24 @@ def test_the_query_stands_at_its_place_with_lines_to_its_results(collection: Col
     assert data["place"]["rows"] == results
     assert data["place"]["faded"] is False
     assert data["url"].endswith(f"/discs/color_histogram/{map_points.map_digest(collection, 'color_histogram')}.json")
+
+
+def test_a_query_from_outside_stands_at_its_nearest_whatever_the_order(collection: Collection) -> None:
+    results = collection.search(item_id="red/0.png", k=12, rerank="diverse", liked=["blue/1.png"]).results
+    nearest = sorted(results, key=lambda result: result.distance)
+    assert results[0] != nearest[0]  # else this shows nothing
+    data = drawn(page(view="map", item="red/0.png", rerank="diverse", liked="blue/1.png"))
+    assert data["place"]["rows"] == [result.row for result in nearest]
+
+
+@pytest.mark.parametrize(("fewest", "said", "unsaid"), [(13, "principal components", "t-SNE"), (12, "t-SNE", "principal")])
+def test_a_map_says_how_it_was_made(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, fewest: int, said: str, unsaid: str
+) -> None:
+    monkeypatch.setattr(projection, "MIN_TSNE_ITEMS", fewest)  # `discs` holds 12, all different
+    words = " ".join(caption.value for caption in page(view="map").caption)
+    assert said in words
+    assert unsaid not in words
 
 
 def test_a_pick_on_the_map_keeps_everything_but_the_query(collection: Collection) -> None:

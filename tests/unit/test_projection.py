@@ -11,7 +11,7 @@ from imgsearch.distance import normalize
 from imgsearch.vectors import projection
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
-from imgsearch.vectors.projection import place, project
+from imgsearch.vectors.projection import method_for, place, project
 
 
 def clusters(n_each: int, n_clusters: int = 3, dim: int = 16) -> np.ndarray:
@@ -96,6 +96,24 @@ def test_too_few_distinct_items_for_t_sne_lie_as_their_principal_components_do(m
     np.testing.assert_allclose(x if x[0] < x[3] else 1 - x, np.array([0, 0.2, 0.4, 1])[which], atol=1e-6)
     np.testing.assert_allclose(y, 0.5, atol=1e-6)
     assert len(np.unique(x)) == 4
+
+
+@pytest.mark.parametrize(
+    ("n_different", "n_copies", "expected"), [(29, 1, "pca"), (29, 5, "pca"), (30, 1, "tsne"), (30, 3, "tsne")]
+)
+def test_how_a_map_is_made_is_known_without_making_it(
+    monkeypatch: pytest.MonkeyPatch, n_different: int, n_copies: int, expected: str
+) -> None:
+    made: list[str] = ["pca"]
+
+    def tsne(points: np.ndarray, _: float) -> np.ndarray:
+        made.append("tsne")
+        return points[:, :2]
+
+    monkeypatch.setattr(projection, "_tsne", tsne)
+    embeddings = np.repeat(clusters(10)[:n_different], n_copies, axis=0)
+    draw(embeddings)
+    assert method_for(embeddings) == made[-1] == expected
 
 
 def test_principal_components_place_copies_alike_and_do_not_bend_to_many_of_them() -> None:

@@ -205,12 +205,12 @@ TEXTS = {
     "map.zoom_out": "Zoom out",
     "map.all": "All",
     "map.labels": "Labels: choose one to see it alone",
-    "map.query": "The square is {name}; lines lead to its {n} nearest {n:picture, which is|pictures, which are} ringed.",
+    "map.query": "The square is {name}; lines lead to the {n:picture|{n} pictures} that a search finds, {n:which is|which are} ringed.",
     "map.foreign": "The square is {name}. Nothing in this collection is similar, so its place says little.",
     "map.sample": "{n:,} of {n_items:,} pictures are shown.",
     "map.note": "Made by t-SNE when the collection was built. Near means similar; far says little, and so do directions. A "
     "picture from outside stands where its nearest one stands.",
-    "map.note_own": "The first two principal components: directions in which your pictures differ most. Near means rather "
+    "map.note_pca": "The first two principal components: directions in which these pictures differ most. Near means rather "
     "similar. A picture from outside stands where its nearest one stands.",
     # Re-rankings.
     "rerank.none": "By distance",

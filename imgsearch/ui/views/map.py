@@ -13,7 +13,7 @@ from imgsearch.ui.server.map_points import MAX_MAP_POINTS
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
-from imgsearch.vectors.projection import place
+from imgsearch.vectors.projection import method_for, place
 
 
 def render(collection: Collection, view: View) -> None:
@@ -28,11 +28,14 @@ def render(collection: Collection, view: View) -> None:
         st.caption(t(words, name=escape(answer.caption), n=len(answer.page.results)))
     if collection.manifest.n_items > MAX_MAP_POINTS:
         st.caption(t("map.sample", n=MAX_MAP_POINTS, n_items=collection.manifest.n_items))
-    st.caption(t("map.note_own" if SESSION_NAME.fullmatch(collection.name) else "map.note"))
+    # Those of visitors are placed by PCA, however many they are.
+    is_tsne = not SESSION_NAME.fullmatch(collection.name) and method_for(space.embeddings) == "tsne"
+    st.caption(t("map.note" if is_tsne else "map.note_pca"))
 
 
 def _marks(collection: Collection, view: View, answer: Answer) -> Marks:
-    rows = [result.row for result in answer.page.results]
+    results = sorted(answer.page.results, key=lambda result: result.distance)  # whatever their order on the other views
+    rows = [result.row for result in results]
     queries = [collection.items.row_of(item.item_id) for item in answer.page.query_items]
     if not rows:
         return Marks(queries=queries)
