@@ -95,6 +95,12 @@ def test_a_plain_answer_tells_of_no_moves(collection: Collection) -> None:
     assert {card["note"] for card in cards(page(item="red/0.png"), RESULTS)} == {""}
 
 
+@pytest.mark.parametrize(("label", "n"), [("", 12), ("blue", 4)])
+def test_it_is_said_how_many_pictures_were_searched(collection: Collection, label: str, n: int) -> None:
+    at = page(item="red/0.png", **({"label": label} if label else {}))
+    assert sum(f" {n} pictures searched" in caption.value for caption in at.caption) == 1
+
+
 @pytest.mark.parametrize(("rerank", "said"), [("", 0), ("diverse", 1)])
 def test_an_order_that_is_not_by_distance_is_said(collection: Collection, rerank: str, said: int) -> None:
     at = page(item="red/0.png", **({"rerank": rerank} if rerank else {}))

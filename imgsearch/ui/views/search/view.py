@@ -115,7 +115,8 @@ def _render_results(collection: Collection, view: View, answer: Answer) -> None:
     steps = " · ".join(t(f"search.step.{step}", ms=page.timings_ms[step]) for step in _STEPS if step in page.timings_ms)
     words = "search.distance_label" if answer.query_label else "search.distance"
     order = t("search.reordered", rerank=rerank_words(page.rerank)) if page.rerank else ""
-    st.caption(f"{t(words, n=len(collection.items), steps=steps)} {order}")
+    n = collection.items.label_counts[query.label] if query.label else len(collection.items)
+    st.caption(f"{t(words, n=n, steps=steps)} {order}")
     if query.uploads and page.results:
         st.caption(t("search.share", link=view.search_link(item=page.results[0].item.item_id)))
 
