@@ -6,17 +6,25 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.embedding.descriptors import DESCRIPTORS
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.settings import get_settings
 from imgsearch.ui import frame, resources, state
 from imgsearch.ui.server import routes
+from imgsearch.ui.texts.markdown import escape
+from imgsearch.ui.views import about
+from imgsearch.vectors.transform import Transform
 from tests.app.test_page import png
 from tests.conftest import draw_picture
 
@@ -131,6 +139,61 @@ def test_about_draws_its_figure_with_the_collections_numbers(collection: Collect
     ]
     expected = collection.search(item_id="red/0.png", k=3).results
     assert [found["words"] for found in nearest["found"]] == [f"{result.distance:.3f}" for result in expected]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_about_says_what_was_left_out_where_something_was(pictures: Path, home: Path, n: int) -> None:
+    for number in range(n):
+        (pictures / "red" / f"broken{number}.png").write_bytes(b"no picture")
+    build_collection("discs", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    said = [each.value for each in page(view="about").markdown if "Left out" in each.value]
+    assert said == ["Left out: 1. Collections says why."] * n
+
+
+def test_about_says_what_each_space_does_with_a_picture_in_their_order(pictures: Path, home: Path) -> None:
+    names = ["edge_histogram", "cedd", "color_histogram"]
+    build_collection("discs", pictures, home=home, embedders=[embedder_spec(name) for name in names])
+    at = page(view="about")
+    rows = [each.value for each in at.markdown if " px to " in each.value]
+    for row, name in zip(rows, names, strict=True):
+        assert row.startswith(f"**{escape(name)}** · ")
+        assert f" px to {DESCRIPTORS[name].dim} numbers  \n" in row
+    (data,) = (json.loads(element.proto.json) for element in at.get("bidi_component") if '"steps"' in element.proto.json)
+    assert data["steps"][0]["text"].startswith("Turned upright and squashed, all of it, to 256 ")
+
+
+MINI = EmbedderSpec("mini", weights="0" * 64)
+
+
+def test_about_says_of_a_reduced_space_what_is_left_and_of_own_weights_what_they_come_from(collection: Collection) -> None:
+    transform = Transform(np.zeros(256, np.float32), np.eye(256, 7, dtype=np.float32))
+    space = replace(collection.space(), name="mini-pca7", spec=MINI, transform=transform)
+    row = about._space_row(replace(space, embeddings=space.embeddings[:, :7]))
+    assert row.startswith(f"**{escape('mini-pca7')}** · 192 ")
+    assert " px to 7 numbers, by PCA from 256  \n" in row
+    assert ":small[derived by this project from MobileNetV2's" in row
+    own = about._space_row(replace(collection.space(), spec=replace(MINI, own="mine")))
+    assert ":small[trained on for pictures of the builder's own, from weights derived by this project" in own
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "title", "said"),
+    [
+        (EmbedderSpec("cedd"), "descriptor", "A fixed formula", ("squashed, all of it", "learnt nothing")),
+        (EmbedderSpec("vgg16", weights="imagenet"), "cnn", "A CNN without its classifier", ("cropped", "is left out")),
+        (EmbedderSpec("resnet50", "logits", "imagenet"), "logits", "A CNN with its classifier", ("cropped", "its names")),
+        (MINI, "taught", "A CNN without a classifier", ("cropped", "mini was taught")),
+        (replace(MINI, own="mine"), "taught", "A CNN without a classifier", ("cropped", "mine was taught")),
+    ],
+)
+def test_about_says_of_each_kind_of_embedder_what_it_is(
+    collection: Collection, spec: EmbedderSpec, kind: str, title: str, said: tuple[str, str]
+) -> None:
+    view = SimpleNamespace(query=SimpleNamespace(items=("red/0.png",)))
+    picture, network, *_ = about._steps(collection, replace(collection.space(), spec=spec), view)  # type: ignore[arg-type]
+    assert (network["network"], network["title"]) == (kind, title)
+    assert said[0] in picture["text"]
+    assert said[1] in network["text"]
 
 
 def test_a_warm_up_that_failed_is_tried_again_and_recovers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,8 @@ function drawing(width, height) {
   return shape("svg", "", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
 }
 
-// Feature maps that become smaller and deeper, then the classifier that is left out.
-function network() {
+// Feature maps that become smaller and deeper, then the classifier, which is mostly left out.
+function network(hasClassifier) {
   const svg = drawing(200, 120);
   const maps = [
     [4, 84, 10],
@@ -38,8 +38,8 @@ function network() {
     );
   }
   svg.append(shape("rect", "fill", { x: 160, y: 30, width: 6, height: 60, rx: 2 }));
-  svg.append(shape("rect", "gone", { x: 176, y: 20, width: 18, height: 80, rx: 4 }));
-  svg.append(shape("path", "line", { d: "M174 16l22 88M196 16l-22 88" }));
+  svg.append(shape("rect", hasClassifier ? "slab" : "gone", { x: 176, y: 20, width: 18, height: 80, rx: 4 }));
+  if (!hasClassifier) svg.append(shape("path", "line", { d: "M174 16l22 88M196 16l-22 88" }));
   return svg;
 }
 
@@ -88,7 +88,7 @@ function nearest(step) {
 
 function draw(step) {
   if (step.picture) return picture(step.picture);
-  if (step.network) return step.network === "cnn" ? network() : formula();
+  if (step.network) return step.network === "descriptor" ? formula() : network(step.network === "logits");
   return step.bars ? bars(step.bars) : nearest(step);
 }
 

@@ -138,7 +138,7 @@ TEXTS = {
     "found.automatic": "automatic",
     "found.exact": "Compare with all",
     "found.note": "Measured just now, for this query, each time the better of two runs. An index pays off in large collections; in "
-    "one of some thousand pictures comparing with all is about as fast. Order and distances are exact either way.",
+    "one of some thousand pictures comparing with all is about as fast. Distances are exact either way.",
     # Why a result is like the query.
     "why.title": "Why this picture?",
     "why.query": "The query",
@@ -315,10 +315,16 @@ TEXTS = {
     "Searching means finding the points nearby. Here is what happens with one picture of this collection:",
     "about.figure": "From a picture to its nearest neighbours, in four steps",
     "about.picture": "The picture",
-    "about.picture_text": "Turned upright, scaled and cropped to {size} × {size} pixels.",
+    "about.cropped_text": "Turned upright, scaled and cropped to {size} × {size} pixels.",
+    "about.squashed_text": "Turned upright and squashed, all of it, to {size} × {size} pixels.",
     "about.cnn": "A CNN without its classifier",
     "about.cnn_text": "{name} was trained to name things. Its last layer, the names, is left out; what remains says what the "
     "picture shows.",
+    "about.taught": "A CNN without a classifier",
+    "about.taught_text": "{name} was taught to see as a larger CNN does, which was trained to name things. Names are left out; what "
+    "remains says what the picture shows.",
+    "about.logits": "A CNN with its classifier",
+    "about.logits_text": "{name} was trained to name things. How well each of its names fits says what the picture shows.",
     "about.descriptor": "A fixed formula",
     "about.descriptor_text": "{name} counts colours or edges. It has learnt nothing and knows nothing of what is shown.",
     "about.vector": "A vector of length 1",
@@ -331,15 +337,16 @@ TEXTS = {
     "common, 2 is the opposite.",
     "about.backbones": "What compares the pictures",
     "about.backbones_intro": "This collection can be searched by:",
-    "about.backbone": "**{name}** · {size} × {size} px to {dim:,} {dim:number|numbers}  \n{reference}  \n:small[{license}]",
-    "about.descriptor_row": "**{name}** · {dim:,} {dim:number|numbers}, a fixed formula  \n{reference}",
+    "about.numbers": "{size} × {size} px to {dim:,} {dim:number|numbers}",
+    "about.own_weights": "trained on for pictures of the builder's own, from weights {license}",
     "about.other_backbones": "A collection can also be built with: {names}. Their weights are those of keras.applications "
     "(Apache License 2.0; VGG16: CC BY 4.0), trained on ImageNet (ILSVRC 2012).",
     "about.data": "The pictures",
     "about.data_sample": "{n:,} cats and dogs, drawn by code that is part of this project (MIT). Breeds, colours and scenes are "
     "independent of each other, so that colour alone cannot find a breed.",
-    "about.data_own": "{title}: {n:,} {n:picture|pictures}, {n_labels:,} {n_labels:label|labels}. Files left out: {n_skipped:,}. "
+    "about.data_own": "{title}: {n:,} {n:picture|pictures}, {n_labels:,} {n_labels:label|labels}. "
     "The rights to the pictures are those of the folder that they came from.",
+    "about.left_out": "Left out: {n:,}. Collections says why.",
     "about.data_source": "Source: {source}",
     "about.data_license": "Terms: {license}",
     "about.data_reference": "Quality and speed are measured on the Oxford-IIIT Pet dataset: Parkhi, Vedaldi, Zisserman and "
@@ -354,7 +361,7 @@ TEXTS = {
     "- **It knows what it was trained on**: everyday things, animals, food, vehicles of ImageNet. Medical, aerial or "
     "technical pictures, documents and text it compares badly, and it carries the biases of its training data.\n"
     "- **There is always a nearest.** Also when nothing in the collection is similar; look at the distances.\n"
-    "- **Approximate.** The index may miss a neighbour. Order and distances of what is shown are exact.\n"
+    "- **Approximate.** The index may miss a neighbour. The distances of what is shown are exact.\n"
     "- **Small things are lost.** A whole picture becomes one point; what fills it counts most.",
     "about.software": "Made with",
     "about.software_text": "[Keras](https://keras.io) and [TensorFlow](https://www.tensorflow.org) for the networks, "

@@ -134,7 +134,7 @@ TEXTS = {
     "found.automatic": "자동",
     "found.exact": "모두 비교",
     "found.note": "방금 이 검색으로 두 번씩 측정하여 더 빠른 값을 표시했습니다. 인덱스는 큰 컬렉션에서 효과가 있으며, 수천 장 정도라면 모두 비교해도 "
-    "비슷하게 빠릅니다. 어느 쪽이든 순서와 거리는 정확합니다.",
+    "비슷하게 빠릅니다. 어느 쪽이든 거리는 정확합니다.",
     # Why a result is like the query.
     "why.title": "왜 이 이미지인가요?",
     "why.query": "검색 이미지",
@@ -304,10 +304,16 @@ TEXTS = {
     "일입니다. 이 컬렉션의 이미지 한 장을 예로 들면 다음과 같습니다.",
     "about.figure": "이미지에서 가장 가까운 이웃까지의 네 단계",
     "about.picture": "이미지",
-    "about.picture_text": "똑바로 세운 뒤 {size} × {size}픽셀로 줄이고 잘라 냅니다.",
+    "about.squashed_text": "똑바로 세운 뒤 이미지 전체를 {size} × {size}픽셀로 눌러 줄입니다.",
+    "about.cropped_text": "똑바로 세운 뒤 {size} × {size}픽셀로 줄이고 잘라 냅니다.",
     "about.cnn": "분류기를 뺀 CNN",
     "about.cnn_text": "이 모델({name})은 사물의 이름을 맞히도록 학습했습니다. 이름을 정하는 마지막 층을 떼어 내면, 이미지에 무엇이 있는지를 나타내는 값이 "
     "남습니다.",
+    "about.taught": "분류기가 없는 CNN",
+    "about.taught_text": "이 모델({name})은 사물의 이름을 맞히도록 학습한 더 큰 CNN처럼 보도록 학습했습니다. 이름은 빼고, 이미지에 무엇이 있는지를 "
+    "나타내는 값만 남깁니다.",
+    "about.logits": "분류기를 포함한 CNN",
+    "about.logits_text": "이 모델({name})은 사물의 이름을 맞히도록 학습했습니다. 이름마다 얼마나 잘 맞는지가 이미지에 무엇이 있는지를 나타냅니다.",
     "about.descriptor": "고정된 수식",
     "about.descriptor_text": "이 수식({name})은 색이나 윤곽을 셉니다. 학습하지 않으며, 무엇이 찍혔는지는 알지 못합니다.",
     "about.vector": "길이가 1인 벡터",
@@ -318,15 +324,15 @@ TEXTS = {
     "about.distance": "카드에 표시된 숫자는 각거리 √(2 − 2 cos)입니다. 0은 같은 이미지, 1.41은 공통점이 없는 이미지, 2는 정반대입니다.",
     "about.backbones": "이미지를 비교하는 방법",
     "about.backbones_intro": "이 컬렉션은 다음 기준으로 검색할 수 있습니다.",
-    "about.backbone": "**{name}** · {size} × {size}픽셀에서 숫자 {dim:,}개로  \n{reference}  \n:small[{license}]",
-    "about.descriptor_row": "**{name}** · 숫자 {dim:,}개, 고정된 수식  \n{reference}",
+    "about.numbers": "{size} × {size}픽셀에서 숫자 {dim:,}개로",
+    "about.own_weights": "컬렉션을 만든 사람의 이미지로 더 학습한 가중치, 바탕이 된 가중치: {license}",
     "about.other_backbones": "다음 모델로도 컬렉션을 만들 수 있습니다: {names}. 가중치는 keras.applications에서 제공하며(Apache License 2.0, "
     "VGG16은 CC BY 4.0) ImageNet(ILSVRC 2012)으로 학습했습니다.",
     "about.data": "이미지 데이터",
     "about.data_sample": "고양이와 개 {n:,}마리를 이 프로젝트의 코드로 그렸습니다(MIT). 품종, 색, 배경은 서로 독립적이므로 색만으로는 품종을 찾을 수 "
     "없습니다.",
-    "about.data_own": "{title}: 이미지 {n:,}장, 라벨 {n_labels:,}개. 파일 {n_skipped:,}개는 제외했습니다. 이미지에 대한 권리는 원본 폴더의 "
-    "권리를 따릅니다.",
+    "about.data_own": "{title}: 이미지 {n:,}장, 라벨 {n_labels:,}개. 이미지에 대한 권리는 원본 폴더의 권리를 따릅니다.",
+    "about.left_out": "제외한 파일: {n:,}개. 이유는 컬렉션 화면에서 볼 수 있습니다.",
     "about.data_source": "출처: {source}",
     "about.data_license": "이용 조건: {license}",
     "about.data_reference": "품질과 속도는 Oxford-IIIT Pet 데이터세트로 측정했습니다. Parkhi, Vedaldi, Zisserman, Jawahar 2012, *Cats and Dogs*, "
@@ -340,7 +346,7 @@ TEXTS = {
     "- **학습한 것만 압니다.** ImageNet의 일상 사물, 동물, 음식, 탈것을 잘 비교합니다. 의료·항공·기술 이미지, 문서, 글자는 잘 비교하지 못하며, 학습 "
     "데이터의 편향도 그대로 지니고 있습니다.\n"
     "- **가장 가까운 이미지는 항상 있습니다.** 비슷한 이미지가 없을 때도 결과가 나오므로 거리를 함께 확인하세요.\n"
-    "- **근사 검색입니다.** 인덱스가 이웃을 놓칠 수 있습니다. 표시된 결과의 순서와 거리는 정확합니다.\n"
+    "- **근사 검색입니다.** 인덱스가 이웃을 놓칠 수 있습니다. 표시된 결과의 거리는 정확합니다.\n"
     "- **작은 것은 묻힙니다.** 이미지 전체가 하나의 점이 되므로 크게 보이는 것이 가장 큰 영향을 줍니다.",
     "about.software": "사용한 소프트웨어",
     "about.software_text": "신경망은 [Keras](https://keras.io)와 [TensorFlow](https://www.tensorflow.org), 인덱스는 "

@@ -8,8 +8,9 @@ import numpy as np
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
-from imgsearch.embedding.backbones import BACKBONES
+from imgsearch.embedding.backbones import BACKBONES, Backbone
 from imgsearch.embedding.descriptors import DESCRIPTORS
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui.parts.addresses import thumbnail_url
 from imgsearch.ui.parts.figure import draw_figure
@@ -49,7 +50,7 @@ def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, A
     spec = space.spec
     size = DESCRIPTORS[spec.name].input_size if spec.is_descriptor else BACKBONES[spec.name].input_size
     vector = space.embeddings[row]
-    kind = "descriptor" if spec.is_descriptor else "cnn"
+    kind = _kind(spec)
     nearest = "about.nearest_annoy" if isinstance(space.index, AnnoyIndex) else "about.nearest_exact"
     places = space.projection
     around = np.argsort(np.linalg.norm(places - places[row], axis=1), kind="stable")[:_N_POINTS]
@@ -57,10 +58,10 @@ def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, A
     return [
         {
             "title": t("about.picture"),
-            "text": t("about.picture_text", size=size),
+            "text": t("about.squashed_text" if spec.is_descriptor else "about.cropped_text", size=size),
             "picture": thumbnail_url(collection.name, item),
         },
-        {"title": t(f"about.{kind}"), "text": t(f"about.{kind}_text", name=spec.name), "network": kind},
+        {"title": t(f"about.{kind}"), "text": t(f"about.{kind}_text", name=spec.own or spec.name), "network": kind},
         {
             "title": t("about.vector"),
             "text": t("about.vector_text", dim=len(vector), shown=min(_N_BARS, len(vector))),
@@ -83,6 +84,15 @@ def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, A
     ]
 
 
+def _kind(spec: EmbedderSpec) -> str:
+    """Which of these makes the vectors: "descriptor", "taught" (learnt from another CNN), "logits" or "cnn"."""
+    if spec.is_descriptor:
+        return "descriptor"
+    if BACKBONES[spec.name].bundled:
+        return "taught"
+    return "logits" if spec.layer == "logits" else "cnn"
+
+
 def _place(point: np.ndarray) -> tuple[float, float]:
     """float32 (2,) in [0, 1] for the browser."""
     return round(float(point[0]), 4), round(float(point[1]), 4)
@@ -91,25 +101,24 @@ def _place(point: np.ndarray) -> tuple[float, float]:
 def _render_spaces(collection: Collection) -> None:
     st.header(t("about.backbones"), anchor=False)
     st.markdown(t("about.backbones_intro"))
+    for space in collection.spaces.values():
+        st.markdown(_space_row(space))
     used = {space.spec.name for space in collection.spaces.values()}
-    for name in used & BACKBONES.keys():
-        row = BACKBONES[name]
-        st.markdown(
-            t(
-                "about.backbone",
-                name=escape(name),
-                size=row.input_size,
-                dim=row.dim,
-                reference=row.reference,
-                license=escape(row.weights_license),
-            )
-        )
-    for name in used & DESCRIPTORS.keys():
-        descriptor = DESCRIPTORS[name]
-        st.markdown(t("about.descriptor_row", name=escape(name), dim=descriptor.dim, reference=descriptor.reference))
     others = ", ".join(escape(name) for name, row in BACKBONES.items() if name not in used and not row.bundled)
     if others:
         st.caption(t("about.other_backbones", names=others))
+
+
+def _space_row(space: Space) -> str:
+    """What a space does with a picture, and where that comes from, in Markdown."""
+    spec = space.spec
+    row = DESCRIPTORS[spec.name] if spec.is_descriptor else BACKBONES[spec.name]
+    numbers = t("about.numbers", size=row.input_size, dim=space.embeddings.shape[1])
+    reduced = t("collections.reduced", dim=spec.dim) if space.transform else ""
+    terms = escape(row.weights_license) if isinstance(row, Backbone) else t("about.descriptor")
+    if spec.own:
+        terms = t("about.own_weights", license=terms)
+    return f"**{escape(space.name)}** · {numbers}{reduced}  \n{row.reference}  \n:small[{terms}]"
 
 
 def _render_data(collection: Collection) -> None:
@@ -119,8 +128,9 @@ def _render_data(collection: Collection) -> None:
         st.markdown(t("about.data_sample", n=manifest.n_items))
     else:
         labels = collection.items.label_counts
-        numbers = {"n": manifest.n_items, "n_labels": len(labels), "n_skipped": manifest.n_skipped}
-        st.markdown(t("about.data_own", title=escape(manifest.title), **numbers))
+        st.markdown(t("about.data_own", title=escape(manifest.title), n=manifest.n_items, n_labels=len(labels)))
+        if manifest.n_skipped:
+            st.markdown(t("about.left_out", n=manifest.n_skipped))
         if manifest.source:
             st.markdown(t("about.data_source", source=escape(manifest.source)))
         if manifest.license:
