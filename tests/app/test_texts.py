@@ -73,7 +73,14 @@ def test_english_tells_one_from_many(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 NEVER_ONE = {
-    *("about.picture_text", "about.descriptor_text", "about.data_sample", "search.sample", "search.several"),
+    *(
+        "about.cropped_text",
+        "about.squashed_text",
+        "about.descriptor_text",
+        "about.data_sample",
+        "search.sample",
+        "search.several",
+    ),
     *("note.too_many", "quality.intro", "map.sample", "collections.own_intro"),
 }
 """Texts whose number is fixed, or more than one by what they are about."""

@@ -19,6 +19,7 @@ from imgsearch import Collection, Item, build_collection, embedder_spec
 from imgsearch.cli import cli
 from imgsearch.collection.manifest import Manifest
 from imgsearch.errors import CollectionError
+from imgsearch.files.home import SOURCE_FILE
 from imgsearch.pictures.items import Items
 from tests.conftest import LABELS, draw_picture
 
@@ -49,7 +50,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     (root / "pictures" / "bad.jpg").touch()
     embedders = [embedder_spec("color_histogram")]
     collection = build_collection("discs", root / "pictures", home=root / "home", embedders=embedders).collection
-    files = sorted(path for path in collection.path.rglob("*") if path.is_file())
+    # Where the pictures come from is a note of this home beside the collection.
+    files = sorted(path for path in collection.path.rglob("*") if path.is_file() and path.name != SOURCE_FILE)
     assert len(files) == 1 + 1 + 1 + 5 + 12
     return Built(collection, files, answers(collection))
 

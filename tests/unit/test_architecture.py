@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -74,7 +74,7 @@ def test_what_docstrings_name_of_our_own_exists() -> None:
     named: list[tuple[str, str, str]] = []
     for path in (path for path in FILES if path.stem not in ("__main__", "page")):  # which run when they are imported
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
+        module = pkgutil.resolve_name(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
         owned.setdefault(module.__name__.rpartition(".")[2], set()).update(vars(module))
         for name, kind in vars(module).items():
             if isinstance(kind, type) and kind.__module__ == module.__name__:

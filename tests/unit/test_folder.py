@@ -76,7 +76,7 @@ def test_all_that_is_no_picture_is_told_with_the_reason(tmp_path: Path, png: byt
     (tmp_path / "picture.png").write_bytes(png)
     for folder in (".git", "sub", "__MACOSX"):
         (tmp_path / folder).mkdir()
-    for name in ("sub/a.ppm", "sub/b.zip", "sub/metadata.csv", ".git/config", ".hidden.png", "no-suffix"):
+    for name in ("sub/a.xcf", "sub/b.zip", "sub/metadata.csv", ".git/config", ".hidden.png", "no-suffix"):
         (tmp_path / name).write_text("x")
     for name in ("metadata.csv", ".DS_Store", "._picture.png", "sub/Thumbs.db", "desktop.ini", "__MACOSX/._a.png"):
         (tmp_path / name).write_text("x")  # nobody asks for these
@@ -91,7 +91,7 @@ def test_all_that_is_no_picture_is_told_with_the_reason(tmp_path: Path, png: byt
         "linked": "A link to a folder, which is not followed.",
         "no-suffix": no_picture,
         "pipe.png": "Not a plain file.",
-        "sub/a.ppm": no_picture,
+        "sub/a.xcf": no_picture,
         "sub/b.zip": "An archive, which is not unpacked here: unpack it first.",
         "sub/metadata.csv": no_picture,
     }
@@ -102,13 +102,13 @@ def test_many_files_of_a_kind_are_one_line(tmp_path: Path, png: bytes) -> None:
     for n in range(1200):
         (tmp_path / f"{n:04}.TXT").touch()
     for n in range(5):
-        (tmp_path / f"{n}.ppm").touch()
+        (tmp_path / f"{n}.xcf").touch()
     left_out = LeftOut()
     scan(tmp_path, exclude=Path("nowhere"), left_out=left_out)
     reason = "Not a picture in a format that is read"
     assert left_out.skipped() == [
         Skipped("*.txt", f"{reason} (1,200 files, such as 0000.TXT).", 1200),
-        *(Skipped(f"{n}.ppm", f"{reason}.") for n in range(5)),
+        *(Skipped(f"{n}.xcf", f"{reason}.") for n in range(5)),
     ]
 
 
@@ -206,9 +206,9 @@ def test_pipes_and_folders_called_like_pictures_are_passed_over(tmp_path: Path, 
 
 def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    (tmp_path / "a.ppm").touch()
-    (tmp_path / "b.ppm").touch()
-    with pytest.raises(BuildError, match=r"There are no pictures in .*, only 2 \*\.ppm, 1 \*\.txt\.$") as caught:
+    (tmp_path / "a.xcf").touch()
+    (tmp_path / "b.xcf").touch()
+    with pytest.raises(BuildError, match=r"There are no pictures in .*, only 2 \*\.xcf, 1 \*\.txt\.$") as caught:
         scan(tmp_path, exclude=Path("nowhere"))
     assert READ_FORMATS in (caught.value.hint or "")
 

@@ -205,7 +205,7 @@ TEXTS = {
     "map.zoom_out": "Zoom out",
     "map.all": "All",
     "map.labels": "Labels: choose one to see it alone",
-    "map.query": "The square is {name}; lines lead to the {n:picture|{n} pictures} that a search finds, {n:which is|which are} ringed.",
+    "map.query": "The square is {name}; lines lead to the {n:picture|pictures} that a search finds, {n:which is|which are} ringed.",
     "map.foreign": "The square is {name}. Nothing in this collection is similar, so its place says little.",
     "map.sample": "{n:,} of {n_items:,} pictures are shown.",
     "map.note": "Made by t-SNE when the collection was built. Near means similar; far says little, and so do directions. A "
