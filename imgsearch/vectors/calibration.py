@@ -119,7 +119,7 @@ class Calibration:
         """Whether a query stands farther from the collection than its own pictures do: a conformal test of novelty.
 
         It holds for pictures from where the collection's own come from; of those from another source more are called so.
-        With `mini` and the pets: 99.7 % of photographs without cats and dogs, and 24 % of those with some. Of descriptors
+        With `mini` and the pets: 99.6 % of photographs without cats and dogs, and 24 % of those with some. Of descriptors
         there is none: they tell the former from the pets hardly better than chance (AUROC 0.55 to 0.71;
         benchmarks/foreign_pictures.py).
 
