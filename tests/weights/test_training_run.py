@@ -63,7 +63,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A toy for a teacher, few crops, and a checkpoint after every fourth step."""
-    monkeypatch.setattr(training, "load_embedder", lambda spec, home: ToyTeacher())
+    monkeypatch.setattr(training, "load_embedder", lambda *_: ToyTeacher())
     monkeypatch.setattr(training, "BATCH_SIZE", 16)
     monkeypatch.setattr(training, "NEW_CROPS", 32)
     monkeypatch.setattr(training, "USES_OF_CROP", 2)
