@@ -7,7 +7,6 @@ and 400 MB on a machine of 2 cores; the numbers in `Limits` were lowered, format
 
 from __future__ import annotations
 
-import importlib
 import io
 import os
 import re
@@ -25,7 +24,7 @@ from PIL import TiffImagePlugin as _tiff  # noqa: F401
 from PIL import WebPImagePlugin as _webp  # noqa: F401
 
 from imgsearch.errors import ImageDecodeError, ImageError, ImageTooLargeError
-from imgsearch.pictures import containers, tiff
+from imgsearch.pictures import containers, heif, tiff
 from imgsearch.pictures.rgb import White, to_rgb
 from imgsearch.settings import MAX_PICTURE_BYTES
 
@@ -51,7 +50,7 @@ MIN_SHORT_SIDE = 1_024
 """Pictures are decoded smaller, by 2, 4 or 8, as long as the short side keeps this many px."""
 
 _VIDEO_KINDS = frozenset(("WEBP", "AVIF", "HEIF"))
-READ_FORMATS = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF"
+READ_FORMATS = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC"
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Limits:
 
     Attributes:
         max_bytes: Size of the file.
-        max_bytes_video: The same for WebP, AVIF and HEIF, whose decoders hold the file twice and need 50 ns a byte.
+        max_bytes_video: The same for WebP, AVIF and HEIC, whose decoders hold the file twice and need 50 ns a byte.
         max_pixels_jpeg: Pixels of a JPEG, which is decoded at a reduced scale; a 64-megapixel phone has 64.2.
         max_jpeg_coefficient_bytes: Memory of a progressive JPEG's coefficients, which no scale reduces: 2 bytes each,
             so 25 megapixels at full colour resolution and 50 at the usual half one.
@@ -68,7 +67,11 @@ class Limits:
         max_pixels: Pixels of any other picture; a 20-megapixel camera has 20.2.
         max_png_data_bytes: Decompressed data of a PNG, at 10 ns a byte: 15.7 megapixels of 16-bit RGBA, all of others. Up
             to half of it, a dark picture with 16 bits a sample is decoded twice, to read all 16.
-        max_pixels_avif: Pixels of AVIF and HEIF, which may store 2 bytes a value and keep a second copy for film grain.
+        max_pixels_avif: Pixels of AVIF, which may store 2 bytes a value and keep a second copy for film grain.
+        max_pixels_heif: Pixels of a HEIC, of which phones write up to 48.8 megapixels with 1.5 bytes a pixel (8 bits,
+            4:2:0).
+        max_heif_sample_bytes: Its samples as they are decoded: 30 megapixels with 10 bits, 15 with 10 bits at full colour
+            resolution.
         max_pixels_slow: Pixels where decoding is slow: run-length BMP (in Python), JPEG in TIFF (100 scans a strip).
         max_side: Width and height, in px.
     """
@@ -81,6 +84,8 @@ class Limits:
     max_pixels: int = 21_000_000
     max_png_data_bytes: int = 126_000_000
     max_pixels_avif: int = 16_000_000
+    max_pixels_heif: int = 50_000_000
+    max_heif_sample_bytes: int = 90_000_000
     max_pixels_slow: int = 4_000_000
     max_side: int = 65_535
 
@@ -106,7 +111,7 @@ class Picture:
 
 
 def looks_like_image(head: bytes) -> bool:
-    """Whether the first bytes of a file (64 are enough) are those of a format that is read, of HEIC or of a RAW file."""
+    """Whether the first bytes of a file (64 are enough) are those of a format that is read, or of a RAW file."""
     return containers.sniff(head[:64]) is not None
 
 
@@ -114,11 +119,12 @@ def decode_image(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Pi
     """The upright RGB picture of a file's content.
 
     The format is told from the content, never from a name. Of several frames or pages the first of full size is taken:
-    none that a TIFF or DNG marks as a preview, and a RAW file is refused, whatever previews it holds. EXIF orientation is
-    applied; broken EXIF counts as upright. Transparency is put on white; 16-bit and float pictures are scaled to 8 bits,
-    from the white that they state or that their samples show (`rgb.to_rgb`); CMYK, YCCK and Lab are converted by Pillow's
-    formulas. Colour profiles are ignored: numbers are taken as sRGB, so a wide-gamut picture comes out a little pale, the
-    same in build and query.
+    none that a TIFF or DNG marks as a preview, and a RAW file is refused, whatever previews it holds; of a HEIC its
+    primary picture. The orientation is applied: EXIF's, broken EXIF counting as upright; of AVIF and HEIC that of the
+    container, whatever EXIF says. Transparency is put on white; 16-bit and float pictures are scaled to 8 bits, from the
+    white that they state or that their samples show (`rgb.to_rgb`); CMYK, YCCK and Lab are converted by Pillow's formulas.
+    Colour profiles are ignored: numbers are taken as sRGB, so a wide-gamut picture comes out a little pale, the same in
+    build and query.
 
     A picture is halved (2, 4 or 8 times smaller) as long as its short side keeps 1,024 px, and once more if more than
     `limits.max_pixels` would be left. JPEG does that inside the decoder, other formats by averaging blocks.
@@ -258,17 +264,20 @@ def _decode(data: bytes, kind: str, limits: Limits) -> Picture:
             max_pixels = limits.max_pixels_slow
     elif kind == "WEBP":
         containers.check_webp(data)
-    elif kind in ("AVIF", "HEIF"):
+    elif kind == "AVIF":
         max_pixels = limits.max_pixels_avif
-        if kind == "HEIF":
-            _load_heif_plugin()
+    elif kind == "HEIF":
+        cost = heif.heif_cost(data)
+        max_pixels = _max_heif_pixels(cost, limits)
+        _check_pixels(cost.pixels, max_pixels)
 
-    with Image.open(_CountingReader(data), formats=(kind,)) as image:
+    with _open(data, kind) as image:
         if kind == "BMP" and image.tile and image.tile[0][0] == "bmp_rle":
             max_pixels = limits.max_pixels_slow
         width, height = image.size
         _check_size(width, height, max_pixels, limits)
-        orientation = orientation or tiff.exif_orientation(image.info.get("exif") or b"")
+        if not orientation:
+            orientation = 1 if kind == "HEIF" else tiff.exif_orientation(image.info.get("exif") or b"")
         factor = _reduction(width, height, limits.max_pixels)
         if kind == "JPEG" and factor > 1:
             # `draft` takes the largest scale that leaves at least this size.
@@ -313,7 +322,7 @@ def _swap_bytes(tiles: list[ImageFile._Tile]) -> list[ImageFile._Tile]:
 
 
 def _load(data: bytes, kind: str, tiles: list[ImageFile._Tile]) -> Image.Image:
-    with Image.open(_CountingReader(data), formats=(kind,)) as image:
+    with _open(data, kind) as image:
         image.tile = tiles
         image.load()
     return image
@@ -324,10 +333,12 @@ def _check_size(width: int, height: int, max_pixels: int, limits: Limits) -> Non
         raise ImageTooLargeError(
             f"The picture is {width:,} x {height:,} pixels; at most {limits.max_side:,} a side are read."
         )
-    if width * height > max_pixels:
-        raise ImageTooLargeError(
-            f"The picture has {width * height / 1e6:.1f} megapixels; at most {max_pixels / 1e6:.3g} are read."
-        )
+    _check_pixels(width * height, max_pixels)
+
+
+def _check_pixels(pixels: int, max_pixels: int) -> None:
+    if pixels > max_pixels:
+        raise ImageTooLargeError(f"The picture has {pixels / 1e6:.1f} megapixels; at most {max_pixels / 1e6:.3g} are read.")
 
 
 def _max_jpeg_pixels(frame: containers.JpegFrame, limits: Limits) -> int:
@@ -338,15 +349,15 @@ def _max_jpeg_pixels(frame: containers.JpegFrame, limits: Limits) -> int:
     return min(limits.max_pixels_jpeg, int(limits.max_jpeg_coefficient_bytes / bytes_a_pixel))
 
 
-def _load_heif_plugin() -> None:
-    """Registers pillow-heif, where it is installed, under Pillow's format name "HEIF"."""
-    try:
-        importlib.import_module("pillow_heif").register_heif_opener()
-    except ImportError as exc:
-        raise ImageDecodeError(
-            "The picture is in the HEIC format, which is not read here.",
-            hint="Save it as JPEG or install pillow-heif.",
-        ) from exc
+def _max_heif_pixels(cost: heif.HeifCost, limits: Limits) -> int:
+    """Pixels that a HEIC of this kind may have."""
+    bytes_a_pixel = cost.sample_bytes / max(1, cost.pixels)
+    return min(limits.max_pixels_heif, int(limits.max_heif_sample_bytes / max(1.0, bytes_a_pixel)))
+
+
+def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
+    stream = _CountingReader(data)
+    return heif.open_heif(stream) if kind == "HEIF" else Image.open(stream, formats=(kind,))
 
 
 def _reduction(width: int, height: int, max_pixels: int) -> int:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from streamlit.runtime.caching import clear_session_resource_cache
 from streamlit.testing.v1 import AppTest
@@ -98,6 +99,19 @@ def test_a_visitor_has_one_collection_and_nobody_else_sees_it(collections: Sessi
     assert there(collections) == {newer, other}  # the one before is gone
     assert first.button(key="forget").click().run().text[0].value == "none"
     assert there(collections) == {other}
+
+
+def test_photos_of_an_iphone_become_a_collection(collections: SessionCollections) -> None:
+    files = []
+    for number in range(2):
+        stream = io.BytesIO()
+        pillow_heif.from_pillow(draw_picture((200, 90 * number, 0), number)).save(stream)
+        files.append((f"IMG_{number}.HEIC", stream.getvalue(), "image/heic"))
+    at = visitor()
+    at.file_uploader(key="files").set_value(files).run()
+    at.button(key="build").click().run()
+    assert not at.exception
+    assert at.text[0].value.endswith(" 2")
 
 
 def test_what_cannot_be_built_leaves_the_one_that_is_there(collections: SessionCollections) -> None:

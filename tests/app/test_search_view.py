@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from imgsearch import Collection
+from imgsearch import Collection, decode_image
 from imgsearch.collection.manifest import Manifest
 from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.embedding.feature_maps import FeatureMaps
@@ -22,6 +25,7 @@ from imgsearch.files.home import MANIFEST_FILE
 from imgsearch.pictures.regions import Region, Window
 from imgsearch.retrieval.search import Query, ann_recall_at_k
 from imgsearch.ui import resources, state
+from imgsearch.ui.server import internals
 from imgsearch.ui.views.search import view
 from imgsearch.vectors.calibration import Calibration, Verdict
 from tests.app.test_page import cards, page, png, results, state_uploader
@@ -63,6 +67,28 @@ def test_a_part_of_an_upload_is_searched_with(collection: Collection) -> None:
     expected = collection.search(picture=picture, region=Region(0.45, 0.45, 0.55, 0.55), k=5)
     assert results(at) == [result.item.item_id for result in expected.results]
     assert data_of(at, "box")["src"].startswith("/mock/media/")
+
+
+def test_a_photo_of_an_iphone_is_searched_with_and_shown_as_what_browsers_can_show(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[bytes] = []
+    media_url = internals.media_url
+    monkeypatch.setattr(internals, "media_url", lambda data, *rest: given.append(data) or media_url(data, *rest))
+    stored = draw_picture((220, 40, 40), 2).resize((64, 48)).transpose(Image.Transpose.ROTATE_90)
+    orientation = Image.Exif()
+    orientation[0x0112] = 6  # which turns it back
+    file = io.BytesIO()
+    pillow_heif.from_pillow(stored).save(file, exif=orientation.tobytes())
+    at = page(k="5")
+    at.file_uploader(key=state_uploader(at)).upload("IMG_0001.HEIC", file.getvalue(), "image/heic").run()
+    assert not at.exception
+    assert not at.error
+    expected = collection.search(picture=file.getvalue(), k=5)
+    assert results(at) == [result.item.item_id for result in expected.results]
+    assert data_of(at, "box")["src"].startswith("/mock/media/")
+    shown = decode_image(given[-1])
+    assert (shown.format, shown.width, shown.height) == ("JPEG", 64, 48)
 
 
 def test_a_part_that_cannot_be_looked_at_gets_words_and_can_be_taken_back(

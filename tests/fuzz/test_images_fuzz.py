@@ -8,6 +8,7 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,7 +26,10 @@ unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_
 
 def encode(image: Image.Image, format: str, **options: object) -> bytes:
     file = io.BytesIO()
-    image.save(file, format, **options)
+    if format == "HEIF":
+        pillow_heif.from_pillow(image).save(file, **options)
+    else:
+        image.save(file, format, **options)
     return file.getvalue()
 
 
@@ -56,6 +60,12 @@ def seeds() -> list[bytes]:
     pages = encode(colour.copy(), "TIFF", tiffinfo={254: 0}, save_all=True, append_images=[colour.rotate(180)])
     files += [pages.replace(kind + bytes(4), kind + b"\1\0\0\0", 1)]
     files += [encode(colour, "AVIF", exif=exif), encode(modes["RGBA"], "AVIF")]
+    files += [encode(image, "HEIF", exif=exif.tobytes()) for image in (colour, modes["L"], modes["RGBA"], modes["I;16"])]
+    burst = pillow_heif.from_pillow(colour)
+    burst.add_from_pillow(colour.rotate(180))
+    file = io.BytesIO()
+    burst.save(file, primary_index=1, tile_size=16, thumbnails=[16])
+    files += [file.getvalue()]
     return files
 
 

@@ -22,8 +22,6 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 DISTRIBUTIONS = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}
 """Of packages that are imported by another name than they are installed by."""
-OPTIONAL = {"pillow-heif"}
-"""Used where it is installed, and installed by nothing here: it brings a decoder for HEIC that is nobody's dependency."""
 MACHINES = [
     {"sys_platform": system, "platform_machine": machine}
     for system, machine in (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "x86_64"), ("win32", "AMD64"))
@@ -115,9 +113,9 @@ def test_what_the_package_imports_at_once_is_a_dependency() -> None:
     assert imported_by("imgsearch", at_once=True) - names() == set()
 
 
-def test_what_the_package_imports_inside_functions_may_be_an_extra_or_optional() -> None:
+def test_what_the_package_imports_inside_functions_may_be_an_extra() -> None:
     lazy = imported_by("imgsearch", at_once=False)
-    assert lazy - names("build") == OPTIONAL
+    assert lazy - names("build") == set()
     assert lazy >= names("build") - names() - {"tensorflow-cpu"}
 
 
@@ -126,7 +124,7 @@ def test_every_dependency_is_imported() -> None:
 
 
 def test_what_tests_benchmarks_and_scripts_import_is_declared() -> None:
-    assert imported_by("tests", "benchmarks", "scripts") - names("build", "dev") <= OPTIONAL
+    assert imported_by("tests", "benchmarks", "scripts") - names("build", "dev") == set()
 
 
 @pytest.mark.parametrize("requirement", requirements("build", "dev"), ids=str)
