@@ -8,7 +8,7 @@
       DownloadError
       JudgementError
       QueryError      InvalidQueryError, ItemNotFoundError
-      WorkerError     WorkerBusyError, WorkerTimeoutError
+      WorkerError     WorkerBusyError, WorkerLimitError, WorkerTimeoutError
 
 A message is one plain sentence that says what was expected and what was received; it is safe to show to a visitor (no
 server path, no class name). `hint` says what to do next. A caller's own mistake stays a TypeError or ValueError.
@@ -111,6 +111,10 @@ class WorkerError(ImgSearchError):
 
 class WorkerBusyError(WorkerError):
     """Others are being served; trying again helps."""
+
+
+class WorkerLimitError(WorkerError):
+    """One visitor asked for too much in a short time; trying again later helps."""
 
 
 class WorkerTimeoutError(WorkerError):

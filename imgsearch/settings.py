@@ -7,10 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from imgsearch.errors import ImgSearchError
 from imgsearch.processors import n_processors
+
+Network = IPv4Network | IPv6Network
 
 SAMPLE_COLLECTION = "sample"
 DEFAULT_K = 10
@@ -39,8 +42,14 @@ class Settings:
             Defaults to 8.
         frame_ancestors: IMGSEARCH_FRAME_ANCESTORS, sites that may show the page in a frame, as in the header
             Content-Security-Policy, such as `https://huggingface.co`. Defaults to 'self', none but the page's own.
-        max_sessions: IMGSEARCH_MAX_SESSIONS, visitors at a time; more are told to come back. Defaults to 100.
-        uploads_per_minute: IMGSEARCH_UPLOADS_PER_MINUTE, pictures that one visitor may hand in in a minute. Defaults to 30.
+        max_sessions: IMGSEARCH_MAX_SESSIONS, sessions at a time; more are told to come back. Defaults to 100.
+        max_sessions_of_one: IMGSEARCH_MAX_SESSIONS_OF_ONE, sessions of one visitor at a time. Defaults to 20.
+        max_own_of_one: IMGSEARCH_MAX_OWN_OF_ONE, collections of their own that one visitor may have at a time.
+            Defaults to 3.
+        uploads_per_minute: IMGSEARCH_UPLOADS_PER_MINUTE, pictures that are looked at for one visitor in a minute: uploads,
+            parts of pictures, explanations. Defaults to 60.
+        proxies: IMGSEARCH_PROXIES, addresses and networks (`10.0.0.0/8`) of the proxies before the page, with spaces
+            between: whom they name in X-Forwarded-For is the visitor. Defaults to none; the server itself trusts 127.0.0.1.
         worker_idle_s: IMGSEARCH_WORKER_IDLE_S, time without uploads after which the worker ends and gives its memory back,
             s; the next upload then waits for its start. Defaults to 900.
         warm_up: IMGSEARCH_WARM_UP=0 starts the worker with the first upload, not already with the first visitor, for hosts
@@ -61,7 +70,10 @@ class Settings:
     worker_idle_s: int = 900
     warm_up: bool = True
     max_sessions: int = 100
-    uploads_per_minute: int = 30
+    max_sessions_of_one: int = 20
+    max_own_of_one: int = 3
+    uploads_per_minute: int = 60
+    proxies: tuple[Network, ...] = ()
     frame_ancestors: str = "'self'"
     collections: tuple[str, ...] = ()
     keep_judgements: bool = False
@@ -89,6 +101,7 @@ class Settings:
             keep_judgements=_switch(values, "IMGSEARCH_KEEP_JUDGEMENTS", "0"),
             warm_up=_switch(values, "IMGSEARCH_WARM_UP", "1"),
             allowed_emails=_allowed_emails(values),
+            proxies=_proxies(values),
             **numbers,
         )
 
@@ -126,6 +139,17 @@ def _allowed_emails(values: Mapping[str, str]) -> tuple[str, ...]:
                 f"Received: {email[:40]!r}."
             )
     return emails
+
+
+def _proxies(values: Mapping[str, str]) -> tuple[Network, ...]:
+    text = values.get("IMGSEARCH_PROXIES", "")
+    try:
+        return tuple(ip_network(part) for part in text.split())
+    except ValueError:
+        raise ImgSearchError(
+            "IMGSEARCH_PROXIES must be addresses and networks such as 10.0.0.0/8 with spaces between. "
+            f"Received: {text[:40]!r}."
+        ) from None
 
 
 def _switch(values: Mapping[str, str], name: str, default: str) -> bool:

@@ -57,8 +57,8 @@ class SessionLimits:
 
     Attributes:
         max_pictures, max_bytes: Files and bytes of one collection, zip files unpacked.
-        max_collections: Collections at a time.
-        max_builds: Builds at a time: each keeps a place in the worker's queue.
+        max_collections, max_of_one: Collections at a time, of all and of one owner.
+        max_builds: Builds at a time, one of each owner: each keeps a place in the worker's queue.
         idle_s: One that was not used for so long is removed, also when its session still stands.
         grace_s: How long a visitor who was cut off may come back.
     """
@@ -66,6 +66,7 @@ class SessionLimits:
     max_pictures: int = 300
     max_bytes: int = 100 * 2**20
     max_collections: int = 20
+    max_of_one: int = 3
     max_builds: int = 3
     idle_s: float = 3600.0
     grace_s: float = 120.0
@@ -95,6 +96,7 @@ class SessionCollections:
         self._lock_file = (self.home / "lock").open("wb")
         locks.take(self._lock_file, BuildError("The folder for uploaded pictures is taken."))
         self._ends: dict[str, float] = {}  # name -> time of its end; infinite while one is being built
+        self._owners: dict[str, str] = {}
         self._opened: dict[str, Collection] = {}
         self._remarks: dict[str, Remarks] = {}
         self._lock = threading.Lock()
@@ -109,6 +111,7 @@ class SessionCollections:
         specs: Sequence[EmbedderSpec],
         title: str,
         locale: str = "",
+        owner: str = "",
         progress: Progress | None = None,
     ) -> Collection:
         """Makes a collection. Whatever ends it, an exception out of `progress` too, leaves nothing behind.
@@ -120,6 +123,7 @@ class SessionCollections:
             specs: What to embed with, a space each.
             title: For people.
             locale: The visitor's, such as "ko", see `code_pages.decode`.
+            owner: Who makes it, by any name: one may have only some of them.
             progress: Told how far it is.
 
         Raises:
@@ -127,7 +131,7 @@ class SessionCollections:
             BuildBusyError: the server has no room now.
             BackboneError, WorkerError: the pictures cannot be embedded now.
         """
-        name = self._reserve()
+        name = self._reserve(owner)
         try:
             with disk_errors(), tempfile.TemporaryDirectory(dir=self.home) as folder:
                 limits = self.limits
@@ -201,6 +205,7 @@ class SessionCollections:
         with self._lock:
             self._opened.pop(name, None)
             self._remarks.pop(name, None)
+            self._owners.pop(name, None)
             if self._ends.pop(name, None) is None:
                 return
         shutil.rmtree(self.home / name, ignore_errors=True)
@@ -216,9 +221,8 @@ class SessionCollections:
         """Removes all of them, for good."""
         self._is_closed.set()
         with self._lock:
-            self._ends.clear()
-            self._opened.clear()
-            self._remarks.clear()
+            for each in (self._ends, self._owners, self._opened, self._remarks):
+                each.clear()
         self._lock_file.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
@@ -226,20 +230,28 @@ class SessionCollections:
         while not self._is_closed.wait(_SWEEP_S):
             self.remove_ended()
 
-    def _reserve(self) -> str:
+    def _reserve(self, owner: str) -> str:
         name = f"own-{secrets.token_hex(16)}"
         with self._lock:
+            theirs = [name for name in self._ends if self._owners[name] == owner]
+            if len(theirs) >= self.limits.max_of_one:
+                raise BuildBusyError(
+                    f"One visitor can have at most {self.limits.max_of_one} collections of their own at a time.",
+                    hint="Delete one of them, or close the page that shows it.",
+                )
             if len(self._ends) >= self.limits.max_collections:
                 raise BuildBusyError(
-                    f"At most {self.limits.max_collections} visitors can have a collection of their own at a time.",
+                    f"There can be at most {self.limits.max_collections} collections of visitors at a time.",
                     hint="Try again later.",
                 )
-            if sum(end == math.inf for end in self._ends.values()) >= self.limits.max_builds:
+            being_built = [name for name, end in self._ends.items() if end == math.inf]
+            if len(being_built) >= self.limits.max_builds or not set(being_built).isdisjoint(theirs):
                 raise BuildBusyError(
-                    f"At most {self.limits.max_builds} visitors can make a collection at the same time.",
+                    f"At most {self.limits.max_builds} visitors can make a collection at the same time, each of them one.",
                     hint="Try again in a minute.",
                 )
             self._ends[name] = math.inf
+            self._owners[name] = owner
         return name
 
 

@@ -17,6 +17,7 @@ from imgsearch.retrieval.search import SearchPage
 from imgsearch.ui import resources, state
 from imgsearch.ui.parts.addresses import thumbnail_url
 from imgsearch.ui.parts.messages import show_error
+from imgsearch.ui.server import looking
 from imgsearch.ui.server.internals import DeltaGenerator
 from imgsearch.ui.server.query_log import log_query
 from imgsearch.ui.state import Query, View
@@ -157,4 +158,4 @@ def _embed(collection: Collection, query: Query, space: str) -> list[EmbeddedPic
         return []
     spec = collection.space(space).spec.for_queries()
     with st.spinner(t("search.looking"), show_time=True):
-        return [resources.embed_picture(data, spec, query.region) for data in pictures]
+        return [looking.embed_picture(data, spec, query.region) for data in pictures]

@@ -13,14 +13,12 @@ import streamlit as st
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME, SessionCollections, SessionLimits
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.embedding.worker.client import EmbeddedPicture, WorkerEmbedder
+from imgsearch.embedding.worker.client import WorkerEmbedder
 from imgsearch.errors import CollectionNotFoundError, ImgSearchError, WorkerError
 from imgsearch.files.home import MANIFEST_FILE, collection_path, list_collections, sample_queries_folder
-from imgsearch.pictures.regions import Region
 from imgsearch.settings import SAMPLE_COLLECTION, get_settings
 
 MAX_OPEN_COLLECTIONS = 8
-MAX_EMBEDDED_PICTURES = 32
 WARM_UP_PAUSE_S = 20.0
 """Time between two tries to load an embedder that cannot be loaded."""
 _WARM_UPS = "warm_ups"
@@ -70,7 +68,8 @@ def home_of(name: str) -> Path:
 @st.cache_resource(show_spinner=False)
 def session_collections() -> SessionCollections:
     """The collections that visitors make of their own pictures."""
-    return SessionCollections(SessionLimits(max_bytes=get_settings().max_own_mb * 2**20))
+    settings = get_settings()
+    return SessionCollections(SessionLimits(max_bytes=settings.max_own_mb * 2**20, max_of_one=settings.max_own_of_one))
 
 
 def open_first_collection() -> Collection | None:
@@ -96,16 +95,6 @@ def worker() -> WorkerEmbedder:
         queue=settings.worker_queue,
         idle_s=settings.worker_idle_s,
     )
-
-
-@st.cache_resource(max_entries=MAX_EMBEDDED_PICTURES, show_spinner=False, scope="session")
-def embed_picture(data: bytes, spec: EmbedderSpec, region: Region | None = None) -> EmbeddedPicture:
-    """A picture or a part of it, embedded by the worker; kept for this visitor while the page is open.
-
-    Raises:
-        ImageError, BackboneError, WorkerError: see `WorkerEmbedder.embed_picture`.
-    """
-    return worker().embed_picture(data, spec, region)
 
 
 class WarmUp:

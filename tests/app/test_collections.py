@@ -27,7 +27,7 @@ from imgsearch.files.home import MANIFEST_FILE, SOURCE_FILE
 from imgsearch.pictures.scaling import make_preview
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources
-from imgsearch.ui.server import routes
+from imgsearch.ui.server import routes, visitors
 from imgsearch.ui.views.collections import card
 from imgsearch.ui.views.collections.view import embedders
 from tests.app.test_page import cards, page, results
@@ -41,7 +41,9 @@ class Worker:
 
     pid = 1
 
-    def embed_picture(self, data: bytes, spec: EmbedderSpec, region: object = None) -> EmbeddedPicture:
+    def embed_picture(
+        self, data: bytes, spec: EmbedderSpec, region: object = None, *, visitor: str = ""
+    ) -> EmbeddedPicture:
         picture = decode_image(data)
         vector = load_embedder(spec, Path()).embed([picture.pixels])[0]
         return EmbeddedPicture(vector, make_preview(picture.pixels), picture.width, picture.height, {})
@@ -309,8 +311,9 @@ def test_so_many_may_be_made_in_a_time(collection: Collection, monkeypatch: pyte
     for _ in range(3):
         assert not make(at, pictures_of(1)).error
     make(at, pictures_of(1))
-    assert "At most 3 collections can be made in 10 minutes." in at.error[0].value
+    assert "At most 3 collections can be made in 5 minutes." in at.error[0].value
     assert len(released) == 4  # also what was refused
+    monkeypatch.setattr(visitors, "this", lambda: "203.0.113.2")
     assert not make(page(view="collections"), pictures_of(1)).error  # another visitor may
 
 

@@ -12,19 +12,16 @@ from streamlit.testing.v1 import AppTest
 from imgsearch import Collection
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources
-from imgsearch.ui.server import limits, query_log, routes
-from imgsearch.ui.server.limits import Places, Rate
+from imgsearch.ui.server import limits, query_log, routes, visitors
+from imgsearch.ui.server.limits import Places, Rate, Rates
 from tests.conftest import draw_picture
-
-shared_places = limits._places  # which tests replace
 
 
 @pytest.fixture(autouse=True)
 def _no_leftovers() -> Iterator[None]:
-    shared_places.clear()
     yield
     resources.worker().close()
-    for cached in (resources._open, resources.worker, resources.warm_up, shared_places):
+    for cached in (resources._open, resources.worker, resources.warm_up):
         cached.clear()
 
 
@@ -56,6 +53,32 @@ def test_a_place_is_kept_and_free_again_when_its_session_is_over() -> None:
     assert [places.take(name) for name in "cab"] == [True, False, True]
 
 
+def test_one_visitor_has_only_some_of_the_places() -> None:
+    places = Places(4, lambda session_id: True, most_of_one=2)
+    assert [places.take(name, "eve") for name in "abca"] == [True, True, False, True]
+    assert [places.take(name, "bob") for name in "deb"] == [True, True, True]
+    assert [places.holds(name) for name in "abcde"] == [True, True, False, True, True]
+
+
+def test_a_place_that_nobody_uses_is_given_to_others() -> None:
+    times = iter([0.0, 50.0, 100.0, 100.0, 100.1, 100.1])
+    places = Places(2, lambda session_id: True, idle_s=100.0, now=times.__next__)
+    assert places.take("a")  # at 0
+    assert places.take("b")  # at 50
+    assert places.take("c")  # at 100, when a's is free
+    assert not places.take("a")
+
+
+def test_visitors_have_a_rate_each_and_who_has_gone_is_forgotten() -> None:
+    now = [0.0]
+    rates = Rates(1, now=lambda: now[0])
+    assert [rates.take(name) for name in "aba"] == [True, True, False]
+    now[0] = 60.0
+    assert rates.take("c")
+    assert list(rates._rates) == ["c"]
+    assert rates.take("a")
+
+
 def test_a_full_page_says_so_and_searches_nothing(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     places = Places(1, lambda session_id: True)
     assert places.take("somebody else")
@@ -71,16 +94,25 @@ def test_a_visitor_has_a_place_for_every_run(collection: Collection, monkeypatch
     assert page().run().get("bidi_component")
 
 
-def test_uploads_beyond_the_rate_are_not_taken(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMGSEARCH_UPLOADS_PER_MINUTE", "2")
+def test_all_that_the_worker_looks_at_counts(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGSEARCH_UPLOADS_PER_MINUTE", "3")
     get_settings.cache_clear()
     at = page()
-    upload(upload(at, 1), 2)
-    assert not at.info
-    before = at.query_params["upload"]
-    upload(at, 3)
-    assert "at most 2 a minute" in at.info[0].value
-    assert at.query_params["upload"] == before
+    for region in ("", "0.1,0.1,0.6,0.6", "0.2,0.2,0.6,0.6", "0.1,0.1,0.6,0.6"):  # the last is known
+        if region:
+            at.query_params["region"] = region
+            at.run()
+        else:
+            upload(at, 1)
+        assert not at.error
+    at.query_params["region"] = "0.3,0.3,0.6,0.6"
+    at.run()
+    assert "At most 3 pictures are looked at for one visitor in a minute" in at.error[0].value
+    at.query_params["region"] = "0.2,0.2,0.6,0.6"
+    assert not at.run().error
+    monkeypatch.setattr(visitors, "this", lambda: "203.0.113.2")
+    at.query_params["region"] = "0.3,0.3,0.6,0.6"
+    assert not at.run().error
 
 
 def test_a_query_leaves_one_line_without_picture_or_name(

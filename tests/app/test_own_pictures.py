@@ -25,7 +25,7 @@ from tests.conftest import draw_picture
 class Worker:
     """Stands in for the worker's client."""
 
-    def embed_picture(self, data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
+    def embed_picture(self, data: bytes, spec: EmbedderSpec, *, visitor: str = "") -> EmbeddedPicture:
         picture = decode_image(data)
         vector = load_embedder(spec, Path()).embed([picture.pixels])[0]
         return EmbeddedPicture(vector, make_preview(picture.pixels), picture.width, picture.height, {})

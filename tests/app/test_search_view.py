@@ -94,7 +94,7 @@ def test_a_photo_of_an_iphone_is_searched_with_and_shown_as_what_browsers_can_sh
 def test_a_part_that_cannot_be_looked_at_gets_words_and_can_be_taken_back(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise resources.WorkerError("The worker is away.")
 
     monkeypatch.setattr(WorkerEmbedder, "embed_picture", refuse)
@@ -297,7 +297,9 @@ def test_why_shows_the_maps_of_a_cnn_for_the_part_that_was_searched_with(
     asked: list[Region | None] = []
     dim = cnn_collection.space().spec.dim
 
-    def feature_maps(_: object, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+    def feature_maps(
+        _: object, data: bytes, spec: EmbedderSpec, region: Region | None = None, *, visitor: str
+    ) -> FeatureMaps:
         asked.append(region)
         values = np.random.default_rng(len(asked)).random((3, 3, dim), dtype=np.float32)
         return FeatureMaps(values, np.zeros(dim, np.float32), Window(0, 0, 1, 1))

@@ -344,8 +344,8 @@ def test_a_visitor_who_leaves_in_the_middle_leaves_nothing(make: Callable[..., S
 
 def test_there_is_room_for_so_many_collections(make: Callable[..., SessionCollections]) -> None:
     collections = make(max_collections=2)
-    first, second = (build(collections, [("1.png", png(1))]) for _ in range(2))
-    with pytest.raises(BuildBusyError, match="At most 2 visitors"):
+    first, second = (build(collections, [("1.png", png(1))], owner=owner) for owner in "ab")
+    with pytest.raises(BuildBusyError, match="at most 2 collections of visitors"):
         build(collections, [("1.png", png(1))])
     collections.remove(first.name)
     third = build(collections, [("1.png", png(1))])

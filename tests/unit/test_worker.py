@@ -281,7 +281,7 @@ def test_while_one_is_served_no_more_than_the_queue_may_wait(start: Callable[...
         wait_until_started(tmp_path)
         waiting = pool.submit(client.embed_picture, b"second", SPEC)
         deadline = time.monotonic() + 20
-        while client._n_waiting < 2:
+        while client._turns.n_waiting < 1:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         with pytest.raises(WorkerBusyError, match="Too many pictures"):

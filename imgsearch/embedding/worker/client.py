@@ -23,7 +23,8 @@ import numpy as np
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.protocol import Answer, error_from, read_message, request_header, write_message
-from imgsearch.errors import WorkerBusyError, WorkerError, WorkerTimeoutError
+from imgsearch.embedding.worker.turns import Turns
+from imgsearch.errors import WorkerError, WorkerTimeoutError
 from imgsearch.pictures.regions import Region, Window
 
 LOG_LINES = 200
@@ -65,30 +66,30 @@ class WorkerEmbedder:
         Args:
             home: The folder of collections, for weights.
             timeout_s: Longest time for one request once it runs, and longest wait for the turn, s.
-            queue: Requests that may wait for their turn.
+            queue: Requests that may wait for their turn, see `Turns`.
             idle_s: The process ends when it was not asked for so long, which gives its memory back; the next request
                 starts another.
             command: The worker's program. Defaults to `program`.
         """
         self._command = tuple(command) or (sys.executable, "-m", _PROGRAM, str(home.resolve()))
         self._timeout_s = timeout_s
-        self._queue = queue
         self._idle_s = idle_s
         self._idle_timer: threading.Timer | None = None
-        self._turn = threading.Lock()
-        self._count = threading.Lock()
-        self._n_waiting = 0
+        self._turns = Turns(queue)
         self._process: subprocess.Popen[bytes] | None = None
         self._is_closed = False
         self._last_lines: deque[bytes] = deque(maxlen=LOG_LINES)
 
-    def embed_picture(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> EmbeddedPicture:
+    def embed_picture(
+        self, data: bytes, spec: EmbedderSpec, region: Region | None = None, *, visitor: str = ""
+    ) -> EmbeddedPicture:
         """Decodes and embeds a picture.
 
         Args:
             data: Content of the picture file.
             spec: What to embed it with.
             region: The part of the picture to embed. Defaults to the whole; the preview always shows the whole.
+            visitor: For whom, by any name: visitors take turns.
 
         Raises:
             ImageError: the picture cannot be read.
@@ -97,7 +98,7 @@ class WorkerEmbedder:
             WorkerTimeoutError: it took too long; the worker was ended.
             WorkerError: the worker died of it.
         """
-        header, parts = self._request(request_header("embed", spec, region), data)
+        header, parts = self._request(request_header("embed", spec, region), data, visitor)
         try:
             embedding, preview = parts
             return EmbeddedPicture(
@@ -110,15 +111,18 @@ class WorkerEmbedder:
         except (KeyError, ValueError) as exc:
             raise _useless_answer() from exc
 
-    def feature_maps(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+    def feature_maps(
+        self, data: bytes, spec: EmbedderSpec, region: Region | None = None, *, visitor: str = ""
+    ) -> FeatureMaps:
         """Decodes a picture and takes its embedding apart: see `Embedder.feature_maps`. Raises like `embed_picture`.
 
         Args:
             data: Content of the picture file.
             spec: An embedder that has feature maps.
             region: The part of the picture to look at. Defaults to the whole.
+            visitor: See `embed_picture`.
         """
-        header, parts = self._request(request_header("feature_maps", spec, region), data)
+        header, parts = self._request(request_header("feature_maps", spec, region), data, visitor)
         try:
             values, offset = (np.frombuffer(part, dtype="<f4") for part in parts)
             return FeatureMaps(values.reshape(*header["grid"], len(offset)), offset, Window(*header["window"]))
@@ -151,11 +155,9 @@ class WorkerEmbedder:
         self._idle_timer.start()
 
     def _end_idle(self) -> None:
-        if self._turn.acquire(blocking=False):  # else there is a request, which counts anew when it is done
-            try:
+        with self._turns.if_free() as is_free:
+            if is_free:  # else there is a request, which counts anew when it is done
                 self._end()
-            finally:
-                self._turn.release()
 
     def _end(self) -> None:
         """Ends the process, if it runs; the next request starts another."""
@@ -168,22 +170,12 @@ class WorkerEmbedder:
                     with contextlib.suppress(OSError):  # unsent bytes of a broken request
                         stream.close()
 
-    def _request(self, header: dict[str, Any], body: bytes) -> Answer:
-        with self._count:
-            if self._n_waiting > self._queue:
-                raise WorkerBusyError("Too many pictures are being looked at just now.", hint="Try again in a moment.")
-            self._n_waiting += 1
-        try:
-            if not self._turn.acquire(timeout=self._timeout_s):
-                raise WorkerBusyError("Other pictures are still being looked at.", hint="Try again in a moment.")
+    def _request(self, header: dict[str, Any], body: bytes, visitor: str = "") -> Answer:
+        with self._turns.turn(visitor, self._timeout_s):
             try:
                 answer, parts = self._exchange(header, body)
             finally:
                 self._end_when_idle()
-                self._turn.release()
-        finally:
-            with self._count:
-                self._n_waiting -= 1
         if "error" in answer:
             raise error_from(answer)
         return answer, parts

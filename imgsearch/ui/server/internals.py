@@ -5,20 +5,28 @@ from __future__ import annotations
 import gc
 import re
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import streamlit as st
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime import Runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
+from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
+from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
 __all__ = [
     "SIGN_OUT_PATH",
     "UPLOAD_PATH",
     "DeltaGenerator",
+    "Handshake",
     "UploadedFile",
+    "browser_token",
+    "handshake",
     "held_bytes",
     "is_active",
     "media_url",
@@ -42,6 +50,32 @@ def session_id() -> str | None:
 def is_active(session_id: str) -> bool:
     """Whether the session of that id is still there."""
     return Runtime.instance().is_active_session(session_id)
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """What a session's browser said when it connected.
+
+    Attributes:
+        peer: The address that the connection comes from, or None where there is none.
+        headers, cookies: Those of the request.
+    """
+
+    peer: str | None = None
+    headers: Headers = field(default_factory=Headers)
+    cookies: Mapping[str, str] = field(default_factory=dict)
+
+
+def handshake(session_id: str) -> Handshake:
+    """How a session began, or came back last; empty where it is not connected."""
+    client = Runtime.instance().get_client(session_id) if Runtime.exists() else None
+    context = client.client_context if client else None
+    return Handshake(context.remote_ip, Headers(dict(context.headers)), context.cookies) if context else Handshake()
+
+
+def browser_token(cookies: Mapping[str, str]) -> bytes | None:
+    """What Streamlit has given a browser to tell its requests from those of other sites, or None where it sends nothing."""
+    return decode_xsrf_token_string(cookies.get(XSRF_COOKIE_NAME, ""))[0]
 
 
 def held_bytes() -> Counter[str]:

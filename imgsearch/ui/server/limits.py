@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 import streamlit as st
 
 from imgsearch.collection.session import SessionLimits
 from imgsearch.settings import get_settings
-from imgsearch.ui.server import internals
+from imgsearch.ui.server import internals, visitors
 
 WINDOW_S = 60.0
 MAX_BUILDS = 3
 MAX_QUERY_PICTURES = 5
 """Pictures that can be searched with together."""
-_UPLOADS = "upload_rate"
-_BUILDS = "build_rate"
+IDLE_S = 1800.0
+"""Who has done nothing for so long makes room for others, s."""
 
 
 class Rate:
@@ -46,49 +46,125 @@ class Rate:
         self._times.append(now)
         return True
 
+    def is_over(self) -> bool:
+        """Whether nothing has happened for a whole window."""
+        return not self._times or self._times[-1] <= self._now() - self._window_s
 
-class Places:
-    """Places for so many sessions; a place is free again when its session is over. Safe for threads."""
 
-    def __init__(self, most: int, is_active: Callable[[str], bool]) -> None:
-        """`is_active` tells whether the session of an id is still there; it is asked only when all places are taken."""
+class Rates:
+    """A rate for each visitor. Safe for threads."""
+
+    def __init__(self, most: int, *, window_s: float = WINDOW_S, now: Callable[[], float] = time.monotonic) -> None:
         self._most = most
-        self._is_active = is_active
-        self._taken: set[str] = set()
+        self._window_s = window_s
+        self._now = now
+        self._rates: OrderedDict[str, Rate] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, session_id: str) -> bool:
+    def take(self, visitor: str) -> bool:
+        """See `Rate.take`."""
+        with self._lock:
+            rate = self._rates.setdefault(visitor, Rate(self._most, window_s=self._window_s, now=self._now))
+            self._rates.move_to_end(visitor)
+            is_within = rate.take()
+            while self._rates and next(iter(self._rates.values())).is_over():  # visitors who have long gone
+                self._rates.popitem(last=False)
+            return is_within
+
+
+class Places:
+    """Places for so many sessions, and so many for each visitor. Safe for threads.
+
+    A place is free again when its session is over, or when it was not used for a while and others want it.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        is_active: Callable[[str], bool],
+        *,
+        most_of_one: int | None = None,
+        idle_s: float = IDLE_S,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nobody is there yet.
+
+        Args:
+            most, most_of_one: Places in all, and of one visitor; the latter defaults to all.
+            is_active: Whether the session of an id is still there. Asked only when places are wanted.
+            idle_s: A place that was not used for so long is given away, s.
+            now: The clock.
+        """
+        self._most = most
+        self._most_of_one = most if most_of_one is None else most_of_one
+        self._is_active = is_active
+        self._idle_s = idle_s
+        self._now = now
+        self._taken: dict[str, tuple[str, float]] = {}  # session id -> visitor, time of the last use
+        self._lock = threading.Lock()
+
+    def take(self, session_id: str, visitor: str = "") -> bool:
         """Whether the session has a place, or gets one now."""
         with self._lock:
-            if session_id not in self._taken and len(self._taken) >= self._most:
-                self._taken = {taken for taken in self._taken if self._is_active(taken)}
-                if len(self._taken) >= self._most:
+            if session_id not in self._taken and not self._has_room(visitor):
+                self._free()
+                if not self._has_room(visitor):
                     return False
-            self._taken.add(session_id)
+            self._taken[session_id] = visitor, self._now()
             return True
+
+    def holds(self, session_id: str) -> bool:
+        """Whether the session has a place."""
+        return session_id in self._taken
+
+    def _has_room(self, visitor: str) -> bool:
+        n_of_one = sum(taken == visitor for taken, _ in self._taken.values())
+        return len(self._taken) < self._most and n_of_one < self._most_of_one
+
+    def _free(self) -> None:
+        used_since = self._now() - self._idle_s
+        self._taken = {
+            session_id: (visitor, used)
+            for session_id, (visitor, used) in self._taken.items()
+            if used > used_since and self._is_active(session_id)
+        }
 
 
 @st.cache_resource(show_spinner=False)
 def _places() -> Places:
-    return Places(get_settings().max_sessions, internals.is_active)
+    settings = get_settings()
+    return Places(settings.max_sessions, internals.is_active, most_of_one=settings.max_sessions_of_one)
+
+
+@st.cache_resource(show_spinner=False)
+def _looks() -> Rates:
+    return Rates(get_settings().uploads_per_minute)
+
+
+@st.cache_resource(show_spinner=False)
+def _builds() -> Rates:
+    return Rates(MAX_BUILDS, window_s=build_window_s())
 
 
 def has_place() -> bool:
     """Whether this visitor may use the page, or it is full."""
     session_id = internals.session_id()
-    return session_id is None or _places().take(session_id)
+    return session_id is None or _places().take(session_id, visitors.of_session(session_id))
 
 
-def may_upload() -> bool:
-    """Whether this visitor may hand in one more picture now; if so, it counts."""
-    rate: Rate = st.session_state.setdefault(_UPLOADS, Rate(get_settings().uploads_per_minute))
-    return rate.take()
+def holds_place(session_id: str) -> bool:
+    """Whether the page is drawn for that session: who must sign in has done so, and there was a place."""
+    return _places().holds(session_id)
+
+
+def may_look() -> bool:
+    """Whether one more picture may be looked at for this visitor now, for whatever reason; if so, it counts."""
+    return _looks().take(visitors.this())
 
 
 def may_build() -> bool:
     """Whether this visitor may make one more collection now; if so, it counts."""
-    rate: Rate = st.session_state.setdefault(_BUILDS, Rate(MAX_BUILDS, window_s=build_window_s()))
-    return rate.take()
+    return _builds().take(visitors.this())
 
 
 def build_window_s() -> float:

@@ -76,7 +76,6 @@ TEXTS = {
     "search.upload": "Search with your own picture",
     "search.upload_help": "Drop a picture here, choose one or several, or click the button and paste. Up to {mb} MB each; they "
     "are looked at and forgotten when you leave.",
-    "search.too_many_uploads": "That were many pictures in a short time; at most {most} a minute are taken. Try again soon.",
     "search.upload_too_large": "The picture has {mb:.1f} MB; at most {most} are taken.",
     "search.camera": "Camera",
     "search.camera_label": "Take a picture to search with",

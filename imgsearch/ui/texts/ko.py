@@ -74,7 +74,6 @@ TEXTS = {
     "search.upload": "내 이미지로 검색",
     "search.upload_help": "이미지를 끌어다 놓거나 한 장 이상 선택하세요. 버튼을 클릭한 뒤 붙여넣을 수도 있습니다. 한 장에 최대 {mb} MB이며, "
     "페이지를 떠나면 삭제됩니다.",
-    "search.too_many_uploads": "짧은 시간에 사진이 너무 많습니다. 1분에 최대 {most}장까지 받습니다. 잠시 후 다시 시도해 주세요.",
     "search.upload_too_large": "이미지가 {mb:.1f} MB입니다. 최대 {most} MB까지 업로드할 수 있습니다.",
     "search.camera": "카메라",
     "search.camera_label": "검색할 사진 촬영",

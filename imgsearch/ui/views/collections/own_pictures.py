@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildBusyError
 from imgsearch.progress import Progress
 from imgsearch.ui import resources
+from imgsearch.ui.server import visitors
 from imgsearch.ui.server.internals import UploadedFile, release_upload
 from imgsearch.ui.server.limits import MAX_BUILDS, build_window_s, may_build
 from imgsearch.ui.texts import language
@@ -53,8 +55,15 @@ def build(files: Sequence[UploadedFile], specs: Sequence[EmbedderSpec], title: s
                 f"At most {MAX_BUILDS} collections can be made in {build_window_s() / 60:.0f} minutes.",
                 hint="Try again later.",
             )
+        visitor = visitors.this()
         collection = resources.session_collections().build(
-            uploads, embed=resources.worker().embed_picture, specs=specs, title=title, locale=language(), progress=progress
+            uploads,
+            embed=partial(resources.worker().embed_picture, visitor=visitor),
+            specs=specs,
+            title=title,
+            locale=language(),
+            owner=visitor,
+            progress=progress,
         )
     finally:
         for file in files:

@@ -16,7 +16,7 @@ from imgsearch.ui.parts.grid import draw_grid, example_cards
 from imgsearch.ui.parts.readiness import show_readiness
 from imgsearch.ui.parts.region_picker import region_picker
 from imgsearch.ui.server.internals import DeltaGenerator, UploadedFile, release_upload
-from imgsearch.ui.server.limits import MAX_QUERY_PICTURES, may_upload
+from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
@@ -130,10 +130,7 @@ def _take(files: Sequence[UploadedFile]) -> None:
             state.leave_note(t("search.upload_too_large", mb=file.size / 2**20, most=max_mb))
     if len(small_enough) > MAX_QUERY_PICTURES:
         state.leave_note(t("note.too_many", most=MAX_QUERY_PICTURES))
-    taken = [file for file in small_enough[:MAX_QUERY_PICTURES] if may_upload()]
-    if len(taken) < len(small_enough[:MAX_QUERY_PICTURES]):
-        state.leave_note(t("search.too_many_uploads", most=get_settings().uploads_per_minute))
-    uploads = [state.keep_upload(file.getvalue()) for file in taken]
+    uploads = [state.keep_upload(file.getvalue()) for file in small_enough[:MAX_QUERY_PICTURES]]
     for file in files:
         release_upload(file.file_id)
     state.empty_uploaders()

@@ -15,12 +15,13 @@ from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.items import label_words, short_name
 from imgsearch.pictures.regions import Region, Window
 from imgsearch.retrieval.search import SearchResult
-from imgsearch.ui import resources, state
+from imgsearch.ui import state
 from imgsearch.ui.answer import Answer, QueryPicture
 from imgsearch.ui.parts.addresses import thumbnail_url
 from imgsearch.ui.parts.matches import draw_matches
 from imgsearch.ui.parts.messages import show_error
 from imgsearch.ui.server.internals import DeltaGenerator
+from imgsearch.ui.server.looking import Looking
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import match_words, t
 from imgsearch.ui.texts.markdown import escape
@@ -123,7 +124,7 @@ def _render_maps(pair: _Pair, places: list[DeltaGenerator]) -> None:
     with st.spinner(t("why.looking"), show_time=True):
         explanation = explain(
             pair.collection,
-            resources.worker(),
+            Looking(),
             asked,
             pair.result.row,
             space=pair.space.name,

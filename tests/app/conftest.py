@@ -1,0 +1,20 @@
+"""What every test of the page starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from imgsearch.ui.server import limits
+
+
+@pytest.fixture(autouse=True)
+def _nobody_was_here() -> Iterator[None]:
+    """All tests have the same visitor, and what one did does not count for the next."""
+    counts = (limits._places, limits._looks, limits._builds)  # before a test replaces one of them
+    for count in counts:
+        count.clear()
+    yield
+    for count in counts:
+        count.clear()
