@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,14 @@ def test_allowed_emails_are_addresses_and_domains_without_case() -> None:
     for text in ("example.org", "ann@example.org, bob@", "@"):
         with pytest.raises(ImgSearchError, match="IMGSEARCH_ALLOWED_EMAILS must be addresses and domains"):
             Settings.from_mapping({"IMGSEARCH_ALLOWED_EMAILS": text})
+
+
+def test_proxies_are_addresses_and_networks() -> None:
+    settings = Settings.from_mapping({"IMGSEARCH_PROXIES": " 10.0.0.0/8  2001:db8::1\n"})
+    assert settings.proxies == (ip_network("10.0.0.0/8"), ip_network("2001:db8::1/128"))
+    for text in ("10.0.0.1/8", "proxy.example.org", "10.0.0.0/8,10.1.0.0/16", "*"):
+        with pytest.raises(ImgSearchError, match="IMGSEARCH_PROXIES must be addresses and networks"):
+            Settings.from_mapping({"IMGSEARCH_PROXIES": text})
 
 
 def test_sites_that_may_frame_the_page_cannot_smuggle_in_another_rule() -> None:
