@@ -88,19 +88,26 @@ class Stroll(threading.Thread):
             self._visitor.arrive()
             while time.monotonic() < self._until:
                 time.sleep(self._choose.uniform(5, 7) if self._is_uploader else self._choose.uniform(1, 3))
-                self.times.append(self._visitor.upload(self._photo()) if self._is_uploader else self._click())
+                self.times.append(
+                    self._visitor.upload(photo(self._choose.randrange(1 << 30))) if self._is_uploader else self._click()
+                )
             self._visitor.leave()
         except Exception as exc:
             self.errors.append(repr(exc))
 
+    def _upload(self) -> float:
+        return self._visitor.upload(photo(self._choose.randrange(1 << 30)))
+
     def _click(self) -> float:
         return self._visitor.go(urlencode({"item": self._choose.choice(self._items), "k": self._choose.randint(1, 60)}))
 
-    def _photo(self) -> bytes:
-        pixels = np.random.default_rng(self._choose.randrange(1 << 30)).integers(0, 256, (30, 40, 3), dtype=np.uint8)
-        stream = io.BytesIO()
-        Image.fromarray(pixels).resize((1600, 1200)).save(stream, "JPEG", quality=80)
-        return stream.getvalue()
+
+def photo(seed: int, size: tuple[int, int] = (1600, 1200)) -> bytes:
+    """A JPEG of coloured clouds."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).resize(size).save(stream, "JPEG", quality=80)
+    return stream.getvalue()
 
 
 def resident(server: Server) -> list[int]:

@@ -102,22 +102,29 @@ class Server:
 
 @contextmanager
 def run_server(
-    home: Path, log: Path, *, script: Path = ROOT / "app.py", options: Sequence[str] = (), is_ready: str = "/api/health"
+    home: Path,
+    log: Path,
+    *,
+    root: Path = ROOT,
+    script: Path | None = None,
+    options: Sequence[str] = (),
+    is_ready: str = "/api/health",
 ) -> Iterator[Server]:
     """Runs `streamlit run app.py` on a free port of this machine, and ends it.
 
     Args:
         home: The folder of collections.
         log: File for what the server prints.
+        root: The checkout whose page it is.
         script: What to run instead of the page.
         options: Further options of `streamlit run`.
         is_ready: A path that answers anything as soon as the server listens.
     """
     with _reserved_port() as port, log.open("wb") as output:
-        command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
+        command = [sys.executable, "-m", "streamlit", "run", str(script or root / "app.py"), "--server.headless", "true"]
         command += ["--server.address", "127.0.0.1", "--server.port", str(port), *options]
-        environment = {**os.environ, "IMGSEARCH_HOME": str(home), "PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        environment = {**os.environ, "IMGSEARCH_HOME": str(home), "PYTHONPATH": str(root)}
+        process = subprocess.Popen(command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT)
         server = Server(f"http://127.0.0.1:{port}", process, log)
         try:
             _wait_until_it_listens(server, is_ready)

@@ -24,6 +24,7 @@ FULL_VISITORS = 4
 GRACE_S = 10.0
 MIN_BYTES_S = 16_384
 """An upload that is slower than this, after its time of grace, is given up: 10 MB may take ten minutes."""
+_TOO_SLOW = 408
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +62,9 @@ class UploadRoom:
             await self._take(HTTPConnection(scope), upload[1], receive, send_once)
         except _Refused as refused:
             if not has_begun:
-                await PlainTextResponse(refused.reason, refused.status, {"Connection": "close"})(scope, receive, send)
+                # Else the server reads on and drops what comes: a browser that may not finish sees no answer at all.
+                headers = {"Connection": "close"} if refused.status == _TOO_SLOW else {}
+                await PlainTextResponse(refused.reason, refused.status, headers)(scope, receive, send)
         except ClientDisconnect:
             _log.info("An upload was broken off.")
 
@@ -85,7 +88,7 @@ class UploadRoom:
             try:
                 message = await asyncio.wait_for(receive(), left)
             except TimeoutError:
-                raise _Refused(408, "The upload is too slow") from None
+                raise _Refused(_TOO_SLOW, "The upload is too slow") from None
             n = len(message.get("body", b""))
             self._check(visitor, n)
             n_come += n
