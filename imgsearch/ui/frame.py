@@ -13,7 +13,7 @@ from imgsearch.ui.parts.links import Link, draw_links
 from imgsearch.ui.parts.messages import show_error, show_notes
 from imgsearch.ui.parts.words import collection_words
 from imgsearch.ui.server import access
-from imgsearch.ui.server.limits import has_place
+from imgsearch.ui.server.limits import has_place, keep_pace
 from imgsearch.ui.server.pulling import pulling
 from imgsearch.ui.state import Frame, View
 from imgsearch.ui.texts import LANGUAGES, language, t
@@ -37,6 +37,7 @@ VIEWS: dict[str, Callable[[Collection, View], None]] = {
 
 def render() -> None:
     """Draws the view that the address names."""
+    keep_pace()
     if not access.may_enter():
         sign_in.render()
         return

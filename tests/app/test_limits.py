@@ -13,7 +13,7 @@ from imgsearch import Collection
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources
 from imgsearch.ui.server import limits, query_log, routes, visitors
-from imgsearch.ui.server.limits import Places, Rate, Rates
+from imgsearch.ui.server.limits import Pace, Places, Rate, Rates
 from tests.conftest import draw_picture
 
 
@@ -77,6 +77,18 @@ def test_visitors_have_a_rate_each_and_who_has_gone_is_forgotten() -> None:
     assert rates.take("c")
     assert list(rates._rates) == ["c"]
     assert rates.take("a")
+
+
+def test_who_clicks_faster_than_anybody_can_waits_and_nobody_else() -> None:
+    now = [100.0]
+    pace = Pace(4, 2, now=lambda: now[0])
+    assert [pace.wait_s("eve") for _ in range(5)] == [0, 0, 0.25, 0.5, 0.75]
+    assert pace.wait_s("bob") == 0
+    now[0] = 100.5
+    assert pace.wait_s("eve") == 0.5
+    now[0] = 103.0
+    assert [pace.wait_s("eve") for _ in range(3)] == [0, 0, 0.25]
+    assert list(pace._next) == ["eve"]
 
 
 def test_a_full_page_says_so_and_searches_nothing(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:

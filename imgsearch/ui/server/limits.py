@@ -15,6 +15,8 @@ from imgsearch.ui.server import internals, visitors
 
 WINDOW_S = 60.0
 MAX_BUILDS = 3
+RUNS_PER_S, RUNS_AT_ONCE = 10.0, 30
+MAX_WAIT_S = 5.0
 MAX_QUERY_PICTURES = 5
 """Pictures that can be searched with together."""
 IDLE_S = 1800.0
@@ -70,6 +72,32 @@ class Rates:
             while self._rates and next(iter(self._rates.values())).is_over():  # visitors who have long gone
                 self._rates.popitem(last=False)
             return is_within
+
+
+class Pace:
+    """So many runs a second for each visitor, on average; who is faster waits. Safe for threads.
+
+    Every click runs the page's script, in the one process that serves all visitors.
+    """
+
+    def __init__(self, per_s: float, burst: int, *, now: Callable[[], float] = time.monotonic) -> None:
+        """`burst`: runs that may come at once after a pause."""
+        self._step_s = 1 / per_s
+        self._burst_s = burst / per_s
+        self._now = now
+        self._next: OrderedDict[str, float] = OrderedDict()  # visitor -> when the runs so far were due
+        self._lock = threading.Lock()
+
+    def wait_s(self, visitor: str) -> float:
+        """How long the run that begins now has to wait, s; it counts."""
+        with self._lock:
+            now = self._now()
+            due = max(self._next.get(visitor, 0.0), now - self._burst_s) + self._step_s
+            self._next[visitor] = due
+            self._next.move_to_end(visitor)
+            while next(iter(self._next.values())) < now - self._burst_s:  # visitors who have long gone
+                self._next.popitem(last=False)
+            return max(0.0, due - now)
 
 
 class Places:
@@ -134,6 +162,16 @@ class Places:
 def _places() -> Places:
     settings = get_settings()
     return Places(settings.max_sessions, internals.is_active, most_of_one=settings.max_sessions_of_one)
+
+
+@st.cache_resource(show_spinner=False)
+def _pace() -> Pace:
+    return Pace(RUNS_PER_S, RUNS_AT_ONCE)
+
+
+def keep_pace() -> None:
+    """Lets this visitor wait who clicks faster than anybody can."""
+    time.sleep(min(_pace().wait_s(visitors.this()), MAX_WAIT_S))
 
 
 @st.cache_resource(show_spinner=False)
