@@ -119,3 +119,11 @@ class WorkerLimitError(WorkerError):
 
 class WorkerTimeoutError(WorkerError):
     """The worker took longer than a request may."""
+
+
+def error_of(name: str, message: str, hint: str | None) -> ImgSearchError:
+    """The error of a class of that name, as it came from another process; a WorkerError where there is no such class."""
+    kind = globals().get(name)
+    if not (isinstance(kind, type) and issubclass(kind, ImgSearchError)):
+        kind = WorkerError
+    return kind(message, hint=hint)

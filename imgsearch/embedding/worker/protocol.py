@@ -11,9 +11,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from imgsearch import errors
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import ImgSearchError, WorkerError
+from imgsearch.errors import ImgSearchError, error_of
 from imgsearch.pictures.regions import Region
 
 MAX_HEADER_BYTES = 1 << 16
@@ -29,10 +28,7 @@ def request_header(task: str, spec: EmbedderSpec, region: Region | None = None) 
 
 def error_from(answer: Mapping[str, Any]) -> ImgSearchError:
     """The worker's error as the exception that it was there."""
-    kind = getattr(errors, str(answer["error"]), None)
-    if not (isinstance(kind, type) and issubclass(kind, ImgSearchError)):
-        kind = WorkerError
-    return kind(str(answer.get("message")), hint=answer.get("hint"))
+    return error_of(str(answer["error"]), str(answer.get("message")), answer.get("hint"))
 
 
 def write_message(stream: IO[bytes], header: Mapping[str, Any], parts: Sequence[bytes]) -> None:
