@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from imgsearch.collection.session import SESSION_NAME
 from imgsearch.errors import JudgementError
 from imgsearch.files import spreadsheet
 from imgsearch.files.home import judgements_path
@@ -42,8 +43,12 @@ class Judgement:
     is_similar: bool
 
 
-SCHEMA_VERSION = 1
-"""Of the file that judgements are kept in. Who changes the columns counts on, and teaches `_bring_forward` the step."""
+SCHEMA_VERSION = 2
+"""Of the file that judgements are kept in. Who changes it counts on, and teaches `_bring_forward` the step.
+
+1 says which columns there are; 2 holds nothing of collections that visitors made of their own pictures."""
+MAX_KEPT = 200_000
+"""Judgements in a file, some 40 MB."""
 _DEFAULTS = {field.name: {"str": "", "int": 0, "float": 0.0, "bool": False}[str(field.type)] for field in fields(Judgement)}
 """What an older file may lack, by column."""
 _COLUMNS = ", ".join(_DEFAULTS)
@@ -103,13 +108,27 @@ class JudgementStore:
         self.path = judgements_path(home)
 
     def add(self, judgement: Judgement) -> None:
-        """Keeps one.
+        """Keeps one. ValueError for one of a collection that is a visitor's own: nothing of those is kept.
 
         Raises:
-            JudgementError: the file cannot be written, or is of a newer version.
+            JudgementError: the file cannot be written, is of a newer version, or is full.
         """
+        if SESSION_NAME.fullmatch(judgement.collection):
+            raise ValueError("not one to keep")
         with self._open() as db:
+            (last,) = db.execute("SELECT MAX(rowid) FROM judgements").fetchone()
+            if (last or 0) >= MAX_KEPT:
+                raise JudgementError(
+                    f"At most {MAX_KEPT:,} judgements are kept, and there are as many.",
+                    hint="Export them, and move judgements.sqlite out of the home to begin anew.",
+                )
             db.execute(f"INSERT INTO judgements ({_COLUMNS}) VALUES ({_MARKS})", tuple(asdict(judgement).values()))
+
+    def renew(self) -> None:
+        """Brings an older file forward, if there is one. Raises like `all`."""
+        if self.path.is_file():
+            with self._open():
+                pass
 
     def all(self) -> list[Judgement]:
         """All that are kept, oldest first.
@@ -139,6 +158,7 @@ class JudgementStore:
         try:
             with closing(sqlite3.connect(self.path, timeout=5, isolation_level=None)) as db:
                 db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten too
                 db.execute("BEGIN IMMEDIATE")
                 _bring_forward(db)
                 yield db
@@ -167,4 +187,10 @@ def _bring_forward(db: sqlite3.Connection) -> None:
         kept = ", ".join(name if name in before else "?" for name in names)
         lacking = [default for name, default in _DEFAULTS.items() if name not in before]
         db.execute(f"INSERT INTO judgements SELECT {kept} FROM judgements_before_1 ORDER BY rowid", lacking)
+    for table in ("judgements", "judgements_before_1"):
+        columns = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
+        if "collection" in columns:
+            names = db.execute(f"SELECT DISTINCT collection FROM {table}").fetchall()
+            own = [row for row in names if SESSION_NAME.fullmatch(str(row[0]))]
+            db.executemany(f"DELETE FROM {table} WHERE collection = ?", own)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -12,7 +12,13 @@ from imgsearch.ui.server import limits
 @pytest.fixture(autouse=True)
 def _nobody_was_here() -> Iterator[None]:
     """All tests have the same visitor, and what one did does not count for the next."""
-    counts = (limits._places, limits._looks, limits._builds, limits._pace)  # before a test replaces one of them
+    counts = (
+        limits._places,
+        limits._looks,
+        limits._builds,
+        limits._pace,
+        limits._judgements,
+    )  # before a test replaces one of them
     for count in counts:
         count.clear()
     yield

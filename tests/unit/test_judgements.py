@@ -80,7 +80,7 @@ def test_a_store_of_before_there_were_versions_goes_on(home: Path) -> None:
     JudgementStore(home).add(replace(LIKED, judge="Bob"))
     assert JudgementStore(home).all() == [LIKED, replace(LIKED, judge="Bob")]
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
         assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("judgements",)]
 
 
@@ -104,13 +104,50 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(home: Path) -> Non
     store = JudgementStore(home)
     store.add(LIKED)
     with closing(sqlite3.connect(store.path)) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute("PRAGMA user_version = 3")
         db.execute("ALTER TABLE judgements ADD COLUMN more")
     before = store.path.read_bytes()
     for use in (store.all, lambda: store.add(LIKED)):
-        with pytest.raises(JudgementError, match="version 2, of a newer imgsearch; this one reads 1"):
+        with pytest.raises(JudgementError, match="version 3, of a newer imgsearch; this one reads 2"):
             use()
     assert store.path.read_bytes() == before
+
+
+def test_nothing_of_own_collections_is_kept_and_what_was_is_removed(home: Path) -> None:
+    home.mkdir()
+    store = JudgementStore(home)
+    own = replace(LIKED, collection="own-" + "0a" * 16, item_id="secret.jpg")
+    with pytest.raises(ValueError, match="not one to keep"):
+        store.add(own)
+    rows = [tuple(asdict(each).values()) for each in (LIKED, own, replace(LIKED, collection="own-pets"))]
+    write_unversioned(store.path, ", ".join(asdict(LIKED)), rows)
+    store.renew()
+    assert store.all() == [LIKED, replace(LIKED, collection="own-pets")]
+    with closing(sqlite3.connect(store.path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"secret.jpg" not in store.path.read_bytes()
+    JudgementStore(home / "elsewhere").renew()
+    assert not (home / "elsewhere").exists()
+
+
+def test_nothing_of_own_collections_stays_where_columns_were_others(home: Path) -> None:
+    home.mkdir()
+    store = JudgementStore(home)
+    rows = [("2026-01-01", "own-" + "0a" * 16, "secret"), ("2026", "pets", "")]
+    write_unversioned(store.path, "made, collection, note", list(rows))
+    assert [each.collection for each in store.all()] == ["pets"]
+    with closing(sqlite3.connect(store.path)) as db:
+        assert db.execute("SELECT collection FROM judgements_before_1").fetchall() == [("pets",)]
+
+
+def test_a_full_store_takes_no_more(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.mkdir()
+    monkeypatch.setattr("imgsearch.measure.judgements.MAX_KEPT", 2)
+    for _ in range(2):
+        JudgementStore(home).add(LIKED)
+    with pytest.raises(JudgementError, match="At most 2 judgements are kept"):
+        JudgementStore(home).add(LIKED)
+    assert len(JudgementStore(home).all()) == 2
 
 
 def test_export_prints_what_is_kept(home: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from imgsearch.collection.collection import exact_notice
 from imgsearch.errors import ImgSearchError
+from imgsearch.measure.judgements import JudgementStore
+from imgsearch.settings import get_settings
 from imgsearch.ui import resources
 from imgsearch.ui.server import query_log
 from imgsearch.ui.server.pulling import pulling
@@ -32,13 +34,21 @@ def begin() -> None:
     query_log.switch_on()
     pulling().start()
     resources.session_collections()  # removes what a killed server has left of visitors' pictures
-    threading.Thread(target=_open_first, name="open-first-collection", daemon=True).start()
+    for work in (_open_first, _renew_judgements):
+        threading.Thread(target=work, name=work.__name__, daemon=True).start()
 
 
 def end() -> None:
     """Ends the worker, and removes visitors' pictures."""
     resources.worker().close()
     resources.session_collections().close()
+
+
+def _renew_judgements() -> None:
+    try:
+        JudgementStore(get_settings().home).renew()
+    except ImgSearchError as exc:
+        _log.warning("The judgements cannot be kept: %s", exc.message)
 
 
 def _open_first() -> None:

@@ -15,6 +15,8 @@ from imgsearch.ui.server import internals, visitors
 
 WINDOW_S = 60.0
 MAX_BUILDS = 3
+MAX_JUDGEMENTS = 500
+"""Judgements of one visitor that are kept in an hour."""
 RUNS_PER_S, RUNS_AT_ONCE = 10.0, 30
 MAX_WAIT_S = 5.0
 MAX_QUERY_PICTURES = 5
@@ -184,6 +186,11 @@ def _builds() -> Rates:
     return Rates(MAX_BUILDS, window_s=build_window_s())
 
 
+@st.cache_resource(show_spinner=False)
+def _judgements() -> Rates:
+    return Rates(MAX_JUDGEMENTS, window_s=3600.0)
+
+
 def has_place() -> bool:
     """Whether this visitor may use the page, or it is full."""
     session_id = internals.session_id()
@@ -203,6 +210,11 @@ def may_look() -> bool:
 def may_build() -> bool:
     """Whether this visitor may make one more collection now; if so, it counts."""
     return _builds().take(visitors.this())
+
+
+def may_keep_judgement() -> bool:
+    """Whether one more judgement of this visitor is kept in the home; if so, it counts."""
+    return _judgements().take(visitors.this())
 
 
 def build_window_s() -> float:

@@ -175,7 +175,7 @@ def _render_judged(collection: Collection) -> None:
     ]
     draw_bars(rows, name=t("quality.judged"), key="judged")
     st.caption(t("quality.judged_help"))
-    if get_settings().keep_judgements:
+    if get_settings().keep_judgements and not SESSION_NAME.fullmatch(collection.name):
         st.text_input(
             t("quality.name"), key=judging.NAME_KEY, max_chars=judging.MAX_NAME, help=t("quality.name_help"), width=320
         )

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
+from imgsearch.collection.session import SESSION_NAME
 from imgsearch.errors import JudgementError
 from imgsearch.measure.judgements import Judgement, JudgementStore
 from imgsearch.retrieval.search import SearchPage, SearchResult
 from imgsearch.settings import get_settings
+from imgsearch.ui.server.limits import may_keep_judgement
 from imgsearch.ui.state import Query
 
 MAX_KEPT = 1000
@@ -40,7 +42,7 @@ def judge(collection: Collection, query: Query, page: SearchPage, result: Search
     if len(kept) >= MAX_KEPT:
         del kept[0]
     kept.append(judgement)
-    if get_settings().keep_judgements:
+    if get_settings().keep_judgements and not SESSION_NAME.fullmatch(collection.name) and may_keep_judgement():
         try:
             JudgementStore(get_settings().home).add(judgement)
         except JudgementError as exc:  # the visitor's search goes on
