@@ -112,12 +112,12 @@ class Draft:
         )
         write_atomically(path / MANIFEST_FILE, manifest.to_bytes(), sync=True)
 
-    def renew(self, collection: Collection) -> None:
+    def renew(self, collection: Collection, tell: Callable[[str], None] = lambda what: None) -> None:
         """Commits over the collection, whose items and embedders this draft has, with the vectors that it has."""
         rows = {item.sha256: row for row, item in enumerate(collection.items)}
         spaces = {space.spec: space.embeddings for space in collection.spaces.values() if space.transform is None}
         retire(collection, self.items)
-        self.commit(collection.path, lambda sha256, spec: spaces[spec][rows[sha256]], collection, lambda what: None)
+        self.commit(collection.path, lambda sha256, spec: spaces[spec][rows[sha256]], collection, tell)
 
     def _evaluation(self, spaces: Mapping[str, SpaceEntry], previous: Collection | None) -> FileEntry | None:
         """The saved evaluation, where what it measured is still what there is."""

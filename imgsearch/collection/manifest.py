@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from imgsearch.distance import METRIC
@@ -106,6 +106,10 @@ class Manifest:
         """Every file that is checked by hash when the collection is opened."""
         of_spaces = [file for space in self.spaces.values() for file in space.files]
         return [self.items, self.skipped, *([self.evaluation] if self.evaluation else []), *of_spaces]
+
+    def without_indexes(self) -> Manifest:
+        """The same without the index files: they are built from the embeddings where they are missing."""
+        return replace(self, spaces={name: replace(space, index=None) for name, space in self.spaces.items()})
 
     def to_bytes(self) -> bytes:
         """The canonical form: UTF-8 JSON, indented, keys in this order, the digest of all before it at the end."""

@@ -86,10 +86,7 @@ def _reading_errors() -> Iterator[None]:
 
 
 def _read_items(path: Path, manifest: Manifest) -> Items:
-    items = Items.read(path / manifest.items.file)
-    if len(items) != manifest.n_items:
-        raise ValueError("number of items")
-    return items
+    return Items.read(path / manifest.items.file, manifest.n_items)
 
 
 def _check_size(path: Path, entry: FileEntry) -> None:

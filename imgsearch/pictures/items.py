@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from imgsearch.errors import ItemNotFoundError
 
 _LABELS_NAMED = 20
+_MAX_ROW_BYTES = 1 << 13
 
 _SCHEMA = pa.schema(
     [
@@ -166,18 +167,33 @@ class Items:
             pq.write_table(pa.table(columns, schema=_SCHEMA), stream, compression="zstd", store_schema=False)
 
     @classmethod
-    def read(cls, path: Path) -> Items:
-        """The table of a file that `write` made and whose content has been checked by hash.
+    def read(cls, path: Path, n_items: int) -> Items:
+        """The table of so many items, of a file that `write` made and whose content has been checked by hash.
+
+        ValueError for anything else. What the file says of itself is looked at first: rows that are all alike take next to
+        nothing on disk, and gigabytes as a table.
 
         Names and labels come out in NFC, also where an earlier version wrote them as they were on disk.
         """
         # memory_map off: a page holds a collection open for days and must not keep a removed file alive.
-        table = pq.ParquetFile(path, memory_map=False).read()
+        file = pq.ParquetFile(path, memory_map=False)
+        n_rows, n_bytes = file.metadata.num_rows, sum(map(_table_bytes, _row_groups(file.metadata)))
+        if n_rows != n_items or n_bytes > n_rows * _MAX_ROW_BYTES or not file.schema_arrow.equals(_SCHEMA):
+            raise ValueError(f"not a table of {n_items} items")
+        table = file.read()
         columns = [table.column(field.name).to_pylist() for field in fields(Item)]
         names, labels, *others = columns
         called = names_in_nfc(names)
         columns = [[called[name] for name in names], [nfc(label) for label in labels], *others]
         return cls([Item(*values) for values in zip(*columns, strict=True)])
+
+
+def _row_groups(metadata: pq.FileMetaData) -> Iterator[pq.RowGroupMetaData]:
+    return (metadata.row_group(number) for number in range(metadata.num_row_groups))
+
+
+def _table_bytes(group: pq.RowGroupMetaData) -> int:
+    return int(group.total_byte_size)
 
 
 @dataclass(frozen=True)

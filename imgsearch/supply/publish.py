@@ -1,38 +1,50 @@
 """A collection as one file, to be served elsewhere: pack makes it, pull brings it.
 
 A package is an uncompressed tar (what it holds is compressed already): `<name>/...`, what the manifest names and nothing
-else, so neither the original pictures nor where they came from; and `weights/...` where they were asked for. Nothing in it
-tells when it was made: the same pictures, built by the same versions on one machine, give the same bytes.
+else, so neither the original pictures nor where they came from; and `weights/...` where they were asked for. It holds no
+index: that is built from the embeddings where it is pulled, since nobody can see what an index file of somebody else does.
+Nothing in it tells when it was made: the same pictures, built by the same versions on one machine, give the same bytes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
+import logging
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from imgsearch.collection.collection import Collection
+from imgsearch.collection.indexing import add_indexes
 from imgsearch.collection.ledger import alone
+from imgsearch.collection.outline import Outline
+from imgsearch.collection.reading import read_manifest
 from imgsearch.collection.source import Source, remember, remembered
 from imgsearch.collection.sweep import retire, sweep
 from imgsearch.embedding.weights import BUNDLED, find_weights
 from imgsearch.errors import BuildError, CollectionCorruptError, CollectionError, DownloadError, ImgSearchError
-from imgsearch.files.archives import unpack
+from imgsearch.files.confined import Died, confined
 from imgsearch.files.disk import DIGEST, disk_errors, file_digest, replacing, write_atomically
 from imgsearch.files.download import fetch
 from imgsearch.files.home import MANIFEST_FILE, collection_path, downloads_folder, list_collections, weights_path
 from imgsearch.files.locks import exclusive
 from imgsearch.progress import Progress
 from imgsearch.settings import Settings
+from imgsearch.supply.staging import MAX_PACKAGE_BYTES, stage
 
-MAX_PACKAGE_BYTES = 1 << 34
 SUFFIX = ".imgsearch.tar"
+_INDEX_MEMORY_BYTES = 3 << 30
+_INDEX_CPU_S = 120
+_INDEX_BYTES_PER_S = 1 << 19
+"""Of embeddings, that are indexed in a second, on a slow machine."""
+_log = logging.getLogger(__name__)
 _EXAMPLE = "https://example.org/pets.imgsearch.tar#sha256=..."
 
 
@@ -102,16 +114,16 @@ def pack(name: str, home: Path, target: Path, *, with_weights: bool = False) -> 
     problems = collection.verify()
     if problems:
         raise CollectionCorruptError(problems[0], hint="Build it again.")
-    paths = {collection.path / entry.file for entry in collection.manifest.files}
+    manifest = collection.manifest.without_indexes()
+    paths = {collection.path / entry.file for entry in manifest.files}
     paths |= {collection.thumbnail_path(item) for item in collection.items}
     weights = {entry.embedder.weights for entry in collection.manifest.spaces.values()}
     if with_weights:
         kept = [find_weights(digest, home) for digest in weights if digest and DIGEST.fullmatch(digest)]
         paths |= {path for path in kept if path.parent != BUNDLED}
     files = {path.relative_to(home).as_posix(): path for path in paths}
-    manifest = {f"{name}/{MANIFEST_FILE}": collection.path / MANIFEST_FILE}
     with disk_errors("package"):
-        size, sha256 = _write_tar(target, {**manifest, **dict(sorted(files.items()))})
+        size, sha256 = _write_tar(target, {f"{name}/{MANIFEST_FILE}": manifest.to_bytes()}, files)
     spaces = collection.manifest.spaces.items()
     downloaded = [
         space for space, entry in spaces if entry.embedder.weights and not DIGEST.fullmatch(entry.embedder.weights)
@@ -133,24 +145,31 @@ class _Hashing:
         return self._stream.write(data)
 
 
-def _write_tar(target: Path, files: dict[str, Path]) -> tuple[int, str]:
+def _write_tar(target: Path, first: Mapping[str, bytes], files: Mapping[str, Path]) -> tuple[int, str]:
+    """Name in the tar -> content, and then the files by name. Returns size and digest."""
     with replacing(target, sync=True) as stream:
         hashing = _Hashing(stream)
         # "w|" never seeks, so that the hash sees every byte once.
         with tarfile.open(fileobj=hashing, mode="w|", format=tarfile.USTAR_FORMAT) as archive:  # type: ignore[call-overload]
-            for name, path in files.items():
-                member = tarfile.TarInfo(name)  # owner 0, time 0, mode 644
-                member.size = path.stat().st_size
+            for name, data in first.items():
+                archive.addfile(_member(name, len(data)), io.BytesIO(data))
+            for name, path in sorted(files.items()):
                 with path.open("rb") as content:
-                    archive.addfile(member, content)
+                    archive.addfile(_member(name, path.stat().st_size), content)
     return hashing.size, hashing.digest.hexdigest()
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)  # owner 0, time 0, mode 644
+    member.size = size
+    return member
 
 
 def pull(text: str, home: Path, *, name: str | None = None, progress: Progress | None = None) -> Collection:
     """Brings a package and makes it a collection, which is listed once every byte of it has been checked.
 
     A collection of the same name that was pulled before is replaced, as by a build: a running page goes on with the old
-    state until the new one is complete.
+    state until the new one is complete. It is searched exactly until its index is built, last of all.
 
     Args:
         text: See `Reference.parse`.
@@ -170,10 +189,15 @@ def pull(text: str, home: Path, *, name: str | None = None, progress: Progress |
         staging = downloads_folder(home) / f"{sha256}.staging"
         shutil.rmtree(staging, ignore_errors=True)
         try:
-            staged = _stage(package, staging)
-            return _install(staged, name or staged.name, home, sha256)
+            staged = stage(package, staging)
+            name = name or staged.name
+            _install(staged, name, home, sha256)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+    if progress:
+        progress(0, 0, "indexing")
+    _add_indexes(name, home)
+    return Collection.open(name, home)
 
 
 @contextlib.contextmanager
@@ -211,21 +235,7 @@ def _pulling(home: Path, sha256: str) -> contextlib.AbstractContextManager[None]
     return exclusive(downloads_folder(home) / f".{sha256}.lock", busy)
 
 
-def _stage(package: Path, staging: Path) -> Collection:
-    """The package as the one collection of a home of its own, every byte checked."""
-    unpack(package, staging, max_bytes=MAX_PACKAGE_BYTES, max_file_bytes=MAX_PACKAGE_BYTES)
-    names = list_collections(staging)
-    if len(names) != 1:
-        held = f"{len(names)}: {', '.join(names)}" if names else "none"
-        raise CollectionCorruptError(f"A package must hold one collection, and this file holds {held}.")
-    collection = Collection.open(names[0], staging)
-    problems = collection.verify()
-    if problems:
-        raise CollectionCorruptError(problems[0], hint="Pack it again.")
-    return collection
-
-
-def _install(staged: Collection, name: str, home: Path, sha256: str) -> Collection:
+def _install(staged: Outline, name: str, home: Path, sha256: str) -> None:
     """Moves what the manifest names into the home, the manifest last."""
     path = collection_path(name, home)
     source = remembered(name, home)
@@ -244,12 +254,34 @@ def _install(staged: Collection, name: str, home: Path, sha256: str) -> Collecti
             os.replace(file, target)
         write_atomically(path / MANIFEST_FILE, (staged.path / MANIFEST_FILE).read_bytes(), sync=True)
         remember(Source("package", sha256), name, home)
-    collection = Collection.open(name, home)
-    sweep(collection)
-    return collection
+    sweep(Collection.open(name, home))
 
 
-def _install_weights(staged: Collection, home: Path) -> None:
+def _add_indexes(name: str, home: Path) -> None:
+    """Builds the indexes in a child process; where that fails, the log says so, and the collection is searched exactly."""
+    n_bytes = sum(entry.embeddings.size for entry in read_manifest(collection_path(name, home)).spaces.values())
+    began = time.monotonic()
+    _log.info("Building the index of %s.", name)
+    try:
+        names = confined(
+            f"{__name__}:index_here",
+            name,
+            str(home),
+            memory_bytes=_INDEX_MEMORY_BYTES + 16 * n_bytes,
+            cpu_s=_INDEX_CPU_S + n_bytes // _INDEX_BYTES_PER_S,
+        )
+    except (Died, ImgSearchError) as exc:
+        _log.error("The index of %s cannot be built, and it is searched exactly. %s", name, exc)
+        return
+    _log.info("The index of %s is ready after %.0f s: %s.", name, time.monotonic() - began, ", ".join(names) or "none")
+
+
+def index_here(name: str, home: str) -> list[str]:
+    """See `add_indexes`."""
+    return add_indexes(name, Path(home))
+
+
+def _install_weights(staged: Outline, home: Path) -> None:
     for entry in staged.manifest.spaces.values():
         for suffix in (".weights.h5", ".h5"):
             file = weights_path(staged.home, entry.embedder.weights, suffix)

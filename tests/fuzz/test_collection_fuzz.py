@@ -164,7 +164,7 @@ ITEMS = st.lists(
 def test_items_that_are_written_are_read(built: Built, items: list[Item]) -> None:
     path = built.collection.home / "items.parquet"
     Items(items).write(path)
-    assert list(Items.read(path)) == items
+    assert list(Items.read(path, len(items))) == items
 
 
 @settings(deadline=None, max_examples=100)

@@ -29,7 +29,7 @@ def items_with_labels(*labels: str) -> Items:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     items = [ITEM, *(replace(ITEM, item_id=name, label=name, width=2**31 - 1, bytes=2**40) for name in ODD_NAMES)]
     Items(items).write(tmp_path / "items.parquet")
-    assert list(Items.read(tmp_path / "items.parquet")) == items
+    assert list(Items.read(tmp_path / "items.parquet", len(items))) == items
 
 
 def test_equal_items_give_equal_bytes(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_items_and_labels_are_found_in_whatever_form_they_are_written() -> None:
 
 def test_what_an_earlier_version_wrote_in_another_form_comes_out_in_nfc(tmp_path: Path) -> None:
     Items([replace(ITEM, item_id=NFD, label="e\u0301")]).write(tmp_path / "items.parquet")
-    (item,) = Items.read(tmp_path / "items.parquet")
+    (item,) = Items.read(tmp_path / "items.parquet", 1)
     assert (item.item_id, item.label) == (NFC, "\u00e9")
 
 
@@ -81,7 +81,7 @@ def test_names_that_differ_only_in_their_form_are_all_kept(tmp_path: Path) -> No
     # u with diaeresis and macron: composed wholly, in part, and not at all; the wholly composed one is not there
     assert names_in_nfc(["u\u0308\u0304", "\u00fc\u0304"]) == {"u\u0308\u0304": "\u01d6", "\u00fc\u0304": "\u00fc\u0304"}
     Items([replace(ITEM, item_id=NFD), replace(ITEM, item_id=NFC)]).write(tmp_path / "items.parquet")
-    items = Items.read(tmp_path / "items.parquet")
+    items = Items.read(tmp_path / "items.parquet", 2)
     assert [items.row_of(NFD), items.row_of(NFC)] == [0, 1]
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
+import json
 import os
 import random
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
 from imgsearch import Collection, build_collection, embedder_spec, list_collections
 from imgsearch.cli import cli
+from imgsearch.collection.manifest import _dump
 from imgsearch.collection.source import Source, remember, remembered
 from imgsearch.embedding import spec
 from imgsearch.embedding.backbones import BACKBONES
@@ -25,11 +31,30 @@ from imgsearch.errors import BackboneUnavailableError, CollectionError, Download
 from imgsearch.files import download
 from imgsearch.files.home import MANIFEST_FILE
 from imgsearch.settings import Settings
+from imgsearch.supply import publish, staging
 from imgsearch.supply.publish import Packed, Reference, ensure_collections, pack, pull
 from tests.conftest import draw_picture
 from tests.http_server import FileServer, serving
 
 HISTOGRAM = embedder_spec("color_histogram")
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most tests need no child processes, which take their time to start."""
+
+    def here(function: str, *arguments: object, **_: int) -> object:
+        module, _, name = function.partition(":")
+        return getattr(importlib.import_module(module), name)(*arguments)
+
+    if "children" not in request.fixturenames:
+        for module in (staging, publish):
+            monkeypatch.setattr(module, "confined", here)
+
+
+@pytest.fixture
+def children() -> None:
+    """For tests that want them."""
 
 
 @pytest.fixture
@@ -77,7 +102,7 @@ def test_a_package_holds_what_the_manifest_names_and_nothing_else(packed: Packed
     with tarfile.open(packed.path, "r:") as archive:
         names = archive.getnames()
         owners = {(member.uid, member.gid, member.uname, member.mtime, member.mode) for member in archive}
-    named = {entry.file for entry in collection.manifest.files} | {MANIFEST_FILE}
+    named = {entry.file for entry in collection.manifest.files if not entry.file.endswith(".ann")} | {MANIFEST_FILE}
     named |= {f"thumbnails/{item.thumbnail}.webp" for item in collection.items}
     assert set(names) == {f"discs/{file}" for file in named}
     assert names[0] == "discs/manifest.json"
@@ -273,7 +298,8 @@ def test_nothing_comes_to_lie_outside(packed: Packed, there: Path, tmp_path: Pat
     extra = {"discs/extra.txt": b"x", "other/x": b"x", f"weights/{'0' * 64}.h5": b"x", "discs/source.json": b"{}"}
     pull(str(make_tar(tmp_path / "extra.tar", {**members, **extra}, link="discs/spaces")), there)
     names = {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file() and path.name[0] != "."}
-    assert names == {*members, "discs/source.json"}
+    (index,) = (name for name in names if name.endswith(".ann"))  # which was built here
+    assert names == {*members, "discs/source.json", index}
     assert remembered("discs", there) is not None
     assert not [path for path in there.rglob("*") if path.is_symlink()]
 
@@ -311,6 +337,115 @@ def test_a_collection_that_was_built_here_is_not_replaced(packed: Packed, home: 
         pull(str(packed.path), home, name="../x")
 
 
+# --- of somebody who means no good
+
+
+def packed_with(packed: Packed, path: Path, change: Callable[[dict[str, bytes]], None]) -> str:
+    """A package whose files were changed, and whose manifest says the digests that they have now."""
+    members = members_of(packed)
+    before = dict(members)
+    change(members)
+    text = members["discs/manifest.json"].decode()
+    for name, data in members.items():
+        if name in before and data != before[name] and name != "discs/manifest.json":
+            text = text.replace(hashlib.sha256(before[name]).hexdigest(), hashlib.sha256(data).hexdigest())
+            text = text.replace(f'"size": {len(before[name])},', f'"size": {len(data)},')
+    body = json.loads(text)
+    del body["digest"]
+    digest = hashlib.sha256(_dump(body)).hexdigest()
+    members["discs/manifest.json"] = _dump({**body, "digest": digest})
+    return str(make_tar(path, members))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("children")
+def test_a_package_brings_no_index_and_one_is_built_here(
+    packed: Packed, there: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not [name for name in members_of(packed) if name.endswith(".ann")]
+    with caplog.at_level("INFO", "imgsearch.supply.publish"):
+        collection = pull(str(packed.path), there)
+    assert collection.exact_spaces == []
+    assert collection.manifest.spaces["color_histogram"].index is not None
+    assert "Building the index of discs." in caplog.text
+    assert "The index of discs is ready" in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("children")
+def test_an_index_that_somebody_brings_is_not_even_opened(
+    packed: Packed, collection: Collection, there: Path, tmp_path: Path
+) -> None:
+    """As packages of earlier versions have one. Annoy would take this one, and end the process with a search."""
+    entry = collection.manifest.spaces["color_histogram"].index
+    assert entry is not None
+    evil = bytes([255]) * entry.size
+    text = collection.manifest.to_bytes().decode().replace(entry.sha256, hashlib.sha256(evil).hexdigest())
+    body = json.loads(text)
+    del body["digest"]
+    manifest = _dump({**body, "digest": hashlib.sha256(_dump(body)).hexdigest()})
+    members = {**members_of(packed), "discs/manifest.json": manifest, f"discs/{entry.file}": evil}
+    pulled = pull(str(make_tar(tmp_path / "evil.tar", members)), there)
+    assert pulled.exact_spaces == []
+    assert evil not in [path.read_bytes() for path in there.rglob("*.ann")]
+    expected = collection.search(item_id="red/0.png", k=5, exact=True)
+    assert [each.item.item_id for each in pulled.search(item_id="red/0.png", k=5).results] == [
+        each.item.item_id for each in expected.results
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("children")
+def test_rows_that_are_all_alike_do_not_fill_the_memory(packed: Packed, there: Path, tmp_path: Path) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        name = next(name for name in members if "items-" in name)
+        table = pq.read_table(io.BytesIO(members[name]))
+        many = pa.concat_tables([table.slice(0, 1)] * 4).take(pa.array(np.zeros(4_000_000, np.int32)))
+        stream = io.BytesIO()
+        pq.write_table(many, stream, compression="zstd", store_schema=False)
+        members[name] = stream.getvalue()
+
+    with pytest.raises(CollectionError, match="A file of the collection cannot be read"):
+        pull(packed_with(packed, tmp_path / "evil.tar", change), there)
+    assert list_collections(there) == []
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.5])
+def test_vectors_that_are_none_are_refused(packed: Packed, there: Path, tmp_path: Path, value: float) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        name = next(name for name in members if "embeddings-" in name)
+        embeddings = np.load(io.BytesIO(members[name]))
+        embeddings[5] = value
+        stream = io.BytesIO()
+        np.save(stream, embeddings)
+        members[name] = stream.getvalue()
+
+    with pytest.raises(CollectionError, match="vectors of.* length 1"):
+        pull(packed_with(packed, tmp_path / "evil.tar", change), there)
+    assert list_collections(there) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("children")
+def test_what_crashes_whoever_looks_at_it_is_refused(packed: Packed, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "_MEMORY_BYTES", 1 << 20)  # so that nothing can be looked at
+    with pytest.raises(CollectionError, match="takes more memory or time than one of its size may"):
+        pull(str(packed.path), there)
+    assert [path.name for path in there.rglob("*") if path.is_file() and path.name[0] != "."] == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("children")
+def test_where_the_index_cannot_be_built_the_collection_is_searched_exactly(
+    packed: Packed, there: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(publish, "_INDEX_MEMORY_BYTES", 1 << 20)
+    collection = pull(str(packed.path), there)
+    assert collection.exact_spaces == ["color_histogram"]
+    assert len(collection.search(item_id="red/0.png", k=5).results) == 5
+    assert "The index of discs cannot be built" in caplog.text
+
+
 # --- at the start of a page
 
 
@@ -320,7 +455,7 @@ def test_a_host_pulls_what_it_lacks_once(server: FileServer, packed: Packed, the
     problems = ensure_collections(settings, lambda *args: told.append(args))
     assert [problem.message for problem in problems] == ["A package from the web needs its digest."]
     assert list_collections(there) == ["discs"]
-    assert told[-1] == (packed.size, packed.size, "downloading")
+    assert told[-2:] == [(packed.size, packed.size, "downloading"), (0, 0, "indexing")]
     n_requests = len(server.requests)
     ensure_collections(settings)
     assert len(server.requests) == n_requests

@@ -1,0 +1,39 @@
+"""Indexes for spaces that have none: pulled ones, and those built where annoy could not be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.draft import Draft
+from imgsearch.collection.ledger import alone
+from imgsearch.collection.sweep import sweep
+from imgsearch.files.disk import disk_errors
+from imgsearch.vectors.engines.annoy import annoy_fault
+
+
+def add_indexes(name: str, home: Path, tell: Callable[[str], None] = lambda what: None) -> list[str]:
+    """Builds, from the stored vectors, the indexes of the spaces that are searched exactly for want of one.
+
+    Args:
+        name: Of the collection.
+        home: The folder of collections.
+        tell: Told what is being done, a few words.
+
+    Returns:
+        The names of those spaces; none where annoy cannot be used here.
+
+    Raises:
+        CollectionError: there is no such collection, or it is damaged.
+        BuildError: a build of it is running, or the disk is full.
+    """
+    if annoy_fault():
+        return []
+    with disk_errors(), alone(Collection.open(name, home).path):
+        collection = Collection.open(name, home)
+        if not collection.exact_spaces:
+            return []
+        Draft.of(collection).renew(collection, tell)
+    sweep(Collection.open(name, home))
+    return collection.exact_spaces
