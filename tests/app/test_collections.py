@@ -133,7 +133,7 @@ def test_a_card_says_what_the_collection_is(pictures: Path, home: Path) -> None:
     assert at.expander[0].label == "Left out: 101"
     listed = at.expander[0].markdown[0].value
     assert listed.count("\n") == 99
-    assert "- **broken 000\\.jpg**: The file is not a picture" in listed
+    assert "- **broken 000.jpg**: The file is not a picture" in listed
     assert "And 1 more." in at.expander[0].caption[0].value
     assert "All of its files are here." in words(at)
     assert len(cards(at, "Some pictures of [Discs](x)")) == 10

@@ -6,13 +6,12 @@ import streamlit as st
 
 from imgsearch.ui.resources import WarmUp
 from imgsearch.ui.texts import error_words, t
-from imgsearch.ui.texts.markdown import escape
 
 
 def show_readiness(warm_up: WarmUp) -> None:
     """Says it on a line that stays, and changes when it is so far."""
     if warm_up.error:
-        st.caption(f":material/error: {t('search.no_uploads', reason=escape(error_words(warm_up.error)))}")
+        st.caption(f":material/error: {t('search.no_uploads', reason=error_words(warm_up.error))}")
         return
     if warm_up.is_over or not warm_up.is_wanted:
         st.caption(f":material/check_circle: {t('search.ready' if warm_up.is_wanted else 'search.ready_later')}")

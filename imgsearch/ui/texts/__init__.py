@@ -16,6 +16,7 @@ import streamlit as st
 from imgsearch.counting import Count
 from imgsearch.errors import ImgSearchError
 from imgsearch.ui.texts import en, ko, ko_core
+from imgsearch.ui.texts.markdown import escape
 
 DEFAULT_LANGUAGE = "en"
 LANGUAGES = {"en": "English", "ko": "한국어"}
@@ -54,12 +55,12 @@ def one_language() -> Iterator[None]:
 
 
 def error_words(error: ImgSearchError) -> str:
-    """An error in the visitor's language: its own words, or a sentence for its kind where one is known."""
+    """An error in the visitor's language, in Markdown: its own words, or a sentence for its kind where one is known."""
     if language() == "ko":
         for kind in type(error).__mro__:
             if kind.__name__ in ko_core.ERRORS:
                 return ko_core.ERRORS[kind.__name__]
-    return error.message + (f"  \n{error.hint}" if error.hint else "")
+    return "  \n".join(escape(words) for words in (error.message, error.hint) if words)
 
 
 def _asked_language() -> str:
