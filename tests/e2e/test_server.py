@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,9 +59,51 @@ def test_every_answer_has_the_security_headers(server: Server, path: str) -> Non
     headers = server.get(path).headers
     assert "default-src 'self'" in headers["content-security-policy"]
     assert "object-src 'none'" in headers["content-security-policy"]
+    scripts = re.search("script-src ([^;]+);", headers["content-security-policy"])
+    assert scripts
+    assert re.fullmatch(r"'self'( 'sha256-[\w+/]{43}=')+ blob:", scripts[1])
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
     assert "permissions-policy" in headers
+
+
+def test_the_page_runs_no_script_of_others_and_talks_to_no_other_server(chromium: Browser, server: Server) -> None:
+    page = chromium.new_page()  # whose console may complain
+    page.goto(server.url)
+    wait_until_idle(page)  # so the websocket to its own server stands
+    refused = page.evaluate(
+        """() => new Promise(resolve => {
+          const refused = [];
+          document.addEventListener('securitypolicyviolation', event => {
+            refused.push(event.effectiveDirective);
+            if (refused.length === 4) resolve(refused.sort());
+          });
+          const script = document.createElement('script');
+          script.textContent = 'window.ran = true';
+          document.body.append(script);
+          const link = document.createElement('div');
+          document.body.append(link);
+          link.setAttribute('onclick', 'window.ran = true');
+          link.click();
+          fetch('http://127.0.0.1:9/').catch(() => {});
+          try { new WebSocket('ws://127.0.0.1:9/') } catch { }
+        })"""
+    )
+    assert refused == ["connect-src", "connect-src", "script-src-attr", "script-src-elem"]
+    assert page.evaluate("window.ran") is None
+    page.close()
+
+
+def test_an_empty_page_and_its_code_keep_to_the_policy(chromium: Browser, tmp_path: Path) -> None:
+    with run_server(tmp_path / "nothing", tmp_path / "log.txt") as server:
+        page = chromium.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(server.url)
+        expect(page.get_by_test_id("stCode")).to_be_visible()
+        wait_until_idle(page)
+        page.close()
+    assert said == []
 
 
 def test_nothing_is_fetched_from_elsewhere(visit: Visit, server: Server) -> None:

@@ -7,11 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import streamlit as st
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.file_util import get_static_dir
 from streamlit.runtime import Runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -28,6 +30,7 @@ __all__ = [
     "browser_token",
     "handshake",
     "held_bytes",
+    "index_page",
     "is_active",
     "media_url",
     "release_upload",
@@ -39,6 +42,11 @@ UPLOAD_PATH = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
 """Where the browser sends a file to; the group is the id of its session."""
 SIGN_OUT_PATH = "/auth/logout"
 """Where Streamlit signs a visitor out."""
+
+
+def index_page() -> bytes:
+    """The HTML that every visit begins with."""
+    return Path(get_static_dir(), "index.html").read_bytes()
 
 
 def session_id() -> str | None:
