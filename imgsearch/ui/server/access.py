@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -21,6 +22,8 @@ from imgsearch.settings import get_settings
 
 KEY_S = 6 * 3600
 """A key is good for one to two times this, s. All have the same one meanwhile, so that browsers keep what they have got."""
+_ADDRESS = re.compile(r"[^\s@]+(@[^\s@]+)")
+"""An address of e-mail with exactly one @; the group is what an entry for its domain looks like."""
 _SECRET = secrets.token_bytes(32)
 
 
@@ -63,12 +66,14 @@ def is_allowed(user: Mapping[str, object], allowed: Iterable[str]) -> bool:
     Args:
         user: Claims of the provider. An address counts only where the provider says that it has verified it: with some,
             everybody may claim any address.
-        allowed: Addresses and domains (`@example.org`) in lower case; none allows all.
+        allowed: Addresses and domains (`@example.org`) in lower case; none allows all. A domain admits no sub-domain.
     """
     allowed = frozenset(allowed)
-    email = str(user.get("email") or "").lower()
+    # Lower case as bytes, for ASCII only: a Kelvin sign is no k.
+    email = str(user.get("email") or "").encode(errors="replace").lower().decode()
+    address = _ADDRESS.fullmatch(email)
     is_verified = user.get("email_verified") in (True, "true")
-    return not allowed or (is_verified and not allowed.isdisjoint((email, "@" + email.rpartition("@")[2])))
+    return not allowed or bool(is_verified and address and not allowed.isdisjoint((email, address[1])))
 
 
 def key(collection: str) -> str:
