@@ -58,6 +58,8 @@ class Settings:
             spaces between.
         keep_judgements: IMGSEARCH_KEEP_JUDGEMENTS=1 keeps the likes and dislikes of visitors in `<home>/judgements.sqlite`.
             Defaults to off.
+        metrics: IMGSEARCH_METRICS=1 opens Streamlit's `/_stcore/metrics` (sessions, memory of caches) to everybody who can
+            reach the server. Defaults to off.
         allowed_emails: IMGSEARCH_ALLOWED_EMAILS, who may see the page once signed in: addresses and domains such as
             `@example.org`, with spaces between. Where there is one, visitors must sign in. Defaults to all who can sign in.
     """
@@ -77,6 +79,7 @@ class Settings:
     frame_ancestors: str = "'self'"
     collections: tuple[str, ...] = ()
     keep_judgements: bool = False
+    metrics: bool = False
     allowed_emails: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -99,6 +102,7 @@ class Settings:
             collections=tuple(values.get("IMGSEARCH_COLLECTIONS", "").split()),
             frame_ancestors=_frame_ancestors(values),
             keep_judgements=_switch(values, "IMGSEARCH_KEEP_JUDGEMENTS", "0"),
+            metrics=_switch(values, "IMGSEARCH_METRICS", "0"),
             warm_up=_switch(values, "IMGSEARCH_WARM_UP", "1"),
             allowed_emails=_allowed_emails(values),
             proxies=_proxies(values),

@@ -54,7 +54,25 @@ def test_nonsense_and_traversal_get_nothing(server: Server, path: str) -> None:
     assert answer.body in (b"Not found", b"Bad Request")
 
 
-@pytest.mark.parametrize("path", ["/", "/api/health", "/_stcore/health", f"{THUMBNAILS}/discs/nonsense.webp"])
+@pytest.mark.parametrize(
+    "path", ["/_stcore/metrics", "/_stcore/metrics/", "/_stcore/%6detrics", "/_stcore/metrics?families=active_sessions"]
+)
+def test_metrics_are_closed(server: Server, path: str) -> None:
+    answer = server.get(path)
+    assert (answer.status, answer.body) == (404, b"Not found")
+
+
+def test_metrics_open_where_they_are_asked_for(chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGSEARCH_METRICS", "1")
+    with run_server(tmp_path / "home", tmp_path / "log.txt") as server:
+        answer = server.get("/_stcore/metrics")
+    assert answer.status == 200
+    assert b"active_sessions" in answer.body
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/health", "/_stcore/metrics", "/_stcore/health", f"{THUMBNAILS}/discs/nonsense.webp"]
+)
 def test_every_answer_has_the_security_headers(server: Server, path: str) -> None:
     headers = server.get(path).headers
     assert "default-src 'self'" in headers["content-security-policy"]

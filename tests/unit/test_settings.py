@@ -91,7 +91,7 @@ def test_sites_that_may_frame_the_page_cannot_smuggle_in_another_rule() -> None:
             Settings.from_mapping({"IMGSEARCH_FRAME_ANCESTORS": text})
 
 
-@pytest.mark.parametrize(("name", "default"), [("keep_judgements", False), ("warm_up", True)])
+@pytest.mark.parametrize(("name", "default"), [("keep_judgements", False), ("metrics", False), ("warm_up", True)])
 def test_switches_are_0_or_1(name: str, default: bool) -> None:
     variable = f"IMGSEARCH_{name.upper()}"
     values = [getattr(Settings.from_mapping({variable: text}), name) for text in ("", "0", "1")]

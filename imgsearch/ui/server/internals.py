@@ -22,6 +22,7 @@ from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token
 from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
 __all__ = [
+    "METRICS_PATH",
     "SIGN_OUT_PATH",
     "UPLOAD_PATH",
     "DeltaGenerator",
@@ -40,6 +41,8 @@ __all__ = [
 
 UPLOAD_PATH = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
 """Where the browser sends a file to; the group is the id of its session."""
+METRICS_PATH = "/_stcore/metrics"
+"""Where Streamlit tells everybody how many sessions there are; behind `server.baseUrlPath`, if there is one."""
 SIGN_OUT_PATH = "/auth/logout"
 """Where Streamlit signs a visitor out."""
 

@@ -1,4 +1,4 @@
-"""What wraps every request: security headers, the page's style, room for uploads."""
+"""What wraps every request: security headers, closed doors, the page's style, room for uploads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgsearch.settings import get_settings
@@ -50,6 +51,22 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+class ClosedMetrics:
+    """ASGI middleware that answers 404 where Streamlit would tell everybody its metrics, unless a setting opens them.
+
+    A route cannot do that: Streamlit keeps its own paths for itself.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._is_open = get_settings().metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_closed = scope["type"] == "http" and scope["path"].rstrip("/").endswith(internals.METRICS_PATH)
+        app = PlainTextResponse("Not found", 404) if is_closed and not self._is_open else self._app
+        await app(scope, receive, send)
 
 
 class PageStyle:
@@ -102,4 +119,4 @@ def _is_html(start: Message) -> bool:
 
 def middleware() -> list[Middleware]:
     """What wraps every request."""
-    return [Middleware(SecurityHeaders), Middleware(PageStyle), Middleware(UploadRoom)]
+    return [Middleware(SecurityHeaders), Middleware(ClosedMetrics), Middleware(PageStyle), Middleware(UploadRoom)]
