@@ -1,14 +1,22 @@
 # docker build -t imgsearch . && docker run -p 8501:8501 -v imgsearch:/data imgsearch
 # The first stage has the compiler that annoy needs (it comes as source code); the second has what runs.
-FROM python:3.11-slim AS build
+# What both stages begin with. A tag can be moved; to hold the build to what you have looked at, name a digest:
+# --build-arg BASE=python:3.11-slim@sha256:... (docs/hosting/docker.md says where it comes from).
+ARG BASE=python:3.11-slim
+FROM ${BASE} AS build
 RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 # As in the Makefile, but without -march=native: an image must run on other processors than the one that built it.
 ENV ANNOY_COMPILER_ARGS=-O3,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD
 RUN python -m venv /venv
 COPY requirements.txt .
-RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt && /venv/bin/pip check
+# Every package with the hash of the lock, also the setuptools that compiles annoy, which pip would fetch by itself otherwise.
+RUN sed -n '/^setuptools==/,/[^\\]$/p' requirements.txt > setuptools.txt \
+    && /venv/bin/pip install --no-cache-dir --require-hashes -r setuptools.txt \
+    && /venv/bin/pip install --no-cache-dir --require-hashes --no-build-isolation --only-binary :all: --no-binary annoy \
+        -r requirements.txt \
+    && /venv/bin/pip check
 
-FROM python:3.11-slim
+FROM ${BASE}
 # 1000 is the user that Hugging Face runs a Space as.
 RUN useradd --uid 1000 --create-home app && install -d -o app /data
 COPY --from=build /venv /venv

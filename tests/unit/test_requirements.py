@@ -169,6 +169,27 @@ def test_the_lock_is_made_for_every_python_that_is_supported() -> None:
     assert [minor for minor in range(30) if f"3.{minor}" in supported] == [11, 12, 13]
 
 
+@pytest.mark.parametrize("path", [ROOT / "Dockerfile", *sorted((ROOT / "docs" / "hosting").glob("*.md"))], ids=str)
+def test_hosts_install_by_the_hashes_of_the_lock(path: Path) -> None:
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    installs = re.findall(r"pip install .*", text)
+    assert [command for command in installs if "--require-hashes" not in command] == []
+
+
+def test_hosts_compile_with_the_setuptools_of_the_lock() -> None:
+    script = r"/^setuptools==/,/[^\\]$/p"
+    assert script in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert script in (ROOT / "docs" / "hosting" / "vm-nginx.md").read_text(encoding="utf-8")
+    found = subprocess.run(["sed", "-n", script, "requirements.txt"], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert found.stdout.startswith(f"setuptools=={HOST['setuptools'].version} ")
+    assert set(re.findall("sha256:([0-9a-f]{64})", found.stdout)) == set(HOST["setuptools"].hashes)
+
+
+def test_both_stages_of_the_image_have_the_base_that_can_be_pinned() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${BASE}", "${BASE}"]
+
+
 def test_no_file_comes_before_requirements_on_community_cloud() -> None:
     """It installs from the first that it finds; from a uv.lock without the extras, so that uploads had no TensorFlow."""
     command = ["git", "ls-files", "uv.lock", "Pipfile", "environment.yml"]
