@@ -420,7 +420,7 @@ def test_vectors_that_are_none_are_refused(packed: Packed, there: Path, tmp_path
         np.save(stream, embeddings)
         members[name] = stream.getvalue()
 
-    with pytest.raises(CollectionError, match="vectors of.* length 1"):
+    with pytest.raises(CollectionError, match=r"vectors of.* length 1"):
         pull(packed_with(packed, tmp_path / "evil.tar", change), there)
     assert list_collections(there) == []
 
