@@ -2,80 +2,122 @@
 
 from __future__ import annotations
 
-import struct
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from imgsearch.errors import BuildError
 from imgsearch.files import archives
-from imgsearch.files.code_pages import CodePage
+from imgsearch.files.archives import Kind
+from imgsearch.files.confined import Died, confined
 from imgsearch.pictures.items import nfc
-from imgsearch.pictures.left_out import LeftOut
 
 _MAX_NAME_BYTES = 200
 _MAX_PARTS = 3
-_MAX_ZIP_DIRECTORY_BYTES = 1 << 20
 _ZIP = b"PK\x03\x04"
+_MEMORY_BYTES = 256 << 20
+_CPU_S = 60
 
 
-class Intake:
-    """Lays uploads down in a folder, under names that are safe and different.
+class Taken(NamedTuple):
+    """What was laid down beside pictures.
 
     Attributes:
         assumed: The code pages that file names in archives were read as, where those did not say it.
+        passed_over: Name and reason of each file of an archive that was passed over.
     """
 
-    def __init__(self, folder: Path, left_out: LeftOut, *, locale: str, max_files: int, max_bytes: int) -> None:
-        """Takes nothing yet.
+    assumed: list[str]
+    passed_over: list[tuple[str, str]]
 
-        Args:
-            folder: Where to.
-            left_out: Told of files in archives that are passed over.
-            locale: Of the visitor, see `code_pages.decode`.
-            max_files, max_bytes: The most that is taken in all.
-        """
-        self.assumed: set[CodePage] = set()
+
+def take(uploads: Iterable[tuple[str, bytes]], folder: Path, *, locale: str, max_files: int, max_bytes: int) -> Taken:
+    """Lays uploads down in a folder, under names that are safe and different; what is in zip files, in a child with bounds.
+
+    Args:
+        uploads: Name and content of each file.
+        folder: Where to, an empty one.
+        locale: Of the visitor, see `code_pages.decode`.
+        max_files, max_bytes: The most that is taken in all.
+
+    Raises:
+        BuildError: they are too many or too large, or a zip file will not do.
+    """
+    names: list[str] = []
+    has_zip, n_bytes = False, 0
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as given:
+        for name, data in uploads:
+            n_bytes += len(data)
+            if n_bytes > max_bytes:
+                raise _too_large(max_bytes)
+            (Path(given) / str(len(names))).write_bytes(data)
+            names.append(name)
+            has_zip |= data.startswith(_ZIP)
+        arguments = (given, names, str(folder), locale, max_files, max_bytes)
+        if not has_zip:
+            return take_here(*arguments)
+        try:
+            taken = confined(f"{__name__}:take_here", *arguments, memory_bytes=_MEMORY_BYTES, cpu_s=_CPU_S)
+        except Died:
+            raise BuildError(
+                "The zip file takes more memory or time than one with pictures does.",
+                hint="Choose some of the pictures, and upload those.",
+            ) from None
+        return Taken(*taken)
+
+
+def take_here(given: str, names: Sequence[str], folder: str, locale: str, max_files: int, max_bytes: int) -> Taken:
+    """See `take`; of files that are called by their numbers in the folder `given`."""
+    intake = _Intake(Path(folder), locale=locale, max_files=max_files, max_bytes=max_bytes)
+    for number, name in enumerate(names):
+        intake.take(Path(given) / str(number), name)
+    return Taken(sorted(intake.assumed), intake.passed_over)
+
+
+class _Intake:
+    """Lays files down under names that are safe and different."""
+
+    def __init__(self, folder: Path, *, locale: str, max_files: int, max_bytes: int) -> None:
+        self.assumed: set[str] = set()
+        self.passed_over: list[tuple[str, str]] = []
         self._folder = folder
         self._locale = locale
-        self._left_out = left_out
         self._max_files = max_files
         self._max_bytes = max_bytes
         self._names: set[str] = set()
+        self._places: list[str] = []
         self._n_bytes = 0
 
-    def take(self, uploads: Iterable[tuple[str, bytes]]) -> None:
-        for name, data in uploads:
-            if data.startswith(_ZIP):
-                self._unpack(data)
-            else:
-                place = self._place(name)
-                self._count(len(data))
-                file = self._folder / place
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(data)
+    def take(self, file: Path, name: str) -> None:
+        with file.open("rb") as stream:
+            is_zip = stream.read(len(_ZIP)) == _ZIP
+        if is_zip:
+            self._unpack(file)
+            return
+        place = self._folder / self._place(name)
+        self._count(file.stat().st_size)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(place)
 
-    def _unpack(self, data: bytes) -> None:
-        _check_zip_directory(data)
-        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".") as stream:
-            stream.write(data)
-            stream.flush()
-            assumed = archives.unpack(
-                Path(stream.name),
-                self._folder,
-                place=self._place,
-                passed_over=self._left_out.add,
-                max_files=self._max_files,
-                max_bytes=self._max_bytes - self._n_bytes,
-                locale=self._locale,
-            )
-        self.assumed |= {assumed} if assumed else set()
-        self._n_bytes = sum(file.stat().st_size for file in self._folder.rglob("*") if file.is_file())
+    def _unpack(self, file: Path) -> None:
+        assumed = archives.unpack(
+            file,
+            self._folder,
+            kinds={Kind.ZIP},
+            place=self._place,
+            passed_over=lambda name, reason: self.passed_over.append((name, reason)),
+            max_files=self._max_files,
+            max_bytes=self._max_bytes - self._n_bytes,
+            locale=self._locale,
+        )
+        self.assumed |= {assumed.name} if assumed else set()
+        self._n_bytes = sum((self._folder / place).stat().st_size for place in self._places)
 
     def _count(self, n_bytes: int) -> None:
         self._n_bytes += n_bytes
         if self._n_bytes > self._max_bytes:
-            raise BuildError(f"The pictures may have at most {self._max_bytes / 2**20:.0f} MB together.")
+            raise _too_large(self._max_bytes)
 
     def _place(self, name: str) -> str:
         """Where a file goes: its own name without what could lead elsewhere, and with a number if it is taken."""
@@ -88,7 +130,12 @@ class Intake:
         self._names.add(place.casefold())
         if len(self._names) > self._max_files:
             raise BuildError(f"A collection of your own can have at most {self._max_files} files, and these are more.")
+        self._places.append(place)
         return place
+
+
+def _too_large(max_bytes: int) -> BuildError:
+    return BuildError(f"The pictures may have at most {max_bytes / 2**20:.0f} MB together.")
 
 
 def _numbered(path: PurePosixPath, n: int) -> str:
@@ -103,11 +150,3 @@ def _plain(part: str) -> str:
     if len(text.encode()) <= _MAX_NAME_BYTES or room < 1:
         return text.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
     return text.encode()[:room].decode(errors="ignore").strip(". ") + suffix
-
-
-def _check_zip_directory(data: bytes) -> None:
-    """Refuses a zip file whose list of files would fill the memory: Python reads all of it before the first file."""
-    end = data.rfind(b"PK\x05\x06", max(0, len(data) - 65_557))  # PKWARE APPNOTE 6.3.10, 4.3.16
-    size = struct.unpack_from("<I", data, end + 12)[0] if 0 <= end <= len(data) - 22 else 0
-    if size > _MAX_ZIP_DIRECTORY_BYTES:  # 0xffffffff in a zip64 file
-        raise BuildError("The zip file lists too many files.", hint="Choose some of the pictures, and upload those.")

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
+from imgsearch.collection import intake
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft, add_thumbnail
-from imgsearch.collection.intake import Intake
 from imgsearch.counting import Count
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import EmbeddedPicture
@@ -137,8 +137,9 @@ class SessionCollections:
                 limits = self.limits
                 left_out = LeftOut()
                 most = {"max_files": limits.max_pictures, "max_bytes": limits.max_bytes}
-                intake = Intake(Path(folder), left_out, locale=locale, **most)
-                intake.take(uploads)
+                taken = intake.take(uploads, Path(folder), locale=locale, **most)
+                for each in taken.passed_over:
+                    left_out.add(*each)
                 files = _files(Path(folder), self.home, left_out)
                 label = labeller(Path(folder), None, locale=locale)
                 run = _Run(self.home / name, embed, specs, progress or (lambda done, total, what: None))
@@ -161,10 +162,8 @@ class SessionCollections:
         except BaseException:
             self.remove(name)
             raise
-        assumed = intake.assumed | ({label.metadata.assumed} if label.metadata and label.metadata.assumed else set())
-        remarks = Remarks(
-            tuple(sorted(page.name for page in assumed)), len(label.without_row(item.item_id for item in items))
-        )
+        assumed = {*taken.assumed, *([label.metadata.assumed.name] if label.metadata and label.metadata.assumed else [])}
+        remarks = Remarks(tuple(sorted(assumed)), len(label.without_row(item.item_id for item in items)))
         with self._lock:
             self._opened[name] = collection
             self._remarks[name] = remarks

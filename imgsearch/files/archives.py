@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import gzip
+import io
 import lzma
 import os
 import stat
@@ -10,9 +13,10 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
@@ -29,6 +33,25 @@ MAX_FILE_BYTES = MAX_PICTURE_BYTES + 1
 """Longer than any picture may be: the build will say that it is too large."""
 _END_OF_TIME = 1 << 33
 """s since 1970, in the year 2242: what every file system and 64 bits of ns can hold."""
+_MIN_HEADER_BYTES = 1 << 20
+_HEADER_BYTES_PER_FILE = 512
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of other methods Python's reader gives out what a few bytes become as one piece, whatever is asked for."""
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_COMPRESSED: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),  # type: ignore[dict-item, return-value]
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
+"""How a compressed tar begins -> what reads it."""
+
+
+class Kind(Enum):
+    """What an archive may be."""
+
+    ZIP = "zip"
+    TAR = "tar"
+    COMPRESSED_TAR = "compressed tar"
 
 
 _DEBRIS = frozenset(("__macosx", ".ds_store", "thumbs.db", "desktop.ini", FILLED_FILE, LEFT_OUT_FILE))
@@ -52,6 +75,7 @@ def unpack(
     archive: Path,
     folder: Path,
     *,
+    kinds: Collection[Kind] = tuple(Kind),
     place: Callable[[str], str | None] = lambda name: name,
     passed_over: Callable[[str, str], None] = lambda name, reason: None,
     max_files: int = MAX_FILES,
@@ -66,6 +90,7 @@ def unpack(
     Args:
         archive: Zip or tar, the latter also compressed with gzip, bzip2 or xz; told by its content.
         folder: Where to; made if it is not there.
+        kinds: What it may be.
         place: Name in the archive -> path below the folder, or None to pass it over.
         passed_over: Told the name of each file that is passed over for another reason, and that reason in a few words;
             not of what is debris.
@@ -79,14 +104,15 @@ def unpack(
         The code page that was assumed for the names; None where they say what they are, or somebody did.
 
     Raises:
-        BuildError: the encoding is none, or does not fit the names; it is no archive, is damaged or encrypted, holds too
-            much, or has a name that leads out of it.
+        BuildError: the encoding is none, or does not fit the names; it is no archive of these kinds, is damaged, encrypted,
+            holds or lists too much, has a name that leads out of it, or is a zip that is not deflated.
         OSError: its contents cannot be written.
     """
     n_files, n_bytes, size = 0, 0, archive.stat().st_size
     folder.mkdir(parents=True, exist_ok=True)
     _check_encoding(encoding)
-    with archive.open("rb") as stream, _members(stream, encoding, locale) as (members, assumed):
+    max_header_bytes = max(_MIN_HEADER_BYTES, max_files * _HEADER_BYTES_PER_FILE)
+    with archive.open("rb") as stream, _members(stream, kinds, max_header_bytes, encoding, locale) as (members, assumed):
         for member in members:
             if member.open is None:
                 passed_over(member.name, "A link or something else that is no plain file")
@@ -153,23 +179,60 @@ def _copy(open_member: Callable[[], IO[bytes]], name: str, target: Path, limit: 
     return n_bytes
 
 
+class _Bounded(io.RawIOBase):
+    """A stream of which no more than so many bytes are read at once.
+
+    The list of a zip file and the long headers of a tar file are read in one piece each, of a size that the file says. So
+    the bound holds for whatever the reader goes by, and not for what somebody else has made of the file before.
+    """
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        super().__init__()
+        self._stream = stream
+        self._most = most
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(self._most + 1 if size < 0 else size) if size <= self._most else None
+        if data is None or len(data) > self._most:
+            raise BuildError("The archive lists too many files.", hint="Take some of the pictures, or give a folder.")
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+
 @contextlib.contextmanager
 def _members(
-    stream: IO[bytes], encoding: str | None, locale: str | None
+    stream: IO[bytes], kinds: Collection[Kind], max_header_bytes: int, encoding: str | None, locale: str | None
 ) -> Iterator[tuple[Iterator[_Member], CodePage | None]]:
-    """The files of an archive, and the code page assumed for their names.
-
-    Tar is tried first: one whose last file is a zip would pass for a zip too.
-    """
+    """The files of an archive, and the code page assumed for their names."""
+    start = stream.read(8)
+    stream.seek(0)
+    opener = next((opener for mark, opener in _COMPRESSED.items() if start.startswith(mark)), None)
+    kind = Kind.ZIP if start.startswith(_ZIP) else Kind.COMPRESSED_TAR if opener else Kind.TAR
+    if kind not in kinds:
+        allowed = " or ".join(each.value for each in kinds)
+        raise BuildError(f"The archive must be a {allowed} file. Received: something else.")
     with contextlib.ExitStack() as stack:
         assumed = None
         with _archive_errors():
-            if tarfile.is_tarfile(stream):
-                members = _tar_members(stack.enter_context(tarfile.open(fileobj=stream, encoding=encoding or "utf-8")))
-            else:
-                archive = stack.enter_context(zipfile.ZipFile(stream))
+            if kind is Kind.ZIP:
+                archive = stack.enter_context(zipfile.ZipFile(_Bounded(stream, max_header_bytes)))
                 names, assumed = _zip_names(archive.infolist(), encoding, locale)
                 members = _zip_members(archive, names)
+            else:
+                plain = _Bounded(stack.enter_context(opener(stream)) if opener else stream, max_header_bytes)
+                tar = stack.enter_context(tarfile.open(fileobj=plain, mode="r:", encoding=encoding or "utf-8"))
+                members = _tar_members(tar)
         yield _without_foreign_errors(members), assumed
 
 
@@ -188,7 +251,8 @@ def _tar_members(archive: tarfile.TarFile) -> Iterator[_Member]:
         assert stream
         return stream
 
-    for member in archive:
+    while (member := archive.next()) is not None:
+        archive.members = []  # type: ignore[attr-defined]  # it would keep all of them
         if not member.isdir():
             yield _Member(member.name, member.mtime, partial(opened, member) if member.isreg() else None)
 
@@ -243,6 +307,12 @@ def _zip_members(archive: zipfile.ZipFile, names: Sequence[str]) -> Iterator[_Me
             mtime = datetime(*member.date_time, tzinfo=UTC).timestamp()
         except ValueError:  # the 31st of February
             mtime = 0.0
+        if is_plain and member.compress_type not in _ZIP_METHODS:
+            raise BuildError(
+                f"Files in a zip file must be stored or deflated. Received: {name[:100]!r}, compressed by method "
+                f"{member.compress_type}.",
+                hint="Zip the pictures again in the usual way, or unpack them yourself and give the folder.",
+            )
         yield _Member(name, mtime, partial(archive.open, member) if is_plain else None)
 
 

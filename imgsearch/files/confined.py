@@ -33,7 +33,8 @@ def confined(function: str, *arguments: object, memory_bytes: int, cpu_s: int) -
     Args:
         function: "imgsearch.package.module:name", importable there.
         arguments: What JSON can hold.
-        memory_bytes: Address space that the child may have. Where the system has no such bounds (Windows), none holds.
+        memory_bytes: Address space that the child may take beside that of the interpreter with our package. Elsewhere than
+            on Linux no such bound holds.
         cpu_s: Processor time that it may take, s.
 
     Returns:
@@ -88,7 +89,8 @@ def _bound(memory_bytes: int, cpu_s: int) -> None:
 
     limits = {resource.RLIMIT_CPU: cpu_s, resource.RLIMIT_CORE: 0}
     if sys.platform == "linux":  # macOS takes this bound, and refuses to start anything with it
-        limits[resource.RLIMIT_AS] = memory_bytes
+        n_pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limits[resource.RLIMIT_AS] = n_pages * resource.getpagesize() + memory_bytes
     for what, most in limits.items():
         hard = resource.getrlimit(what)[1]
         resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

@@ -40,7 +40,7 @@ from imgsearch.settings import Settings
 from imgsearch.supply.staging import MAX_PACKAGE_BYTES, stage
 
 SUFFIX = ".imgsearch.tar"
-_INDEX_MEMORY_BYTES = 3 << 30
+_INDEX_MEMORY_BYTES = 1 << 30
 _INDEX_CPU_S = 120
 _INDEX_BYTES_PER_S = 1 << 19
 """Of embeddings, that are indexed in a second, on a slow machine."""

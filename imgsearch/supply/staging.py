@@ -10,13 +10,13 @@ from imgsearch.collection.collection import Collection
 from imgsearch.collection.outline import Outline
 from imgsearch.collection.reading import read_manifest
 from imgsearch.errors import CollectionCorruptError
-from imgsearch.files.archives import unpack
+from imgsearch.files.archives import Kind, unpack
 from imgsearch.files.confined import Died, confined
 from imgsearch.files.disk import write_atomically
 from imgsearch.files.home import MANIFEST_FILE, collection_path, list_collections
 
 MAX_PACKAGE_BYTES = 1 << 34
-_MEMORY_BYTES = 3 << 30
+_MEMORY_BYTES = 1 << 30
 _CPU_S = 60
 _BYTES_PER_S = 4 << 20
 """Of a package, that are unpacked, hashed and looked at in a second, on a slow machine."""
@@ -58,7 +58,8 @@ def stage_here(package: str, staging: str) -> str:
     process, at once or with some later search.
     """
     home = Path(staging)
-    unpack(Path(package), home, max_bytes=MAX_PACKAGE_BYTES, max_file_bytes=MAX_PACKAGE_BYTES)
+    # Only what has no ratio of compression: a package is no larger when it is unpacked.
+    unpack(Path(package), home, kinds={Kind.TAR}, max_bytes=MAX_PACKAGE_BYTES, max_file_bytes=MAX_PACKAGE_BYTES)
     names = list_collections(home)
     if len(names) != 1:
         held = f"{len(names)}: {', '.join(names)}" if names else "none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import stat
 import struct
@@ -14,8 +15,17 @@ from pathlib import Path
 import pytest
 
 from imgsearch.errors import BuildError
-from imgsearch.files.archives import unpack
+from imgsearch.files.archives import Kind, unpack
 from tests.conftest import zip_of_windows
+from tests.hostile_archives import (
+    tar_block,
+    tar_that_begins_like_a_zip,
+    tar_with_long_header,
+    with_false_end,
+    with_zip64_end,
+    zip_directory,
+    zip_of_zeros,
+)
 
 FILES = {"cat/1.jpg": b"one", "dog/2.jpg": b"two" * 1000, "top.png": b""}
 MTIME = 1_000_000_000  # even, as zip counts in steps of 2 s
@@ -243,6 +253,59 @@ def test_damage_anywhere_is_refused_or_harmless(make: Maker, tmp_path: Path) -> 
             except BuildError:
                 n_refused += 1
     assert n_refused > 0.6 * 2 * len(range(0, len(data), 7))
+
+
+@pytest.mark.parametrize(("method", "number"), [(zipfile.ZIP_BZIP2, 12), (zipfile.ZIP_LZMA, 14)])
+def test_a_zip_that_is_compressed_in_another_way_is_refused_by_name(method: int, number: int, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zip_of_zeros(method, 2))
+    with pytest.raises(
+        BuildError, match=rf"must be stored or deflated\. Received: 'a\.jpg', compressed by method {number}"
+    ):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+LISTED = 30_000
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (zip_directory(LISTED), "lists too many files"),
+        (with_zip64_end(zip_directory(LISTED)), "lists too many files"),
+        (with_false_end(zip_directory(LISTED)), "lists too many files|whole zip or tar"),
+        (tar_that_begins_like_a_zip(LISTED), "whole zip or tar"),
+        (tar_with_long_header(100_000), "lists too many files"),
+        (gzip.compress(tar_with_long_header(100_000), 1), "lists too many files"),
+    ],
+    ids=["zip", "zip64", "two ends", "tar like a zip", "tar header", "tar.gz header"],
+)
+def test_lists_and_headers_are_bounded_whatever_hides_their_size(data: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(data)
+    with pytest.raises(BuildError, match=words):
+        unpack(tmp_path / "a", tmp_path / "out", max_files=300)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_what_the_hostile_archives_hide_is_there() -> None:
+    """Else the test above shows nothing: the readers of Python see the long lists."""
+    for data in (zip_directory(LISTED), with_zip64_end(zip_directory(LISTED))):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            assert len(archive.infolist()) == LISTED
+    with tarfile.open(fileobj=io.BytesIO(tar_with_long_header(1000))) as tar:
+        assert len(tar.getmembers()[0].pax_headers) == 1000
+
+
+def test_only_what_is_asked_for_is_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zip_directory(1))
+    (tmp_path / "a.tar").write_bytes(tar_block(b"a.jpg", 0, b"0") + bytes(1024))
+    (tmp_path / "a.tgz").write_bytes(gzip.compress((tmp_path / "a.tar").read_bytes()))
+    kinds = {"a.zip": Kind.ZIP, "a.tar": Kind.TAR, "a.tgz": Kind.COMPRESSED_TAR}
+    for name, kind in kinds.items():
+        for other in set(Kind) - {kind}:
+            with pytest.raises(BuildError, match=f"must be a {other.value} file"):
+                unpack(tmp_path / name, tmp_path / "out", kinds={other})
+    unpack(tmp_path / "a.tgz", tmp_path / "out", kinds={Kind.COMPRESSED_TAR})
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.jpg"]
 
 
 def test_an_encrypted_zip_is_refused_with_a_way_out(tmp_path: Path) -> None:

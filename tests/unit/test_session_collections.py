@@ -6,7 +6,6 @@ import fcntl
 import io
 import os
 import stat
-import struct
 import sys
 import tempfile
 import threading
@@ -18,7 +17,7 @@ import pytest
 from PIL import Image
 
 from imgsearch import decode_image, embedder_spec
-from imgsearch.collection import session
+from imgsearch.collection import intake, session
 from imgsearch.collection.session import SESSION_NAME, Remarks, SessionCollections, SessionLimits
 from imgsearch.embedding.embedders import load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
@@ -28,6 +27,7 @@ from imgsearch.pictures.items import Skipped
 from imgsearch.pictures.scaling import make_preview
 from imgsearch.vectors.projection import MIN_TSNE_ITEMS
 from tests.conftest import crashing_annoy, draw_picture, zip_of_windows
+from tests.hostile_archives import tar_that_begins_like_a_zip, with_zip64_end, zip_directory
 
 SPEC = embedder_spec("color_histogram")
 
@@ -271,12 +271,20 @@ def test_a_zip_bomb_is_stopped_where_it_exceeds_the_limit(make: Callable[..., Se
 
 
 def test_a_zip_that_lists_more_files_than_memory_holds_is_refused(make: Callable[..., SessionCollections]) -> None:
-    data = bytearray(archive({"a.png": png(1)}))
-    end = data.rfind(b"PK\x05\x06")
-    for size in (2**20 + 1, 0xFFFFFFFF):
-        struct.pack_into("<I", data, end + 12, size)
+    for data in (zip_directory(30_000), with_zip64_end(zip_directory(30_000))):
         with pytest.raises(BuildError, match="lists too many files"):
-            build(make(), [("a.zip", bytes(data))])
+            build(make(), [("a.zip", data)])
+    with pytest.raises(BuildError, match="whole zip or tar"):
+        build(make(), [("a.zip", tar_that_begins_like_a_zip(30_000))])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such bound")
+def test_a_zip_that_takes_more_memory_than_pictures_do_is_refused(
+    make: Callable[..., SessionCollections], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "_MEMORY_BYTES", 1)
+    with pytest.raises(BuildError, match="takes more memory or time than one with pictures does"):
+        build(make(), [("a.zip", archive({"1.png": png(1)}))])
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-30], lambda data: b"PK\x03\x04" + bytes(100)])
