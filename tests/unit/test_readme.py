@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -15,10 +16,11 @@ import pytest
 from imgsearch.cli import cli
 from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.descriptors import DESCRIPTORS
+from imgsearch.settings import Settings
 from imgsearch.vectors.engines.annoy import COMPILER_ARGS
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
     line.split("#")[0].strip()
@@ -139,3 +141,16 @@ def test_the_readme_introduces_the_installed_command() -> None:
     (section,) = re.findall(r"\n## Installed\n.*?(?=\n## )", README, re.DOTALL)
     assert "`imgsearch-demo`" in section
     assert "`imgsearch build`" in section
+
+
+def test_the_limits_of_the_security_page_are_the_settings() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 80
+    known = {f"IMGSEARCH_{field.name.upper()}": field.default for field in fields(Settings)}
+    assert set(re.findall(r"IMGSEARCH_\w+", text)) <= set(known)
+    rows = re.findall(r"^\|[^|]*\| (`IMGSEARCH_[^|;]*`) \| (\d[\d, ]*)[ \w]* \|$", text, re.MULTILINE)
+    said = [(re.findall(r"IMGSEARCH_\w+", names), re.findall(r"\d+", values)) for names, values in rows]
+    assert len(said) >= 5
+    assert {name: value for names, values in said for name, value in zip(names, values, strict=True)} == {
+        name: str(known[name]) for names, _ in said for name in names
+    }
