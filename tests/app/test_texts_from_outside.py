@@ -99,3 +99,18 @@ def test_an_error_that_names_a_picture_does_not_bring_its_name_to_life(planted: 
 def test_an_error_is_two_lines_of_text() -> None:
     error = ImgSearchError("No *picture* is called 'www.evil.example'.", hint="Ask <admin>")
     assert error_words(error) == ("No \\*picture\\* is called ':color[www].evil.example'.  \nAsk \\<admin\\>")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\u202ecba\u2069 b\u200b\x00\x1b", "acba b"),  # what turns writing around, has no width, or controls
+        ("\ufeff one \t\n\u3000two\u2029", "one two"),
+        ("1.5 MB of picture-1.jpg, see: 12. (or #3)", "1\\.5 MB of picture-1.jpg, see: 12. \\(or #3\\)"),
+        ("고양이_1", "고양이\\_1"),
+        ("a\ud800b", "ab"),
+        ("", ""),
+    ],
+)
+def test_what_cannot_be_seen_is_left_out_and_white_space_is_a_blank(text: str, shown: str) -> None:
+    assert escape(text) == shown
