@@ -5,10 +5,10 @@ What a file makes of a decoder or reader (a flood of memory, an endless loop, a 
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,9 +73,8 @@ def main(function: str, memory_bytes: int, cpu_s: int) -> None:
     _bound(memory_bytes, cpu_s)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints goes to the log
-    module, _, name = function.partition(":")
     try:
-        answer = {"result": getattr(importlib.import_module(module), name)(*json.load(sys.stdin))}
+        answer = {"result": pkgutil.resolve_name(function)(*json.load(sys.stdin))}
     except ImgSearchError as exc:
         answer = {"error": type(exc).__name__, "message": exc.message, "hint": exc.hint}
     with answers:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ipaddress
 import os
 import re
+import socket
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from http.client import HTTPMessage
 from pathlib import Path
 from typing import IO, Any, NoReturn
 from urllib.parse import urlsplit
@@ -245,6 +248,29 @@ def _network_errors() -> Iterator[None]:
         raise _Interrupted(f"the connection broke ({type(exc).__name__})") from exc
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but from a server of the internet to none of this machine or its own network.
+
+    Who names such a server asks for it; a server elsewhere must not make this one ask its neighbours.
+    """
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> urllib.request.Request | None:
+        if _is_public(req.origin_req_host) and not _is_public(urlsplit(newurl).hostname or ""):
+            raise _Refused("it leads to an address that is not of the internet")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _is_public(host: str) -> bool:
+    """Whether all addresses of a host are of the internet. One that cannot be looked up leads nowhere, so it may be."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return True
+    return all(ipaddress.ip_address(address[0]).is_global for *_, address in found)
+
+
 def _opener() -> urllib.request.OpenerDirector:
     """Of http and https only: urllib's own also follows a redirect to ftp, and opens file and data URLs."""
     opener = urllib.request.OpenerDirector()
@@ -254,7 +280,7 @@ def _opener() -> urllib.request.OpenerDirector:
         urllib.request.HTTPHandler(),
         urllib.request.HTTPSHandler(),
         urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPRedirectHandler(),
+        _Redirects(),
         urllib.request.HTTPErrorProcessor(),
     ):
         opener.add_handler(handler)

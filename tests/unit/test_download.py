@@ -231,6 +231,30 @@ def test_a_redirect_does_not_lead_out_of_the_web(server: FileServer, target: Pat
         get(server, target)
 
 
+def test_a_server_of_the_internet_does_not_lead_to_neighbours(
+    server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = server.url("/file")
+    monkeypatch.setattr(server, "finish_request", lambda request, address: request.sendall(
+        f"HTTP/1.1 302 Found\r\nLocation: {inner.replace('localhost', '127.0.0.1')}\r\nContent-Length: 0\r\n\r\n".encode()
+    ))  # fmt: skip
+    outer = inner.replace("127.0.0.1", "localhost")
+    monkeypatch.setattr(download, "_is_public", lambda host: host == "localhost")
+    with pytest.raises(DownloadError, match="leads to an address that is not of the internet"):
+        download.fetch([outer], target, digest="0" * 64, max_bytes=100)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_public"),
+    [
+        *(("127.0.0.1", False), ("10.1.2.3", False), ("169.254.169.254", False), ("localhost", False), ("::1", False)),
+        *(("8.8.8.8", True), ("2606:4700::1111", True), ("no-such-host.invalid", True)),
+    ],
+)
+def test_addresses_of_this_machine_and_its_network_are_not_of_the_internet(host: str, is_public: bool) -> None:
+    assert download._is_public(host) == is_public
+
+
 def test_a_host_that_cannot_be_reached_is_named(server: FileServer, target: Path) -> None:
     server.shutdown()
     server.server_close()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import io
 import json
 import os
+import pkgutil
 import random
 import shutil
 import tarfile
@@ -44,8 +44,7 @@ def _in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     """Most tests need no child processes, which take their time to start."""
 
     def here(function: str, *arguments: object, **_: int) -> object:
-        module, _, name = function.partition(":")
-        return getattr(importlib.import_module(module), name)(*arguments)
+        return pkgutil.resolve_name(function)(*arguments)
 
     if "children" not in request.fixturenames:
         for module in (staging, publish):

@@ -18,6 +18,7 @@ from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui import resources
 from imgsearch.ui.server import access
 from imgsearch.ui.server.map_points import map_digest, map_points
+from imgsearch.ui.server.pulling import pulling
 
 SCRIPT = Path(__file__).parents[1] / "page.py"
 """What Streamlit runs for every visitor and every click."""
@@ -80,13 +81,17 @@ def _guarded(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Re
 
 
 async def health(_: Request) -> Response:
-    """200 once the page can answer: there is a collection and it opens. 503 before."""
+    """200 once the page can answer: there is a collection and it opens. 503 before.
+
+    "getting ready" is said while what belongs here is pulled and indexed: what is there already is searched meanwhile.
+    """
+    status = "ok" if pulling().is_over else "getting ready"
     try:
         if await run_in_threadpool(resources.open_first_collection) is None:
-            return JSONResponse({"status": "no collection"}, 503)
+            return JSONResponse({"status": "no collection" if pulling().is_over else status}, 503)
     except ImgSearchError:
         return JSONResponse({"status": "the collection cannot be used"}, 503)
-    return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": status})
 
 
 def routes() -> list[BaseRoute]:
