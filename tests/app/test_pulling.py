@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection
@@ -84,3 +87,18 @@ def test_without_the_setting_nothing_is_pulled(home: Path) -> None:
     pulling.clear()
     assert pulling().is_over
     assert not page().error
+
+
+def test_health_says_whether_all_is_here(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    def health() -> tuple[int, object]:
+        answer = asyncio.run(routes.health(Request({"type": "http"})))
+        return answer.status_code, json.loads(bytes(answer.body))
+
+    pulling.clear()
+    assert health() == (200, {"status": "ok"})
+    pulling().is_over = False
+    assert health() == (200, {"status": "getting ready"})
+    monkeypatch.setattr(resources, "open_first_collection", lambda: None)
+    assert health() == (503, {"status": "getting ready"})
+    pulling.clear()
+    assert health() == (503, {"status": "no collection"})
