@@ -60,7 +60,7 @@ def plant(collection: Path) -> Items:
     """Writes them into every text of a collection that somebody else may have made, and returns its items."""
     path = collection / MANIFEST_FILE
     manifest = Manifest.from_bytes(path.read_bytes())
-    items = Items.read(collection / manifest.items.file)
+    items = Items.read(collection / manifest.items.file, manifest.n_items)
     said = [" ".join(TEXTS[row :: len(items)]) for row in range(len(items))]
     planted = Items([replace(item, item_id=f"{said[row]} {row}", label=said[row]) for row, item in enumerate(items)])
     planted.write(collection / "items-planted.parquet")
@@ -72,7 +72,6 @@ def plant(collection: Path) -> Items:
         title=all_of_it,
         source=all_of_it,
         license=all_of_it,
-        created=TEXTS[0],
         items=_entry(collection, "items-planted.parquet"),
         skipped=_entry(collection, "skipped-planted.jsonl"),
         n_skipped=len(skipped),
