@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from imgsearch.errors import ItemNotFoundError
 
 _LABELS_NAMED = 20
-_MAX_ROW_BYTES = 1 << 13
+_MIN_TABLE_BYTES, _MAX_ROW_BYTES = 1 << 20, 1 << 13
 
 _SCHEMA = pa.schema(
     [
@@ -178,7 +178,8 @@ class Items:
         # memory_map off: a page holds a collection open for days and must not keep a removed file alive.
         file = pq.ParquetFile(path, memory_map=False)
         n_rows, n_bytes = file.metadata.num_rows, sum(map(_table_bytes, _row_groups(file.metadata)))
-        if n_rows != n_items or n_bytes > n_rows * _MAX_ROW_BYTES or not file.schema_arrow.equals(_SCHEMA):
+        is_larger = n_bytes > _MIN_TABLE_BYTES + n_rows * _MAX_ROW_BYTES
+        if n_rows != n_items or is_larger or not file.schema_arrow.equals(_SCHEMA):
             raise ValueError(f"not a table of {n_items} items")
         table = file.read()
         columns = [table.column(field.name).to_pylist() for field in fields(Item)]

@@ -273,7 +273,7 @@ def test_it_can_be_deleted(collection: Collection) -> None:
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ([("a.txt", b"words", "text/plain")], "There are no pictures among these files, only 1 *.txt."),
+        ([("a.txt", b"words", "text/plain")], "There are no pictures among these files, only 1 \\*.txt."),
         ([archive({"../../x.png": b"x"})], "leads out of it"),
         ([archive({f"{n}.png": bytes(2**19) for n in range(3)})], "bytes when unpacked"),
         ([("a.zip", b"PK\x03\x04" + bytes(99), "application/zip")], "whole zip"),
