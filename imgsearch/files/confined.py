@@ -20,6 +20,14 @@ _ROOT = Path(__file__).resolve().parents[2]
 _WALL_PER_CPU = 4
 """A process may wait for the disk, and for others, so many times as long as it may work."""
 _MAX_LOG_BYTES = 2000
+_SPARING = {
+    # Every thread of a library takes address space, and so does every arena of the C library.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+    # Arrow's own allocator takes a gigabyte ahead if it can, which may be all there is.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -45,8 +53,7 @@ def confined(function: str, *arguments: object, memory_bytes: int, cpu_s: int) -
         ImgSearchError: what the function raised.
     """
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
-    # One thread each for the libraries of linear algebra: every further one takes address space.
-    environment = {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **_SPARING, "PYTHONPATH": path}
     try:
         done = subprocess.run(
             [sys.executable, "-m", __name__, function, str(memory_bytes), str(cpu_s)],

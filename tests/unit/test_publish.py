@@ -426,6 +426,17 @@ def test_vectors_that_are_none_are_refused(packed: Packed, there: Path, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("children")
+@pytest.mark.parametrize("mib", [256, 512, 1024, 1024 + 20, 1024 + 200, 4096])
+def test_a_sound_package_needs_little_memory_whatever_there_is(
+    packed: Packed, there: Path, mib: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "_MEMORY_BYTES", mib << 20)
+    monkeypatch.setattr(publish, "_INDEX_MEMORY_BYTES", mib << 20)
+    assert pull(str(packed.path), there).exact_spaces == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("children")
 def test_what_crashes_whoever_looks_at_it_is_refused(packed: Packed, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging, "_MEMORY_BYTES", 1 << 20)  # so that nothing can be looked at
     with pytest.raises(CollectionError, match="takes more memory or time than one of its size may"):
