@@ -39,7 +39,7 @@ from benchmarks.common import (
     spread,
     subject,
 )
-from imgsearch.collection import build
+from imgsearch.collection import build, survey
 from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.pictures import decode
@@ -92,7 +92,7 @@ class Rounds:
             if what != "embedding":
                 until_writing.close()
 
-        with patch.object(build, "load_embedder", lambda spec, home: self._ready[spec]):
+        with patch.object(survey, "load_embedder", lambda spec, home, progress: self._ready[spec]):
             until_writing.enter_context(self._measured(precision, len(self._paths)))
             with self._measured(f"{precision}, written", len(self._paths)):
                 report = build.build_collection(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import random
 import subprocess
 import sys
@@ -29,7 +30,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from imgsearch import Collection, list_collections
-from scripts.soak import ROOT, build, draw_pictures, scratch
+from scripts.soak import ROOT, draw_pictures, scratch
 from scripts.soak_sessions import photo, resident
 from scripts.visitor import Visitor
 from tests.e2e.browser import Server, run_server, wait_for_health
@@ -120,10 +121,12 @@ def long_header(url: str) -> Iterator[str]:
 
 @attack
 def idle_uploads(url: str) -> Iterator[str]:
-    """Uploads that announce 75 MB and send nothing."""
-    visitor = arrive(url)
-    path, headers = visitor.upload_path(), visitor.upload_headers()
-    connections = [begin_put(url, path, {**headers, "Content-Length": str(75 << 20)}) for _ in range(16)]
+    """Uploads of 16 sessions that announce 75 MB and send nothing."""
+    connections = []
+    for _ in range(16):
+        visitor = arrive(url)
+        headers = {**visitor.upload_headers(), "Content-Length": str(75 << 20)}
+        connections.append(begin_put(url, visitor.upload_path(), headers))
     for connection in connections:
         connection.sock.settimeout(20)
         with contextlib.suppress(OSError):
@@ -138,10 +141,10 @@ def chunked_upload(url: str) -> Iterator[str]:
         visitor = arrive(url)
         headers = visitor.upload_headers() | {"Content-Length": "5", "Transfer-Encoding": "chunked"}
         connection = begin_put(url, visitor.upload_path(), headers)
+        chunks = [visitor.multipart_head(), *[bytes(1 << 20)] * 90, visitor.multipart_end(), b""]
         try:
-            for _ in range(90):
-                connection.sock.sendall(b"100000\r\n" + bytes(1 << 20) + b"\r\n")
-            connection.sock.sendall(b"0\r\n\r\n")
+            for chunk in chunks:
+                connection.sock.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         except OSError:
             pass
         connection.sock.settimeout(20)
@@ -165,7 +168,7 @@ def broken_off_upload(url: str) -> Iterator[str]:
     for _ in range(20):
         visitor = arrive(url)
         connection = begin_put(url, visitor.upload_path(), {**visitor.upload_headers(), "Content-Length": "1000000"})
-        connection.sock.sendall(b"--" + visitor.upload_headers()["Content-Type"].split("=")[1].encode() + bytes(1000))
+        connection.sock.sendall(visitor.multipart_head() + bytes(1000))
         connection.close()
         visitor.leave()
     yield "see the log"
@@ -334,7 +337,9 @@ def main(names: tuple[str, ...], root: Path, home: Path | None, url: str | None)
         if home is None:
             home = folder / "home"
             draw_pictures(folder / "pictures")
-            build(home, folder / "pictures")
+            command = [sys.executable, "-m", "imgsearch", "build", "soak", "--embedder", "color_histogram"]
+            environment = {**os.environ, "PYTHONPATH": str(root), "IMGSEARCH_HOME": str(home)}
+            subprocess.run([*command, "--images", str(folder / "pictures")], cwd=root, env=environment, check=True)
         alone = run_attack("", home, root, folder)
         click.echo(
             f"alone: click p95 {alone.click_p95:.0f} ms, {alone.n_answered} of {N_UPLOADS} uploads, page {alone.memory}"

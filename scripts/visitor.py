@@ -104,13 +104,22 @@ class Visitor:
             "Cookie": f"{_XSRF_COOKIE}={self._cookie}",
         }
 
+    @staticmethod
+    def multipart_head() -> bytes:
+        """What comes before the content of a file."""
+        return f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="query.jpg"\r\n\r\n'.encode()
+
+    @staticmethod
+    def multipart_end() -> bytes:
+        """What comes behind it."""
+        return f"\r\n--{_BOUNDARY}--\r\n".encode()
+
     def put(self, path: str, data: bytes) -> int:
         """Sends a file there; returns the status of the answer."""
-        head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="query.jpg"\r\n\r\n'
         status, _ = self._http(
             "PUT",
             path,
-            head.encode() + data + f"\r\n--{_BOUNDARY}--\r\n".encode(),
+            self.multipart_head() + data + self.multipart_end(),
             self.upload_headers(),
         )
         if status != 204:
