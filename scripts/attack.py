@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import random
 import subprocess
 import sys
@@ -30,7 +29,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from imgsearch import Collection, list_collections
-from scripts.soak import ROOT, draw_pictures, scratch
+from scripts.soak import ROOT, build_by, draw_pictures, scratch
 from scripts.soak_sessions import photo, resident
 from scripts.visitor import Visitor
 from tests.e2e.browser import Server, run_server, wait_for_health
@@ -337,9 +336,7 @@ def main(names: tuple[str, ...], root: Path, home: Path | None, url: str | None)
         if home is None:
             home = folder / "home"
             draw_pictures(folder / "pictures")
-            command = [sys.executable, "-m", "imgsearch", "build", "soak", "--embedder", "color_histogram"]
-            environment = {**os.environ, "PYTHONPATH": str(root), "IMGSEARCH_HOME": str(home)}
-            subprocess.run([*command, "--images", str(folder / "pictures")], cwd=root, env=environment, check=True)
+            build_by(root, home, folder / "pictures")
         alone = run_attack("", home, root, folder)
         click.echo(
             f"alone: click p95 {alone.click_p95:.0f} ms, {alone.n_answered} of {N_UPLOADS} uploads, page {alone.memory}"

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from imgsearch.collection.manifest import Manifest
 from imgsearch.files.home import MANIFEST_FILE
-from scripts.soak import ROOT, build, draw_pictures, scratch
+from scripts.soak import ROOT, build_by, draw_pictures, scratch
 from tests.hostile_archives import tar_with_long_header
 
 Members = dict[str, bytes]
@@ -134,7 +134,7 @@ def main(root: Path) -> None:
     """Pulls each package and prints the table."""
     with scratch() as folder:
         draw_pictures(folder / "pictures")
-        build(folder / "home", folder / "pictures")
+        build_by(root, folder / "home", folder / "pictures")
         members = members_of(folder / "home")
         click.echo("| package | pull | then a search |\n|---|---|---|")
         for attack in (tar_of, *ATTACKS):

@@ -10,6 +10,7 @@ For a page full of visitors see soak_sessions.py.
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import shutil
 import subprocess
@@ -54,6 +55,13 @@ def build(home: Path, pictures: Path) -> Collection:
     collection = build_collection("soak", pictures, home=home, embedders=[embedder_spec(HISTOGRAM)]).collection
     remember(Source.of(pictures), "soak", home)
     return collection
+
+
+def build_by(root: Path, home: Path, pictures: Path) -> None:
+    """The same by the program of another checkout."""
+    line = [sys.executable, "-m", "imgsearch", "build", "soak", "--images", str(pictures), "--embedder", HISTOGRAM]
+    environment = {**os.environ, "PYTHONPATH": str(root), "IMGSEARCH_HOME": str(home)}
+    subprocess.run(line, cwd=root, env=environment, check=True, capture_output=True)
 
 
 def command(home: Path, *arguments: object) -> tuple[list[str], dict[str, str]]:
