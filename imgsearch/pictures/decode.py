@@ -285,6 +285,8 @@ def _decode(data: bytes, kind: str, limits: Limits) -> Picture:
             factor = 1
         tiles = list(image.tile)
         image.load()
+        if kind == "HEIF" and image.size != (width, height):  # libheif goes by what is coded in the end
+            raise ImageDecodeError(tiff.DAMAGED)
     is_dark = np.max(image.getextrema()) < 64
     upright = _upright(image, orientation)
     del image  # one of the two copies is enough

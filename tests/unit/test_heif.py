@@ -367,3 +367,24 @@ def test_a_photo_of_48_megapixels_needs_less_than_400_mb(tmp_path: Path) -> None
     width, megabytes = child.stdout.split()
     assert int(width) == 6048
     assert 0 <= float(megabytes) < 400
+
+
+def test_a_picture_that_is_coded_in_another_size_than_the_file_says_is_damaged() -> None:
+    """libheif opens it with the size that is said, and decodes it in the other."""
+    grey = Image.fromarray(np.arange(24 * 17, dtype=np.uint16).reshape(24, 17) * 160)
+    whole = heic(grey, quality=90, chroma=420)
+    assert decode_image(whole).pixels.shape == (24, 17, 3)
+    others = 0
+    for at in range(len(whole)):
+        changed = whole[:at] + b"\0" + whole[at + 1 :]
+        try:
+            image = heif.open_heif(io.BytesIO(changed))
+            said = image.size
+            image.load()
+        except (OSError, ValueError, RuntimeError, EOFError, SyntaxError):
+            continue
+        if image.size != said:
+            others += 1
+            with pytest.raises(ImageError):
+                decode_image(changed)
+    assert others > 0  # else this shows nothing
