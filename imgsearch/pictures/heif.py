@@ -24,7 +24,6 @@ from imgsearch.pictures.tiff import CUT_OFF, DAMAGED
 MAX_PARTS = 1_000
 """Items of a file, and parts of a picture; libheif's limit too. 48 megapixels in tiles of 512 px have 192."""
 _MAX_STEPS = 200_000
-_DECODE_THREADS = 2
 
 _ALPHA_TYPES = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
 _TABLES = (b"pitm", b"iinf", b"iloc", b"iprp", b"iref", b"idat")
@@ -63,7 +62,7 @@ def open_heif(file: IO[bytes]) -> ImageFile.ImageFile:
             hint="Install what requirements.txt names, or save the picture as JPEG.",
         ) from exc
     options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
-    options.DECODE_THREADS = _DECODE_THREADS
+    options.DECODE_THREADS = 1  # with more, tiles that a damaged file lays upon each other come out in any order
     opened: ImageFile.ImageFile = HeifImageFile(file)
     return opened
 
