@@ -7,6 +7,7 @@ import os
 import platform
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,8 +20,9 @@ import numpy as np
 from PIL import Image
 
 from imgsearch.embedding.backbones import Backbone, get_backbone
+from imgsearch.embedding.embedders import Embedder, load_embedder
 from imgsearch.embedding.network import build_model, import_keras
-from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.embedding.weights import keep_weights
 from imgsearch.processors import n_processors
 
@@ -34,6 +36,19 @@ def arguments(description: str | None, *, pictures: int, repeats: int) -> argpar
     parser.add_argument("--pictures", type=int, default=pictures, help="at most so many [%(default)s]")
     parser.add_argument("--repeats", type=int, default=repeats, help="rounds, each measures everything [%(default)s]")
     return parser
+
+
+def one_backbone(description: str | None) -> tuple[argparse.Namespace, Embedder]:
+    """What a benchmark of quality takes, `images` and `backbone` among it, and the embedder of that name."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
+    parser.add_argument("--backbone", default="mini", help="row of imgsearch.embedding.backbones [%(default)s]")
+    parser.add_argument("--weights", type=Path, help="HDF5 file; the bundled backbone needs none")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="imgsearch-benchmark-") as temporary:
+        home = Path(temporary)
+        weights = keep_weights(options.weights, home) if options.weights else None
+        return options, load_embedder(embedder_spec(options.backbone, weights=weights), home)
 
 
 def machine() -> str:

@@ -8,17 +8,11 @@ mean of average precision, by what the square was filled with.
 
 from __future__ import annotations
 
-import argparse
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.common import print_table
-from imgsearch.embedding.embedders import load_embedder
-from imgsearch.embedding.spec import embedder_spec
-from imgsearch.embedding.weights import keep_weights
+from benchmarks.common import one_backbone, print_table
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.metrics import average_precision
@@ -42,15 +36,7 @@ def squared(pixels: np.ndarray, filling: dict[str, Any]) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--backbone", default="mini", help="row of imgsearch.embedding.backbones [%(default)s]")
-    parser.add_argument("--weights", type=Path, help="HDF5 file; the bundled backbone needs none")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="imgsearch-benchmark-") as temporary:
-        home = Path(temporary)
-        weights = keep_weights(options.weights, home) if options.weights else None
-        embedder = load_embedder(embedder_spec(options.backbone, weights=weights), home)
+    options, embedder = one_backbone(__doc__)
     paths = sorted(options.images.glob("*.jpg"))
     labels = np.array([path.stem.rsplit("_", 1)[0] for path in paths])
     pictures = [decode_image(path).pixels for path in paths]

@@ -9,17 +9,10 @@ are the same. The whole picture shows what an explanation, which looks at thumbn
 
 from __future__ import annotations
 
-import argparse
-import tempfile
-from pathlib import Path
-
 import numpy as np
 
-from benchmarks.common import machine, print_table
+from benchmarks.common import machine, one_backbone, print_table
 from imgsearch.distance import angular_distance
-from imgsearch.embedding.embedders import load_embedder
-from imgsearch.embedding.spec import embedder_spec
-from imgsearch.embedding.weights import keep_weights
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.regions import Region
 from imgsearch.pictures.scaling import make_thumbnail
@@ -41,15 +34,7 @@ def nearest(gallery: np.ndarray, queries: np.ndarray) -> list[set[int]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--backbone", default="mini", help="row of imgsearch.embedding.backbones [%(default)s]")
-    parser.add_argument("--weights", type=Path, help="HDF5 file; the bundled backbone needs none")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="imgsearch-benchmark-") as temporary:
-        home = Path(temporary)
-        weights = keep_weights(options.weights, home) if options.weights else None
-        embedder = load_embedder(embedder_spec(options.backbone, weights=weights), home)
+    options, embedder = one_backbone(__doc__)
     pictures = [decode_image(path).pixels for path in sorted(options.images.glob("*.jpg"))]
     thumbnails = [decode_image(make_thumbnail(pixels)).pixels for pixels in pictures]
     gallery = embedder.embed(pictures)

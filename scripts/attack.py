@@ -51,6 +51,8 @@ MOST_S = 90.0
 Attack = Callable[[str], Iterator[str]]
 """Address of the page -> what the attacker was told, one after the other."""
 ATTACKS: dict[str, Attack] = {}
+ENDLESS = ("regions",)
+"""Those that go on until they are ended, which is when the other visitor is done."""
 
 
 def attack(function: Attack) -> Attack:
@@ -239,7 +241,6 @@ class Cost:
     memory: tuple[int, int] = (0, 0)
     words: Counter[str] = field(default_factory=Counter)
     n_log_bytes: int = 0
-    refusals: Counter[str] = field(default_factory=Counter)
 
 
 def suffer(server: Server, items: list[str]) -> Cost:
@@ -255,7 +256,6 @@ def suffer(server: Server, items: list[str]) -> Cost:
             visitor.errors.clear()
             visitor.upload(photo(1000 + number))
             cost.n_answered += not visitor.errors
-            cost.refusals.update(visitor.errors)
     visitor.leave()
     cost.click_p95 = float(np.percentile(times, 95)) * 1000
     return cost
@@ -301,8 +301,9 @@ def run_attack(name: str, home: Path, root: Path, folder: Path) -> Cost:
             try:
                 cost = suffer(server, items)
             except Exception as exc:
-                cost = Cost(click_p95=float("inf"), refusals=Counter([repr(exc)[:80]]))
-            if attacker and not ENDLESS.isdisjoint([name]):
+                click.echo(f"The other visitor could not go on: {exc!r}", err=True)
+                cost = Cost(click_p95=float("inf"))
+            if attacker and name in ENDLESS:
                 attacker.terminate()
         if attacker:
             with watched(server, memory), contextlib.suppress(subprocess.TimeoutExpired):
@@ -315,9 +316,6 @@ def run_attack(name: str, home: Path, root: Path, folder: Path) -> Cost:
         if server.process.poll() is not None:
             cost.words["THE PAGE DIED"] += 1
     return cost
-
-
-ENDLESS = {"regions"}
 
 
 @click.command()

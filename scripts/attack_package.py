@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from imgsearch.collection.manifest import Manifest
 from imgsearch.files.home import MANIFEST_FILE
 from scripts.soak import ROOT, build_by, draw_pictures, scratch
+from tests.e2e.browser import children_of
 from tests.hostile_archives import tar_with_long_header
 
 Members = dict[str, bytes]
@@ -102,7 +103,7 @@ def run(root: Path, home: Path, *arguments: str) -> str:
         process = subprocess.Popen(command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT)
         most = 0
         while process.poll() is None:
-            most = max([most, *(resident_peak(pid) for pid in (process.pid, *children(process.pid)))])
+            most = max([most, *(resident_peak(pid) for pid in (process.pid, *children_of(process.pid)))])
             time.sleep(0.01)
         output.seek(0)
         lines = output.read().strip().splitlines()
@@ -118,14 +119,6 @@ def resident_peak(pid: int) -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("VmHWM")), 0)
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started and that live."""
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
 
 
 @click.command()

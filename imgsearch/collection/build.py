@@ -149,9 +149,7 @@ def build_collection(
             survey = Survey(path, home, known, progress or (lambda done, total, what: None))
             items, unusable = survey.look_at(files)
             if not items:
-                reasons = "; ".join(sorted({each.reason for each in unusable})[:3])
-                none = f"{Count(len(files)):The only picture cannot|None of the {len(files):,} pictures can} be used"
-                raise BuildError(f"{none}: {reasons}")
+                raise folder.none_usable(len(files), unusable)
             items = [replace(item, label=label(item.item_id)) for item in items]
             missing = label.without_picture(file.item_id for file in files)
             remarks = [*remarks, *_remarks(label, items)]

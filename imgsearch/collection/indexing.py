@@ -8,6 +8,7 @@ from pathlib import Path
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft
 from imgsearch.collection.ledger import alone
+from imgsearch.collection.outline import Outline, find
 from imgsearch.collection.sweep import sweep
 from imgsearch.files.disk import disk_errors
 from imgsearch.vectors.engines.annoy import annoy_fault
@@ -30,10 +31,11 @@ def add_indexes(name: str, home: Path, tell: Callable[[str], None] = lambda what
     """
     if annoy_fault():
         return []
-    with disk_errors(), alone(Collection.open(name, home).path):
+    path, _, _ = find(name, home)
+    with disk_errors(), alone(path):
         collection = Collection.open(name, home)
         if not collection.exact_spaces:
             return []
         Draft.of(collection).renew(collection, tell)
-    sweep(Collection.open(name, home))
+    sweep(Outline.open(name, home))
     return collection.exact_spaces

@@ -111,8 +111,8 @@ def _key(spec: EmbedderSpec) -> str:
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keeps builds of the collection away; the notes of one that was cut off stay as they are.
+def alone(path: Path) -> Iterator[Ledger]:
+    """Keeps builds of the collection away; the notes of one that was cut off stay as they are, also where they are moved.
 
     Raises:
         BuildError: a build is running.
@@ -120,6 +120,6 @@ def alone(path: Path) -> Iterator[None]:
     is_cut_off = (path / NOTES_FILE).exists()
     notes = Ledger(path)
     try:
-        yield
+        yield notes
     finally:
         notes.close(remove=not is_cut_off)

@@ -24,7 +24,6 @@ import numpy as np
 from imgsearch.collection import intake
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft, add_thumbnail
-from imgsearch.counting import Count
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, ImageError, WorkerBusyError, WorkerError
@@ -32,7 +31,7 @@ from imgsearch.files import locks
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.decode import DEFAULT_LIMITS, decode_image, read_file
-from imgsearch.pictures.folder import PictureFile, labeller, no_pictures, scan
+from imgsearch.pictures.folder import PictureFile, labeller, no_pictures, none_usable, scan
 from imgsearch.pictures.items import Item, Skipped
 from imgsearch.pictures.left_out import LeftOut
 from imgsearch.progress import Progress
@@ -314,9 +313,7 @@ class _Run:
                     raise
                 skipped.append(Skipped(file.item_id, exc.message))
         if not items:
-            reasons = "; ".join(sorted({each.reason for each in skipped})[:3])
-            none = f"{Count(len(files)):The only picture cannot|None of the {len(files):,} pictures can} be used"
-            raise BuildError(f"{none}: {reasons}")
+            raise none_usable(len(files), skipped)
         return items, skipped
 
     def _look(self, file: PictureFile) -> Item:

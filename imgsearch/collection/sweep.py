@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.outline import Outline
 from imgsearch.files.home import MANIFEST_FILE, NOTES_FILE, SOURCE_FILE
 from imgsearch.pictures.items import Item
 
@@ -15,7 +15,7 @@ SWEEP_AFTER_S = 3600
 """A running page may still read files that a new manifest no longer names: they are left for so long (see `retire`)."""
 
 
-def retire(previous: Collection, items: Sequence[Item]) -> None:
+def retire(previous: Outline, items: Sequence[Item]) -> None:
     """Dates the files that a new manifest with these items may not name any more: their time of grace begins now."""
     kept = {item.thumbnail for item in items}
     files = [previous.path / entry.file for entry in previous.manifest.files]
@@ -23,7 +23,7 @@ def retire(previous: Collection, items: Sequence[Item]) -> None:
         os.utime(file)
 
 
-def sweep(collection: Collection) -> None:
+def sweep(collection: Outline) -> None:
     """Removes what the manifest does not name, once it is older than a running page may need it."""
     path = collection.path
     named = {path / entry.file for entry in collection.manifest.files}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
+from imgsearch.counting import Count
 from imgsearch.errors import BuildError
 from imgsearch.files.archives import is_debris
 from imgsearch.pictures.decode import PICTURE_SUFFIXES, READ_FORMATS, looks_like_image
@@ -81,6 +82,12 @@ def no_pictures(where: str, left_out: LeftOut) -> BuildError:
         f"There are no pictures {where}{f', only {found}' if found else ''}.",
         hint=f"Read are {READ_FORMATS}, also in sub-folders.",
     )
+
+
+def none_usable(n_files: int, skipped: Iterable[Skipped]) -> BuildError:
+    """What to raise where there are pictures, and each was left out."""
+    reasons = "; ".join(sorted({each.reason for each in skipped})[:3])
+    return BuildError(f"{Count(n_files):The only picture cannot|None of the {n_files:,} pictures can} be used: {reasons}")
 
 
 def _walk(directory: Path, exclude: Path) -> Iterator[tuple[Path, str]]:

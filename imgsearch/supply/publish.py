@@ -254,7 +254,7 @@ def _install(staged: Outline, name: str, home: Path, sha256: str) -> None:
             os.replace(file, target)
         write_atomically(path / MANIFEST_FILE, (staged.path / MANIFEST_FILE).read_bytes(), sync=True)
         remember(Source("package", sha256), name, home)
-    sweep(Collection.open(name, home))
+    sweep(Outline.open(name, home))
 
 
 def _add_indexes(name: str, home: Path) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-from imgsearch.collection.ledger import Ledger
+from imgsearch.collection.ledger import alone
 from imgsearch.collection.source import remembered
 from imgsearch.errors import BuildError, CollectionError, CollectionNotFoundError
 from imgsearch.files.disk import disk_errors
@@ -39,7 +37,7 @@ def rename_collection(old: str, new: str, home: Path) -> None:
         raise CollectionError(
             f"There is a collection called {new!r} already, or a part of one.", hint="Choose another name."
         )
-    with disk_errors(), _kept_still(path) as notes:
+    with disk_errors(), alone(path) as notes:
         source = remembered(old, home)
         if source and source.kind == "archive":
             _move_pictures(pictures_folder(home, old), pictures_folder(home, new))
@@ -63,7 +61,7 @@ def remove_collection(name: str, home: Path) -> None:
         BuildError: a build of it is running, or the disk does not let it go.
     """
     path = _folder_of(name, home)
-    with disk_errors(), _kept_still(path):
+    with disk_errors(), alone(path):
         source = remembered(name, home)
         (path / MANIFEST_FILE).unlink(missing_ok=True)
         if source and source.kind == "archive":
@@ -79,17 +77,6 @@ def _folder_of(name: str, home: Path) -> Path:
         known = ", ".join(list_collections(home)) or "none yet"
         raise CollectionNotFoundError(f"There is no collection called {name!r}. There are: {known}.")
     return path
-
-
-@contextlib.contextmanager
-def _kept_still(path: Path) -> Iterator[Ledger]:
-    """Keeps builds of the collection away. The notes of one that was cut off stay, also where the folder is moved."""
-    is_cut_off = (path / NOTES_FILE).exists()
-    notes = Ledger(path)
-    try:
-        yield notes
-    finally:
-        notes.close(remove=not is_cut_off)
 
 
 def _move_pictures(old: Path, new: Path) -> None:

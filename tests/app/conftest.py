@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from imgsearch.ui import resources
 from imgsearch.ui.server import limits
 
 
@@ -24,3 +25,12 @@ def _nobody_was_here() -> Iterator[None]:
     yield
     for count in counts:
         count.clear()
+
+
+@pytest.fixture
+def no_leftovers() -> Iterator[None]:
+    """For tests after which no worker runs, and no collection stays open."""
+    yield
+    resources.worker().close()
+    for cached in (resources._open, resources.worker, resources.warm_up):
+        cached.clear()

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection
 from imgsearch.settings import get_settings
-from imgsearch.ui import resources
 from imgsearch.ui.server import limits, query_log, routes, visitors
 from imgsearch.ui.server.limits import Pace, Places, Rate, Rates
 from tests.conftest import draw_picture
 
-
-@pytest.fixture(autouse=True)
-def _no_leftovers() -> Iterator[None]:
-    yield
-    resources.worker().close()
-    for cached in (resources._open, resources.worker, resources.warm_up):
-        cached.clear()
+pytestmark = pytest.mark.usefixtures("no_leftovers")
 
 
 def page() -> AppTest:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection, build_collection, embedder_spec
-from imgsearch.ui import resources, state
+from imgsearch.ui import state
 from imgsearch.ui.server import routes
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from tests.conftest import draw_picture
@@ -21,12 +20,7 @@ from tests.conftest import draw_picture
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _no_leftovers() -> Iterator[None]:
-    yield
-    resources.worker().close()
-    for cached in (resources._open, resources.worker, resources.warm_up):
-        cached.clear()
+pytestmark = pytest.mark.usefixtures("no_leftovers")
 
 
 def page(**params: str | list[str]) -> AppTest:

@@ -34,12 +34,7 @@ from tests.conftest import draw_picture
 RESULTS = "Most similar pictures"
 
 
-@pytest.fixture(autouse=True)
-def _no_leftovers() -> Any:
-    yield
-    resources.worker().close()
-    for cached in (resources._open, resources.worker, resources.warm_up):
-        cached.clear()
+pytestmark = pytest.mark.usefixtures("no_leftovers")
 
 
 def data_of(at: AppTest, key: str) -> dict[str, Any]:

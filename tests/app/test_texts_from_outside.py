@@ -13,7 +13,6 @@ import pytest
 from imgsearch import Collection
 from imgsearch.errors import ImgSearchError
 from imgsearch.pictures.items import Items, label_words
-from imgsearch.ui import resources
 from imgsearch.ui.frame import VIEWS
 from imgsearch.ui.state.address import PARAMETERS
 from imgsearch.ui.texts import error_words
@@ -28,12 +27,7 @@ QUOTED = 13
 """So many parameters are quoted in a note where they are nonsense."""
 
 
-@pytest.fixture(autouse=True)
-def _no_leftovers() -> Iterator[None]:
-    yield
-    resources.worker().close()
-    for cached in (resources._open, resources.worker, resources.warm_up):
-        cached.clear()
+pytestmark = pytest.mark.usefixtures("no_leftovers")
 
 
 @pytest.fixture

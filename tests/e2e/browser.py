@@ -97,7 +97,7 @@ class Server:
 
     def worker_pids(self) -> list[int]:
         """The embedding workers that this server has started and that live."""
-        return [pid for pid in _children(self.process.pid) if "imgsearch.embedding.worker" in _command_line(pid)]
+        return [pid for pid in children_of(self.process.pid) if "imgsearch.embedding.worker" in _command_line(pid)]
 
 
 @contextmanager
@@ -221,7 +221,8 @@ def _wait_until_it_listens(server: Server, path: str) -> None:
     raise TimeoutError(f"The server does not listen:\n{server.log.read_text(errors='replace')}")
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """The processes that the threads of a process have started and that live."""
     children: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(OSError):  # a thread that has ended since

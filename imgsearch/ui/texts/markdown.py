@@ -22,6 +22,5 @@ def escape(text: str) -> str:
 
 def _as_it_is(mark: re.Match[str]) -> str:
     plain = mark[0] if mark[0].isalpha() else f"{mark[0][:-1]}\\{mark[0][-1]}"
-    return (
-        f":color[{plain}]" if mark["found_later"] else plain
-    )  # a colour without a colour: an element that changes nothing
+    # A colour without a colour is an element that changes nothing.
+    return f":color[{plain}]" if mark["found_later"] else plain
