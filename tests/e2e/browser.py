@@ -189,6 +189,27 @@ def query_picture(page: Page) -> Locator:
     return page.locator(".st-key-query_picture img")
 
 
+class Places:
+    """Where parts of a page lie on the screen: equal to others that are the same but for what no eye sees."""
+
+    _UNSEEN_PX = 1.0  # a browser lays out in 64ths of a pixel, and scrolls by parts of one
+
+    def __init__(self, *parts: Locator) -> None:
+        boxes = [part.bounding_box() for part in parts]
+        assert all(boxes)
+        self.edges = [edge for box in boxes if box for edge in (box["x"], box["y"], box["width"], box["height"])]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Places):
+            return NotImplemented
+        return all(abs(one - two) < self._UNSEEN_PX for one, two in zip(self.edges, other.edges, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Places({self.edges})"
+
+
 def upload(page: Page, data: bytes, name: str = "picture.jpg", kind: str = "image/jpeg") -> None:
     """Chooses a file in the uploader, once it is the only one; does not wait for the answer."""
     wait_until_idle(page)

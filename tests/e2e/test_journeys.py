@@ -17,7 +17,7 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
-from tests.e2e.browser import EXAMPLES, GALLERY, card_items, cards, query_picture, wait_for_items, wait_until_idle
+from tests.e2e.browser import EXAMPLES, GALLERY, Places, card_items, cards, query_picture, wait_for_items, wait_until_idle
 
 if TYPE_CHECKING:
     Visit = Callable[..., Page]
@@ -72,11 +72,11 @@ def test_a_pick_moves_nothing(visit: Visit, discs: Collection) -> None:
         page.get_by_role("button", name="Surprise me"),
         cards(page, GALLERY).last,
     ]
-    before = [place.bounding_box() for place in places]
+    before = Places(*places)
     cards(page).nth(1).click()
     wait_for_items(page, nearest(discs, nearest(discs, "red/0.png")[1]))
     wait_until_idle(page)
-    assert [place.bounding_box() for place in places] == before
+    assert Places(*places) == before
 
 
 def test_a_pick_from_the_gallery_is_searched_and_its_answer_comes_into_sight(visit: Visit, discs: Collection) -> None:

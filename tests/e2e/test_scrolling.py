@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("playwright")
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import GALLERY, card_items, cards, query_picture, wait_until_idle
+from tests.e2e.browser import GALLERY, Places, card_items, cards, query_picture, wait_until_idle
 from tests.e2e.test_access import PHONE
 from tests.e2e.test_journeys import choose, refine
 from tests.e2e.test_search_journeys import button
@@ -29,24 +29,16 @@ def scrolled(page: Page) -> float:
     return float(page.evaluate(f"{MAIN}.scrollTop"))
 
 
-def top(part: Locator) -> float:
-    """Where a part begins on the screen, px."""
-    box = part.bounding_box()
-    assert box
-    return box["y"]
-
-
 def scroll_to(page: Page, place: float) -> None:
     wait_until_idle(page)
     page.evaluate("document.fonts.ready")  # a title in other letters may take a line less
     page.evaluate(f"place => {{ {MAIN}.scrollTop = place; }}", place)
-    assert scrolled(page) == place
+    assert abs(scrolled(page) - place) < 1
 
 
-def heights(page: Page) -> list[float]:
-    """Where query and results lie on the screen, and where they end, px. How long it took is said below them."""
-    boxes = [page.locator(f".st-key-{name}").bounding_box() for name in ("query", "results_grid")]
-    return [edge for box in boxes if box for edge in (box["y"], box["y"] + box["height"])]
+def answer(page: Page) -> Places:
+    """Where query and results lie. How long it took is said below them."""
+    return Places(*(page.locator(f".st-key-{name}") for name in ("query", "results_grid")))
 
 
 @SIZES
@@ -55,8 +47,7 @@ def heights(page: Page) -> list[float]:
 def test_a_like_a_dislike_and_back_move_nothing(visit: Visit, asked: str, place: int, size: dict[str, int]) -> None:
     page = visit(ASKED[asked], **size)
     scroll_to(page, place)
-    before = heights(page)
-    assert len(before) == 4
+    before = answer(page)
     for act, address in (
         (lambda: button(page, "More like 5.").dispatch_event("click"), re.compile("liked=")),
         (lambda: button(page, "Fewer like 2.").dispatch_event("click"), re.compile("disliked=")),
@@ -66,14 +57,14 @@ def test_a_like_a_dislike_and_back_move_nothing(visit: Visit, asked: str, place:
         act()
         expect(page).to_have_url(address)
         wait_until_idle(page)
-        assert (scrolled(page), heights(page)) == (place, before)
+        assert answer(page) == before
 
 
 @SIZES
 def test_a_page_of_the_gallery_is_turned_in_place(visit: Visit, size: dict[str, int]) -> None:
     page = visit(**size)
     first = card_items(page, GALLERY)
-    pages, grid = page.get_by_test_id("stPagination"), page.locator(".st-key-gallery_grid")
+    pages = page.get_by_test_id("stPagination")
     pages.scroll_into_view_if_needed()
     assert scrolled(page) > 500
     pages.get_by_text("2", exact=True).click()
@@ -81,12 +72,12 @@ def test_a_page_of_the_gallery_is_turned_in_place(visit: Visit, size: dict[str, 
     wait_until_idle(page)
     assert not set(first) & set(card_items(page, GALLERY))
     expect(pages).to_be_in_viewport(ratio=1)  # the last page is a shorter one, and the screen may end with it
-    before = top(grid)
+    before = Places(cards(page, GALLERY).first)
     pages.get_by_text("1", exact=True).click()
     expect(cards(page, GALLERY)).to_have_count(24)
     wait_until_idle(page)
     assert card_items(page, GALLERY) == first
-    assert top(grid) == pytest.approx(before, abs=1)
+    assert Places(cards(page, GALLERY).first) == before
 
 
 @SIZES
@@ -96,11 +87,11 @@ def test_a_filter_of_the_gallery_stays_where_it_is(visit: Visit, size: dict[str,
     chooser = page.get_by_role("combobox", name="Show")
     chooser.evaluate("box => box.closest('[class*=st-key-browse]').scrollIntoView()")
     page.evaluate(f"{MAIN}.scrollTop -= 80")  # below the header
-    before = chooser.bounding_box()
+    before = Places(chooser)
     choose(page, "Show", "green")
     expect(cards(page, GALLERY)).to_have_count(9)
     wait_until_idle(page)
-    assert chooser.bounding_box() == before
+    assert Places(chooser) == before
 
 
 @SIZES
@@ -110,18 +101,18 @@ def test_a_filter_of_the_results_stays_where_it_is(visit: Visit, size: dict[str,
     chooser = page.get_by_role("combobox", name="Only results of")
     chooser.scroll_into_view_if_needed()
     page.evaluate(f"{MAIN}.scrollTop += 200")
-    before = chooser.bounding_box()
+    before = Places(chooser)
     choose(page, "Only results of", "green")
     page.wait_for_url("**label=green")
     wait_until_idle(page)
-    assert chooser.bounding_box() == before
+    assert Places(chooser) == before
 
 
 @SIZES
 def test_why_opens_and_closes_where_the_eye_is(visit: Visit, size: dict[str, int]) -> None:
     page = visit("?item=red%2F0.png&k=30", **size)
     scroll_to(page, 700)
-    before = heights(page)
+    before = answer(page)
     button(page, "Why 20.").dispatch_event("click")
     dialog = page.get_by_role("dialog", name="Why this picture?")
     expect(dialog.get_by_role("img")).to_have_count(2)
@@ -130,7 +121,7 @@ def test_why_opens_and_closes_where_the_eye_is(visit: Visit, size: dict[str, int
     expect(dialog).to_have_count(0)
     expect(page).not_to_have_url(re.compile("why="))
     wait_until_idle(page)
-    assert (scrolled(page), heights(page)) == (700, before)
+    assert answer(page) == before
 
 
 @SIZES

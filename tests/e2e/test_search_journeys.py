@@ -16,7 +16,7 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.browser import RESULTS, card_items, query_picture, wait_for_items, wait_until_idle
+from tests.e2e.browser import RESULTS, Places, card_items, query_picture, wait_for_items, wait_until_idle
 from tests.e2e.test_access import PHONE, violations
 from tests.e2e.test_region import drag, stage
 
@@ -42,13 +42,13 @@ def test_a_part_is_marked_on_an_item_and_the_search_follows(visit: Visit, discs:
     page = visit("?item=red%2F0.png&k=6")
     wait_for_items(page, found(discs, item_id="red/0.png"))
     places = [query_picture(page), page.get_by_role("heading", name="Most similar"), page.get_by_text("Refine")]
-    before = [place.bounding_box() for place in places]
+    before = Places(*places)
     drag(page, (0.4, 0.35), (0.6, 0.65))
     page.wait_for_url("**&region=*")
     region = Region.parse(asked(page, "region")[0])
     wait_for_items(page, found(discs, item_id="red/0.png", region=region))
     wait_until_idle(page)
-    assert [place.bounding_box() for place in places] == before
+    assert Places(*places) == before
     stage(page).press("Delete")
     wait_for_items(page, found(discs, item_id="red/0.png"))
     assert asked(page, "region") == []
