@@ -93,7 +93,7 @@ def _table_distances(space: Space) -> np.ndarray:
 def _neighborhoods(space: Space, embeddings: np.ndarray) -> np.ndarray:
     exact, points = ExactIndex(space.embeddings), space.points(embeddings)
     everything = np.concatenate([space.embeddings, points])
-    nearest = [exact.candidates(point, N_NEIGHBORS) for point in points]
+    nearest = [exact.nearest(point, N_NEIGHBORS) for point in points]
     distances = distances_between(everything, np.arange(len(space.embeddings), len(everything)), np.stack(nearest))
     return np.array([neighborhood(each) for each in distances])
 

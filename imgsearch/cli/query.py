@@ -20,6 +20,7 @@ from imgsearch.report import FORMATS, Report
 from imgsearch.retrieval.rerank import DEFAULT_RERANKING, RERANKINGS, default_reranking
 from imgsearch.retrieval.search import AnnRecall, SearchPage, ann_recall_at_k
 from imgsearch.settings import DEFAULT_K, MAX_K
+from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space
 
 _NO_RERANKING = "none"
@@ -49,8 +50,13 @@ def _check_format(ctx: click.Context, param: click.Parameter, file: Path | None)
     type=click.Choice([_NO_RERANKING, *RERANKINGS]),
     help=f"Way to a better order.  [default: {DEFAULT_RERANKING} for CNNs, {_NO_RERANKING} for descriptors]",
 )
-@click.option("--exact", is_flag=True, help="Compare with every picture instead of asking the index.")
-@click.option("--search-k", default=-1, help="Nodes of the index to look at.  [default: as it was tuned]")
+@click.option(
+    "--effort",
+    type=click.Choice(list(Effort)),
+    default=Effort.NORMAL,
+    show_default=True,
+    help="How hard the index looks; exact compares with every picture.",
+)
 @click.option("--recall", is_flag=True, help="Say how much of the exact answer the index found, and both times.")
 @json_option
 @quiet_option
@@ -71,8 +77,7 @@ def query(
     disliked: tuple[str, ...],
     space: str | None,
     rerank: str | None,
-    exact: bool,
-    search_k: int,
+    effort: str,
     recall: bool,
     as_json: bool,
     report: Path | None,
@@ -106,8 +111,7 @@ def query(
         disliked=disliked,
         space=space,
         rerank=_reranking(collection.space(space), rerank),
-        exact=exact,
-        search_k=search_k,
+        effort=Effort(effort),
     )
     if as_json:
         print_json(page.to_json())

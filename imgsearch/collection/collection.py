@@ -38,7 +38,7 @@ from imgsearch.retrieval.metrics import Evaluation
 from imgsearch.retrieval.search import Query, SearchPage, checked_embeddings, search
 from imgsearch.settings import DEFAULT_K
 from imgsearch.vectors.engines.annoy import annoy_fault
-from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space
 
 
@@ -81,7 +81,7 @@ class Collection(Outline):
     @property
     def exact_spaces(self) -> list[str]:
         """Names of the spaces that are searched by comparing with every picture, since they have no index for here."""
-        return [name for name, space in self.spaces.items() if isinstance(space.index, ExactIndex)]
+        return [name for name, space in self.spaces.items() if space.index.is_exact]
 
     @cached_property
     def evaluation(self) -> tuple[Evaluation, ...]:
@@ -126,8 +126,7 @@ class Collection(Outline):
         liked: Sequence[str] = (),
         disliked: Sequence[str] = (),
         rerank: str = "",
-        exact: bool = False,
-        search_k: int = -1,
+        effort: Effort = Effort.NORMAL,
         space: str | None = None,
     ) -> SearchPage:
         """Nearest items to what is asked with; nearest first, unless another order is asked for.
@@ -144,7 +143,7 @@ class Collection(Outline):
                 and embedded; the item is left out all the same. Defaults to the whole.
             excluded: Items that are left out besides.
             is_part: The embedding is that of a part of a picture.
-            k, label, max_distance, rerank, exact, search_k: See `search.Query`.
+            k, label, max_distance, rerank, effort: See `search.Query`.
             liked, disliked: Items to be more like, and less like.
             space: Name of the space to search. Defaults to the first one.
 
@@ -185,8 +184,7 @@ class Collection(Outline):
             liked=tuple(self.items.row_of(each) for each in liked),
             disliked=tuple(self.items.row_of(each) for each in disliked),
             rerank=rerank,
-            exact=exact,
-            search_k=search_k,
+            effort=effort,
         )
         page = search(self.items, chosen, query)
         return replace(page, timings_ms={**timings, **page.timings_ms}, thumbnails=thumbnails_folder(self.path))

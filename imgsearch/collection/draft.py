@@ -188,7 +188,7 @@ class _SpaceWriter:
         """What is measured of the embeddings: neighbours, map and calibration."""
         index: VectorIndex = ExactIndex(embeddings)
         if index_file:
-            index = AnnoyIndex(self.path / index_file.file, dim=self.spec.dim, n_items=len(embeddings))
+            index = AnnoyIndex(self.path / index_file.file, embeddings)
         self.tell(f"finding neighbours in {self.name}")
         neighbors = nearest_neighbors(embeddings, index, N_NEIGHBORS)
         self.tell(f"drawing the map of {self.name}")

@@ -128,7 +128,7 @@ def _read_space(path: Path, manifest: Manifest, name: str) -> Space:
     n_items, dim = manifest.n_items, entry.spec.dim
     embeddings = _read_array(path, entry.embeddings, np.float32, (n_items, dim))
     index = _open_index(path, entry, embeddings)
-    if isinstance(index, ExactIndex) and not _finds_itself(embeddings, index):
+    if index.is_exact and not _finds_itself(embeddings, index):
         raise CollectionCorruptError(f"{entry.embeddings.file} does not hold vectors of length 1.", hint=COPY_AGAIN)
     neighbors = _read_array(path, entry.neighbors, np.int32, (n_items, min(N_NEIGHBORS, n_items - 1)))
     if neighbors.size and not (neighbors.min() >= 0 and neighbors.max() < n_items):
@@ -150,7 +150,6 @@ def _read_space(path: Path, manifest: Manifest, name: str) -> Space:
         neighbors=neighbors,
         projection=_read_array(path, entry.projection, np.float32, (n_items, 2)),
         calibration=calibration,
-        search_k=entry.search_k,
         transform=transform,
     )
 
@@ -162,7 +161,7 @@ def _open_index(path: Path, entry: SpaceEntry, embeddings: np.ndarray) -> Vector
     """
     if entry.index and annoy_fault() is None:
         with contextlib.suppress(OSError):
-            index = AnnoyIndex(path / entry.index.file, dim=entry.spec.dim, n_items=len(embeddings))
+            index = AnnoyIndex(path / entry.index.file, embeddings, search_k=entry.search_k)
             if _finds_itself(embeddings, index):
                 return index
     return ExactIndex(embeddings)
@@ -183,7 +182,7 @@ def _finds_itself(embeddings: np.ndarray, index: VectorIndex) -> bool:
     n_items = len(embeddings)
     n = min(10, n_items)
     for row in np.linspace(0, n_items - 1, min(_SELF_TEST_ROWS, n_items)).astype(int):
-        rows = index.candidates(embeddings[row], n)
+        rows = index.nearest(embeddings[row], n)
         is_sound = len(rows) == n and rows.min() >= 0 and rows.max() < n_items
         if not is_sound or angular_distance(embeddings[rows], embeddings[row]).min() > 1e-3:
             return False

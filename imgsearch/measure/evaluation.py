@@ -28,6 +28,7 @@ from imgsearch.progress import Progress
 from imgsearch.retrieval.metrics import K_VALUES, Confusion, Evaluation, Gain, LabelScores, average_precision, estimates
 from imgsearch.retrieval.rerank import N_NEAREST, RERANKINGS, Candidates, reorder
 from imgsearch.retrieval.search import Query, search
+from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space
 
 ALL_RERANKINGS = ("", *RERANKINGS)
@@ -331,7 +332,8 @@ def query_time_ratio(items: Items, space: Space, rerank: str = "") -> float:
     ratios = []
     for row in rows:
         page, exact_page = (
-            search(items, space, query) for query in (Query(rows=(row,), rerank=rerank), Query(rows=(row,), exact=True))
+            search(items, space, query)
+            for query in (Query(rows=(row,), rerank=rerank), Query(rows=(row,), effort=Effort.EXACT))
         )
         ratios.append(sum(page.timings_ms.values()) / sum(exact_page.timings_ms.values()))
     return float(np.median(ratios))

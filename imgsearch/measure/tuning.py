@@ -75,7 +75,7 @@ def tune(items: Items, space: Space, *, progress: Callable[[int, int, str], None
     """
     if fault := annoy_fault():
         raise QueryError(f"{fault.sentence} There are no settings to measure.", hint=fault.hint)
-    n, dim = space.embeddings.shape
+    n = len(space.embeddings)
     queries = np.sort(np.random.default_rng(_SEED).choice(n, min(N_QUERIES, n), replace=False))
     truth, exact_ms = _answers(items, replace(space, index=ExactIndex(space.embeddings)), queries)
     settings = []
@@ -85,10 +85,10 @@ def tune(items: Items, space: Space, *, progress: Callable[[int, int, str], None
                 progress(done, len(N_TREES_TRIED), "measuring indexes")
             path = Path(folder) / f"{n_trees}.ann"
             AnnoyIndex.build(space.embeddings, path, n_trees=n_trees)
-            index = AnnoyIndex(path, dim=dim, n_items=n)
             for factor in SEARCH_K_FACTORS:
                 search_k = max(1, round(factor * n_trees * 100))
-                found, query_ms = _answers(items, replace(space, index=index, search_k=search_k), queries)
+                index = AnnoyIndex(path, space.embeddings, search_k=search_k)
+                found, query_ms = _answers(items, replace(space, index=index), queries)
                 recall = float(np.mean([len(rows & exact) / len(exact) for rows, exact in zip(found, truth, strict=True)]))
                 settings.append(Setting(n_trees, search_k, recall, query_ms, path.stat().st_size))
     return Tuning(settings, exact_ms, recommend(settings))

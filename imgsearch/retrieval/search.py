@@ -22,13 +22,11 @@ from imgsearch.retrieval.notebook import cards_html
 from imgsearch.retrieval.rerank import DEPTH, N_NEAREST, RERANKINGS, Candidates, reorder
 from imgsearch.settings import DEFAULT_K, MAX_K
 from imgsearch.vectors.calibration import Verdict, neighborhood
-from imgsearch.vectors.engines.exact import ExactIndex
-from imgsearch.vectors.engines.face import VectorIndex
+from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space
 
 CANDIDATES_PER_RESULT = 10
 MIN_CANDIDATES = 100
-MAX_SEARCH_K = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +44,7 @@ class Query:
         liked, disliked: Rows that the answer should be more like, and less like: see `expansion.rocchio`. They change the
             order, not the distances shown. The disliked ones are left out.
         rerank: A name of `rerank.RERANKINGS`, "" for the order of the distances.
-        exact: Compare with every item instead of asking the index.
-        search_k: Annoy's: nodes to look at; -1 leaves it to the index.
+        effort: How hard the index looks.
     """
 
     rows: tuple[int, ...] = ()
@@ -60,8 +57,7 @@ class Query:
     liked: tuple[int, ...] = ()
     disliked: tuple[int, ...] = ()
     rerank: str = ""
-    exact: bool = False
-    search_k: int = -1
+    effort: Effort = Effort.NORMAL
 
     def __post_init__(self) -> None:
         if not self.rows and (self.embeddings is None or not len(self.embeddings)):
@@ -72,8 +68,6 @@ class Query:
             raise InvalidQueryError(f"max_distance must be between 0 and {MAX_DISTANCE:g}. Received: {self.max_distance}.")
         if self.rerank and self.rerank not in RERANKINGS:
             raise InvalidQueryError(f"A re-ranking must be one of {', '.join(RERANKINGS)}. Received: {self.rerank!r}.")
-        if self.search_k != -1 and not 1 <= self.search_k <= MAX_SEARCH_K:
-            raise InvalidQueryError(f"search_k must be -1, or between 1 and {MAX_SEARCH_K:,}. Received: {self.search_k}.")
 
     @property
     def left_out(self) -> tuple[int, ...]:
@@ -279,10 +273,10 @@ def ann_recall_at_k(items: Items, space: Space, query: Query) -> AnnRecall:
         QueryError: see `search`.
     """
     plain = replace(query, rerank="", liked=(), disliked=())
-    engines = {exact: replace(plain, exact=exact) for exact in (False, True)}
+    efforts = {False: plain, True: replace(plain, effort=Effort.EXACT)}
     rows: dict[bool, set[int]] = {}
     best_ms: dict[bool, float] = {}
-    for exact, asked in (*engines.items(), *engines.items()):  # twice: the first run finds nothing in the caches
+    for exact, asked in (*efforts.items(), *efforts.items()):  # twice: the first run finds nothing in the caches
         page = search(items, space, asked)
         rows[exact] = {result.row for result in page.results}
         best_ms[exact] = min(page.timings_ms["search"], best_ms.get(exact, math.inf))
@@ -308,12 +302,9 @@ def checked_embeddings(embeddings: np.ndarray, dim: int) -> np.ndarray:
 
 def _candidates(items: Items, space: Space, query: Query, vector: np.ndarray) -> np.ndarray:
     """int64 rows that may be results: near to the vector, with the label, none that is left out."""
-    index: VectorIndex = ExactIndex(space.embeddings) if query.exact else space.index
-    if query.label is not None:
-        # A forest cannot be asked for one label; comparing with all of them is exact, and fast enough.
-        index = ExactIndex(space.embeddings, items.rows_with_label(query.label))
+    among = None if query.label is None else items.rows_with_label(query.label)
     n = max(query.k * CANDIDATES_PER_RESULT, MIN_CANDIDATES, DEPTH if query.rerank else 0)
-    return _ask(space, index, query, vector, n)
+    return _ask(space, query, vector, n, among)
 
 
 def _nearest(space: Space, query: Query, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -321,17 +312,15 @@ def _nearest(space: Space, query: Query, vector: np.ndarray) -> tuple[np.ndarray
 
     None that is left out is among them.
     """
-    index: VectorIndex = ExactIndex(space.embeddings) if query.exact else space.index
-    rows = _ask(space, index, query, vector, MIN_CANDIDATES)
+    rows = _ask(space, query, vector, MIN_CANDIDATES)
     distances = angular_distance(space.embeddings[rows], vector)
     nearest_first = np.lexsort((rows, distances))[:N_NEAREST]
     return rows[nearest_first], distances[nearest_first]
 
 
-def _ask(space: Space, index: VectorIndex, query: Query, vector: np.ndarray, n: int) -> np.ndarray:
-    n = min(n + len(query.left_out), index.n_items)  # more than wanted, since what is left out may be among them
-    search_k = space.search_k_for(n) if query.search_k == -1 else query.search_k
-    rows = index.candidates(vector, n, search_k=search_k)
+def _ask(space: Space, query: Query, vector: np.ndarray, n: int, among: np.ndarray | None = None) -> np.ndarray:
+    # More than wanted, since what is left out may be among them.
+    rows = space.index.nearest(vector, n + len(query.left_out), effort=query.effort, among=among)
     return rows[~np.isin(rows, query.left_out)]
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from imgsearch.vectors.engines.exact import ExactIndex
-from imgsearch.vectors.engines.face import VectorIndex
+from imgsearch.vectors.engines.face import Effort, VectorIndex
 
 N_NEIGHBORS = 20
 EXACT_UP_TO = 20_000
 """Larger galleries ask their index: comparing all with all grows with the square."""
-SEARCH_K = 5_000
-"""Annoy's, for those: 7,360 photos find 96 % (mobilenet_v2) and 99 % (mini) of their 20 nearest, in 1 to 2 ms each."""
+_ASKED = 100
+"""Rows that an index is asked for, of which the nearest are taken: it looks harder than for as many as are wanted."""
 _SPARE = 4
 """Candidates beyond the k-th: a product in float32 cannot order what is nearly as near, so exact distances do."""
 _CHUNK = 64
@@ -37,7 +36,7 @@ def nearest_neighbors(embeddings: np.ndarray, index: VectorIndex, k: int = N_NEI
     table = np.empty((n, k), dtype=np.int32)
     if k == 0:
         return table
-    is_compared = n <= EXACT_UP_TO or isinstance(index, ExactIndex)
+    is_compared = n <= EXACT_UP_TO or index.is_exact
     found = _by_comparison(embeddings, k) if is_compared else _by_index(embeddings, index, k)
     for rows, candidates in found:
         order = np.argsort(distances_between(embeddings, rows, candidates), axis=1, kind="stable")[:, :k]
@@ -78,9 +77,8 @@ def _by_comparison(embeddings: np.ndarray, k: int) -> Iterator[tuple[np.ndarray,
 
 def _by_index(embeddings: np.ndarray, index: VectorIndex, k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The same as the index finds them, one row at a time: annoy holds Python's lock, so threads gain nothing."""
-    n_candidates = k + 1 + _SPARE
     for row, vector in enumerate(embeddings):
-        candidates = index.candidates(vector, n_candidates, search_k=SEARCH_K)
+        candidates = index.nearest(vector, _ASKED)
         if len(candidates) <= k:  # a forest may give fewer than it was asked for
-            candidates = ExactIndex(embeddings).candidates(vector, n_candidates)
+            candidates = index.nearest(vector, _ASKED, effort=Effort.EXACT)
         yield np.array([row]), np.sort(candidates[candidates != row])[None]

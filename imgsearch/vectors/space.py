@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +69,6 @@ class Space:
         neighbors: int32 (n_items, k): the nearest other items of each, nearest first.
         projection: float32 (n_items, 2) in [0, 1]: places on the map.
         calibration: What a distance means here.
-        search_k: Annoy's: nodes to look at for each 100 candidates wanted, or -1; a query may say otherwise.
         transform: From the embedder's vectors to this space's; None where they are the same.
     """
 
@@ -79,12 +79,16 @@ class Space:
     neighbors: np.ndarray
     projection: np.ndarray
     calibration: Calibration
-    search_k: int = -1
     transform: Transform | None = None
 
-    def search_k_for(self, n: int) -> int:
-        """Annoy's search_k for n candidates: it grows with n as Annoy's own default does."""
-        return -1 if self.search_k == -1 else max(n, round(self.search_k * n / 100))
+    @property
+    def dim(self) -> int:
+        """Length of its vectors."""
+        return int(self.embeddings.shape[1])
+
+    def vectors(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        """float32 (len(rows), dim), rows of length 1: those of some items, in that order."""
+        return np.asarray(self.embeddings[np.asarray(rows, dtype=np.int64)])
 
     def points(self, embeddings: np.ndarray) -> np.ndarray:
         """The embedder's vectors in this space: float32 (n, dim of the embedder) -> float32 (n, dim), rows of length 1."""

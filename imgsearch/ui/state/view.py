@@ -12,10 +12,10 @@ from imgsearch.distance import MAX_DISTANCE
 from imgsearch.errors import ImgSearchError
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.rerank import RERANKINGS, default_reranking
-from imgsearch.retrieval.search import MAX_SEARCH_K
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from imgsearch.ui.state import address, session
 from imgsearch.ui.texts import LANGUAGES
+from imgsearch.vectors.engines.face import Effort
 
 SEARCH = "search"
 """Name of the view of an empty address."""
@@ -67,7 +67,7 @@ class Query:
         uploads: Ids of uploads that this session holds.
         example: Name of an example query, or None.
         region: Part of the picture that is searched with, where it is a single one; None for the whole.
-        space, k, label, max_distance, liked, disliked, rerank, exact, search_k: See `Collection.search`; label and rerank
+        space, k, label, max_distance, liked, disliked, rerank, effort: See `Collection.search`; label and rerank
             are "" for none.
     """
 
@@ -82,8 +82,7 @@ class Query:
     liked: tuple[str, ...]
     disliked: tuple[str, ...]
     rerank: str
-    exact: bool
-    search_k: int
+    effort: Effort
 
     @property
     def options(self) -> dict[str, Any]:
@@ -96,8 +95,7 @@ class Query:
             "liked": self.liked,
             "disliked": self.disliked,
             "rerank": self.rerank,
-            "exact": self.exact,
-            "search_k": self.search_k,
+            "effort": self.effort,
         }
 
 
@@ -184,8 +182,7 @@ def _read_query(reader: address.Reader, collection: Collection, examples: Names[
         liked=liked,
         disliked=tuple(item for item in disliked if item not in liked),
         rerank="" if rerank == NO_RERANKING else rerank,
-        exact=bool(reader.one("exact", address.choice(("1",)), "")),
-        search_k=reader.one("search_k", address.whole_number(1, MAX_SEARCH_K), -1, most=f"{MAX_SEARCH_K:,}"),
+        effort=Effort(reader.one("effort", address.choice(Effort), str(Effort.NORMAL))),
     )
 
 

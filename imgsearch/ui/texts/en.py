@@ -48,8 +48,7 @@ TEXTS = {
     "note.why": "No picture of this collection is called “{asked}”; there is nothing to explain.",
     "note.liked": "No picture of this collection is called “{asked}”; what was liked goes without it.",
     "note.disliked": "No picture of this collection is called “{asked}”; what was disliked goes without it.",
-    "note.exact": "Whether the search is exact must be 1 or nothing; the index is used.",
-    "note.search_k": "search_k must be between 1 and {most}; the index chooses it.",
+    "note.effort": "The effort must be quick, normal or exact; it is {default}.",
     # Pictures.
     "words.cnn": "CNN ({name})",
     "words.descriptor": "descriptor ({name})",
@@ -132,10 +131,11 @@ TEXTS = {
     "with it {n:was|were} compared, so nothing is missed.",
     "found.recall": "The index finds **{found} of the {k}** nearest in **{index_ms:.1f} ms**. Comparing with {n:|all }{n:,} {n:picture|pictures} "
     "finds all of them in **{exact_ms:.1f} ms**.",
-    "found.search_k": "Nodes that the index looks at (search_k)",
-    "found.search_k_help": "More nodes miss less and take longer.",
-    "found.automatic": "automatic",
-    "found.exact": "Compare with all",
+    "found.effort": "Effort",
+    "found.effort_help": "How hard the index looks: a quick search may miss more of the nearest, an exact one compares with every picture.",
+    "found.effort_quick": "quick",
+    "found.effort_normal": "normal",
+    "found.effort_exact": "exact",
     "found.note": "Measured just now, for this query, each time the better of two runs. An index pays off in large collections; in "
     "one of some thousand pictures comparing with all is about as fast. Distances are exact either way.",
     # Why a result is like the query.

@@ -46,8 +46,7 @@ TEXTS = {
     "note.why": "이 컬렉션에는 이름이 “{asked}”인 이미지가 없어 설명할 수 없습니다.",
     "note.liked": "이 컬렉션에는 이름이 “{asked}”인 이미지가 없어 ‘좋아요’에서 제외했습니다.",
     "note.disliked": "이 컬렉션에는 이름이 “{asked}”인 이미지가 없어 ‘싫어요’에서 제외했습니다.",
-    "note.exact": "정확한 검색 여부는 1이거나 비어 있어야 합니다. 인덱스를 사용합니다.",
-    "note.search_k": "search_k는 1에서 {most} 사이여야 합니다. 인덱스의 기본값을 사용합니다.",
+    "note.effort": "검색 강도는 quick, normal, exact 중 하나여야 합니다. {default}로 검색합니다.",
     # Pictures.
     "words.cnn": "CNN ({name})",
     "words.descriptor": "디스크립터 ({name})",
@@ -128,10 +127,11 @@ TEXTS = {
     "found.label": "인덱스는 라벨 하나만 골라 찾을 수 없습니다. 해당 라벨의 이미지 {n:,}장을 모두 비교했으므로 놓친 이미지가 없습니다.",
     "found.recall": "인덱스는 가장 가까운 {k}장 가운데 **{found}장**을 **{index_ms:.1f} ms**에 찾습니다. 이미지 {n:,}장을 모두 비교하면 "
     "**{exact_ms:.1f} ms**에 전부 찾습니다.",
-    "found.search_k": "인덱스가 살펴볼 노드 수 (search_k)",
-    "found.search_k_help": "노드가 많을수록 놓치는 이미지는 줄고 시간은 길어집니다.",
-    "found.automatic": "자동",
-    "found.exact": "모두 비교",
+    "found.effort": "검색 강도",
+    "found.effort_help": "인덱스가 얼마나 꼼꼼히 찾을지 정합니다. 빠르게 찾으면 가까운 이미지를 더 놓칠 수 있고, 정확하게 찾으면 모든 이미지와 비교합니다.",
+    "found.effort_quick": "빠르게",
+    "found.effort_normal": "보통",
+    "found.effort_exact": "정확하게",
     "found.note": "방금 이 검색으로 두 번씩 측정하여 더 빠른 값을 표시했습니다. 인덱스는 큰 컬렉션에서 효과가 있으며, 수천 장 정도라면 모두 비교해도 "
     "비슷하게 빠릅니다. 어느 쪽이든 거리는 정확합니다.",
     # Why a result is like the query.

@@ -17,7 +17,6 @@ from imgsearch.ui.parts.figure import draw_figure
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
-from imgsearch.vectors.engines.annoy import AnnoyIndex
 from imgsearch.vectors.space import Space
 
 _N_BARS = 48
@@ -51,7 +50,7 @@ def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, A
     size = DESCRIPTORS[spec.name].input_size if spec.is_descriptor else BACKBONES[spec.name].input_size
     vector = space.embeddings[row]
     kind = _kind(spec)
-    nearest = "about.nearest_annoy" if isinstance(space.index, AnnoyIndex) else "about.nearest_exact"
+    nearest = "about.nearest_exact" if space.index.is_exact else "about.nearest_annoy"
     places = space.projection
     around = np.argsort(np.linalg.norm(places - places[row], axis=1), kind="stable")[:_N_POINTS]
     shown = np.union1d(around, [result.row for result in page.results]).astype(int)

@@ -16,9 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch.distance import METRIC, normalize
+from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.face import Effort
 
 N_TREES = 50
 SEED = 20_261_123
+_QUICK_SHARE = 0.25
+"""Of the nodes that are looked at normally."""
 
 COMPILER_ARGS = "-O3,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD"
 """What annoy must be compiled with: by its own flags (-ffast-math), clang makes one that answers wrongly or crashes."""
@@ -73,13 +77,23 @@ class AnnoyFault(Enum):
 class AnnoyIndex:
     """Spotify's Annoy: a forest of random hyperplanes in a memory-mapped file. Approximate."""
 
-    def __init__(self, path: Path, *, dim: int, n_items: int) -> None:
-        """Opens an index file that is known to be whole and of this shape (see the module's docstring)."""
+    is_exact = False
+
+    def __init__(self, path: Path, embeddings: np.ndarray, *, search_k: int = -1) -> None:
+        """Opens an index file that is known to be whole and to be of these rows (see the module's docstring).
+
+        Args:
+            path: The file.
+            embeddings: float32 (n, dim), rows of length 1; may be memory-mapped.
+            search_k: Nodes to look at for each 100 rows wanted; -1 leaves it to Annoy (100 for each tree).
+        """
         from annoy import AnnoyIndex as Annoy
 
+        self.n_items, dim = embeddings.shape
         self._annoy = Annoy(dim, METRIC)
         self._annoy.load(str(path))
-        self.n_items = n_items
+        self._nodes_per_row = (search_k if search_k != -1 else 100 * self._annoy.get_n_trees()) / 100
+        self._exact = ExactIndex(embeddings)
 
     @staticmethod
     def build(embeddings: np.ndarray, path: Path, *, n_trees: int = N_TREES, seed: int = SEED) -> None:
@@ -97,9 +111,17 @@ class AnnoyIndex:
         annoy.build(n_trees, 1)  # one job: with more, the trees depend on the scheduling
         annoy.save(str(path))
 
-    def candidates(self, vector: np.ndarray, n: int, *, search_k: int = -1) -> np.ndarray:
+    def nearest(
+        self, vector: np.ndarray, n: int, *, effort: Effort = Effort.NORMAL, among: np.ndarray | None = None
+    ) -> np.ndarray:
         """See VectorIndex."""
-        return np.asarray(self._annoy.get_nns_by_vector(vector, min(n, self.n_items), search_k), dtype=np.int64)
+        if effort is Effort.EXACT or among is not None:
+            # A forest cannot be asked for some of its rows; comparing with those is exact, and fast enough.
+            return self._exact.nearest(vector, n, among=among)
+        n = min(n, self.n_items)
+        share = _QUICK_SHARE if effort is Effort.QUICK else 1.0
+        search_k = max(n, round(share * self._nodes_per_row * n))
+        return np.asarray(self._annoy.get_nns_by_vector(vector, n, search_k), dtype=np.int64)
 
 
 @cache

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 
 
+class Effort(StrEnum):
+    """How hard an engine looks for the nearest rows: what each costs and finds is the engine's own affair."""
+
+    QUICK = "quick"
+    """Misses more, for galleries where every millisecond counts."""
+    NORMAL = "normal"
+    """As the collection was tuned."""
+    EXACT = "exact"
+    """Compares with everything, and misses nothing."""
+
+
 class VectorIndex(Protocol):
-    """Answers which rows are near a vector."""
+    """An opened index: answers which rows are near a vector. Safe for threads."""
 
     n_items: int
+    is_exact: bool
+    """Whether it compares with everything at any effort."""
 
-    def candidates(self, vector: np.ndarray, n: int, *, search_k: int = -1) -> np.ndarray:
-        """Rows that are probably among the nearest.
+    def nearest(
+        self, vector: np.ndarray, n: int, *, effort: Effort = Effort.NORMAL, among: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Rows that are probably among the nearest; surely, where the effort is EXACT.
 
         Args:
             vector: float32 (dim,), of length 1.
             n: Rows wanted, at least 1.
-            search_k: Annoy's: nodes to look at; -1 leaves it to the index. More is slower and finds more.
+            effort: How hard to look.
+            among: int64, the rows that may be returned, ascending. Defaults to all.
 
         Returns:
             int64 array of at most n distinct rows, in no order to rely on.

@@ -16,12 +16,10 @@ from imgsearch.ui.answer import Answer
 from imgsearch.ui.parts.words import rerank_words, space_words, unique_words
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
-from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.face import Effort
 
 _WIDTH = 260
 _DISTANCES = [n / 50 for n in range(5, 76)]
-_SEARCH_KS = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000]
-_AUTOMATIC = -1
 
 
 def render_refine(collection: Collection, view: View) -> None:
@@ -76,7 +74,7 @@ def render_found(collection: Collection, view: View, answer: Answer) -> None:
             return
         space = collection.space(query.space)
         n = len(collection.items)
-        if isinstance(space.index, ExactIndex):
+        if space.index.is_exact:
             st.markdown(t("found.no_index", n=n))
             return
         if query.label:
@@ -88,7 +86,7 @@ def render_found(collection: Collection, view: View, answer: Answer) -> None:
             excluded=left_out,
             k=query.k,
             max_distance=query.max_distance,
-            search_k=query.search_k,
+            effort=Effort.NORMAL if query.effort is Effort.EXACT else query.effort,
         )
         recall = ann_recall_at_k(collection.items, space, asked)
         st.markdown(
@@ -101,17 +99,14 @@ def render_found(collection: Collection, view: View, answer: Answer) -> None:
                 exact_ms=recall.exact_ms,
             )
         )
-        with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
-            st.select_slider(
-                t("found.search_k"),
-                sorted({_AUTOMATIC, *_SEARCH_KS, query.search_k}),
-                format_func=lambda value: t("found.automatic") if value == _AUTOMATIC else f"{value:,}",
-                width=_WIDTH,
-                disabled=query.exact,
-                help=t("found.search_k_help"),
-                **state.bound("search_k", query.search_k, absent=_AUTOMATIC),
-            )
-            st.toggle(t("found.exact"), **state.bound("exact", query.exact))
+        st.segmented_control(
+            t("found.effort"),
+            list(Effort),
+            format_func=lambda effort: t(f"found.effort_{effort}"),
+            required=True,
+            help=t("found.effort_help"),
+            **state.bound("effort", query.effort, absent=Effort.NORMAL),
+        )
         st.caption(t("found.note"))
 
 
