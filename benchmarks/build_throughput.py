@@ -24,7 +24,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
@@ -39,8 +38,9 @@ from benchmarks.common import (
     spread,
     subject,
 )
-from imgsearch.collection import build, survey
-from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, load_embedder
+from imgsearch.collection import build
+from imgsearch.embedding.embedder import BATCH_SIZE, Embedder
+from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.pictures import decode
 from imgsearch.settings import N_THREADS
@@ -60,7 +60,8 @@ class Rounds:
         self._folder, self._paths, self._home = folder, paths, home
         half = replace(subject.spec, precision="bfloat16")
         self._specs = {"float32": subject.spec, "bfloat16": half}
-        self._ready: dict[EmbedderSpec, Embedder] = {spec: load_embedder(spec, home) for spec in self._specs.values()}
+        self._embedders = LocalEmbedders(home)
+        self._ready: dict[EmbedderSpec, Embedder] = {spec: self._embedders.load(spec) for spec in self._specs.values()}
         self._forward = compiled(subject.model)
         embedder = self._ready[subject.spec]
         prepared = np.stack([embedder.prepare(decode.decode_image(path).pixels) for path in paths])
@@ -92,16 +93,16 @@ class Rounds:
             if what != "embedding":
                 until_writing.close()
 
-        with patch.object(survey, "load_embedder", lambda spec, home, progress: self._ready[spec]):
-            until_writing.enter_context(self._measured(precision, len(self._paths)))
-            with self._measured(f"{precision}, written", len(self._paths)):
-                report = build.build_collection(
-                    f"run-{self._n_builds}",
-                    self._folder,
-                    home=self._home,
-                    embedders=[self._specs[precision]],
-                    progress=progress,
-                )
+        until_writing.enter_context(self._measured(precision, len(self._paths)))
+        with self._measured(f"{precision}, written", len(self._paths)):
+            report = build.build_collection(
+                f"run-{self._n_builds}",
+                self._folder,
+                home=self._home,
+                embedders=[self._specs[precision]],
+                embedders_port=self._embedders,
+                progress=progress,
+            )
         assert report.n_embedded == len(self._paths)
         self.galleries[precision] = np.array(report.collection.space().embeddings)
 

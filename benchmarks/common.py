@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from imgsearch.embedding.backbones import Backbone, get_backbone
-from imgsearch.embedding.embedders import Embedder, load_embedder
+from imgsearch.embedding.embedder import Embedder, load_embedder
 from imgsearch.embedding.network import build_model, import_keras
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.embedding.weights import keep_weights

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import machine, print_table
-from imgsearch.embedding.embedders import Embedder, load_embedder
+from imgsearch.embedding.embedder import Embedder, load_embedder
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.embedding.weights import keep_weights

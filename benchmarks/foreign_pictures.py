@@ -25,7 +25,7 @@ from scipy.stats import rankdata
 
 from benchmarks.common import print_table
 from imgsearch import Collection, decode_image
-from imgsearch.embedding.embedders import BATCH_SIZE, load_embedder
+from imgsearch.embedding.embedder import BATCH_SIZE, load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.vectors.calibration import neighborhood, own_neighborhoods
 from imgsearch.vectors.engines.exact import ExactIndex

@@ -6,7 +6,7 @@ Every round takes another picture and measures, one after the other:
   peer     decode, and a bare forward pass of that one picture, cropped and preprocessed before the clock starts, through
            the plain Keras model as one tf.function;
   picture  Collection.search(picture=path): decode, crop, embed, search, sort;
-  worker   the same through the worker process, whose answer holds a preview too, then Collection.search(embedding=...);
+  worker   the same through the worker process, whose answer holds a preview too, the one that the page has;
   pick     Collection.search(item_id=...): a stored embedding, no network.
 The embedder freezes the network, which alone makes it faster than the peer; so picture / peer can be below 1.
 """
@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.common import arguments, clock, compiled, gather, machine, print_table, ratios, spread, subject
 from imgsearch.collection.build import build_collection
-from imgsearch.embedding.worker.client import WorkerEmbedder
+from imgsearch.embedding.worker.client import WorkerClient, WorkerEmbedders
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.scaling import resize_and_crop
 
@@ -38,7 +38,7 @@ def main() -> None:
         it = subject(options.backbone, options.weights, home)
         collection = build_collection("all", Path(temporary) / "pictures", home=home, embedders=[it.spec]).collection
         forward = compiled(it.model)
-        worker = WorkerEmbedder(home, timeout_s=300, queue=1)
+        worker = WorkerClient(home, timeout_s=300, queue=1)
 
         def peer(path: Path) -> None:
             pixels = decode_image(path).pixels
@@ -54,7 +54,7 @@ def main() -> None:
 
         def through_worker(path: Path) -> None:
             with clock(seconds["worker"]):
-                collection.search(embedding=worker.embed_picture(path.read_bytes(), it.spec).embedding)
+                collection.search(picture=path, embedders=WorkerEmbedders(worker), previews=True)
 
         def pick(path: Path) -> None:
             with clock(seconds["pick"]):

@@ -27,7 +27,7 @@ from benchmarks.common import print_table
 from benchmarks.planted_duplicates import CHANGES, cropped
 from imgsearch import decode_image, embedder_spec
 from imgsearch.distance import angular_distance
-from imgsearch.embedding.embedders import BATCH_SIZE, load_embedder
+from imgsearch.embedding.embedder import BATCH_SIZE, load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.weights import keep_weights
 from imgsearch.pictures import folder
@@ -157,7 +157,7 @@ def _orders(
     distances = angular_distance(embeddings, query)
     plain = np.argsort(distances, kind="stable")
     yield (PLAIN, ""), plain
-    candidates = Candidates(query, plain, plain[:N_NEAREST], embeddings, neighbors)
+    candidates = Candidates(query, plain, plain[:N_NEAREST], embeddings.__getitem__, neighbors)
     for name in RERANKINGS:
         if name == "diverse":  # lowers precision on purpose
             continue

@@ -21,8 +21,9 @@ from PIL import Image
 
 from benchmarks.common import machine, resident_mib, subject
 from imgsearch.embedding.backbones import get_backbone
+from imgsearch.embedding.embedders import Wanted
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
-from imgsearch.embedding.worker.client import WorkerEmbedder
+from imgsearch.embedding.worker.client import WorkerClient
 
 BACKBONES = ("mini", "mobilenet_v2", "inception_v3")
 N_UPLOADS = 20
@@ -45,12 +46,12 @@ def spec_for(name: str, home: Path) -> EmbedderSpec:
     return embedder_spec(name) if get_backbone(name).bundled else subject(name, None, home).spec
 
 
-def median_ms(worker: WorkerEmbedder, data: bytes, spec: EmbedderSpec) -> float:
+def median_ms(worker: WorkerClient, data: bytes, spec: EmbedderSpec) -> float:
     """Median time of an upload, ms, after one to warm up."""
     times = []
     for _ in range(N_UPLOADS + 1):
         started = time.perf_counter()
-        worker.embed_picture(data, spec)
+        worker.embed(Wanted(data, [spec], preview=True))
         times.append((time.perf_counter() - started) * 1000)
     return statistics.median(times[1:])
 
@@ -58,7 +59,7 @@ def median_ms(worker: WorkerEmbedder, data: bytes, spec: EmbedderSpec) -> float:
 def measure(name: str, home: Path) -> tuple[float, float, float, float]:
     """Start-up in s, memory in MiB, and ms an upload of a small and of a 12-megapixel picture."""
     spec = spec_for(name, home)
-    worker = WorkerEmbedder(home, timeout_s=300, queue=1)
+    worker = WorkerClient(home, timeout_s=300, queue=1)
     try:
         started = time.perf_counter()
         worker.load(spec)

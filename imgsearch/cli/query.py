@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from imgsearch.cli.group import UserPath, cli, json_option, print_json, printable, progress_bar, quiet_option
 from imgsearch.collection.collection import Collection
-from imgsearch.errors import ItemNotFoundError
-from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.regions import Region
-from imgsearch.pictures.scaling import make_preview
 from imgsearch.report import FORMATS, Report
+from imgsearch.retrieval.ask import Ask, sort_out
 from imgsearch.retrieval.rerank import DEFAULT_RERANKING, RERANKINGS, default_reranking
 from imgsearch.retrieval.search import AnnRecall, SearchPage, ann_recall_at_k
 from imgsearch.settings import DEFAULT_K, MAX_K
@@ -24,7 +18,6 @@ from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space
 
 _NO_RERANKING = "none"
-_ROW = re.compile(r"-?[0-9]{1,18}")
 
 
 def _check_format(ctx: click.Context, param: click.Parameter, file: Path | None) -> Path | None:
@@ -52,8 +45,8 @@ def _check_format(ctx: click.Context, param: click.Parameter, file: Path | None)
 )
 @click.option(
     "--effort",
-    type=click.Choice(list(Effort)),
-    default=Effort.NORMAL,
+    type=click.Choice([str(effort) for effort in Effort]),
+    default=str(Effort.NORMAL),
     show_default=True,
     help="How hard the index looks; exact compares with every picture.",
 )
@@ -97,31 +90,33 @@ def query(
       python -m imgsearch query pets ~/photos/my_cat.jpg --report cat.html
     """
     collection = Collection.open(name)
-    target = _target(collection, what)
-    if target["picture"] or region:
-        with progress_bar() as progress:
-            collection.prepare_for_pictures(space, progress=progress)
-    page = collection.search(
-        **target,
+    items, pictures = sort_out(what, collection.items)
+    chosen = collection.space(space)
+    ask = Ask(
+        items=tuple(items),
+        pictures=tuple(pictures),
         region=Region.parse(region) if region else None,
+        space=space,
         k=k,
         label=label,
         max_distance=max_distance,
         liked=liked,
         disliked=disliked,
-        space=space,
-        rerank=_reranking(collection.space(space), rerank),
+        rerank=_reranking(chosen, rerank),
         effort=Effort(effort),
     )
+    if pictures or region:
+        with progress_bar() as progress:
+            collection.embedders.load(chosen.spec.for_queries(), progress)
+    page = collection.search(ask, previews=report is not None)
     if as_json:
         print_json(page.to_json())
     else:
         _print_page(page)
-    if recall and page.query:
-        _print_recall(ann_recall_at_k(collection.items, collection.space(space), page.query))
+    if recall:
+        _print_recall(ann_recall_at_k(collection.items, chosen, page))
     if report:
-        previews = [make_preview(decode_image(picture).pixels) for picture in target["picture"]]
-        _write_report(Report(collection, page, previews), report)
+        _write_report(Report(collection, page), report)
 
 
 def _write_report(report: Report, file: Path) -> None:
@@ -137,25 +132,6 @@ def _reranking(space: Space, name: str | None) -> str:
     if name is None:
         return default_reranking(space.spec)
     return "" if name == _NO_RERANKING else name
-
-
-def _target(collection: Collection, what: Sequence[str]) -> dict[str, Any]:
-    """What each of WHAT is: an item if one is called so, else a file if there is one, else a row."""
-    target: dict[str, Any] = {"item_id": [], "picture": [], "row": []}
-    for each in what:
-        file = Path(os.path.expanduser(each))
-        if each in collection.items:
-            target["item_id"].append(each)
-        elif os.path.isfile(file):
-            target["picture"].append(file)
-        elif _ROW.fullmatch(each):
-            target["row"].append(int(each))
-        else:
-            raise ItemNotFoundError(
-                f"{each!r} is neither an item of {collection.name}, nor a file, nor a row number.",
-                hint=f"Rows go from 0 to {len(collection.items) - 1}; the first item is {collection.items[0].item_id!r}.",
-            )
-    return target
 
 
 def _print_page(page: SearchPage) -> None:

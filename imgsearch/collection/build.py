@@ -21,6 +21,8 @@ from imgsearch.collection.survey import Known, Survey
 from imgsearch.collection.sweep import retire, sweep
 from imgsearch.counting import Count
 from imgsearch.embedding.backbones import DEFAULT_BACKBONE
+from imgsearch.embedding.embedders import Embedders
+from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.errors import (
     BuildError,
@@ -35,7 +37,7 @@ from imgsearch.pictures.folder import Labeller, PictureFile
 from imgsearch.pictures.items import Item, Skipped
 from imgsearch.pictures.left_out import LeftOut
 from imgsearch.pictures.metadata import METADATA_FILE
-from imgsearch.progress import Progress
+from imgsearch.progress import Progress, in_turn
 from imgsearch.vectors.space import SpaceSpec
 
 MAX_TEXT_BYTES = 4096
@@ -89,6 +91,7 @@ def build_collection(
     remarks: Sequence[str] = (),
     origin: Source | None = None,
     n_trees: int | None = None,
+    embedders_port: Embedders | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Makes or renews a collection.
@@ -110,6 +113,7 @@ def build_collection(
         remarks: What there is to say of how the folder came about, for the report.
         origin: Where the pictures come from, for an update. Defaults to the directory.
         n_trees: Annoy's: more trees, better recall, larger file. Defaults to what the collection has, or 50.
+        embedders_port: Who looks at the pictures. Defaults to this process.
         progress: Told how far the build is.
 
     Where annoy cannot be used (see `annoy_fault`), new spaces get no index and are searched exactly; the next build on a
@@ -146,7 +150,8 @@ def build_collection(
             label = _labeller(directory, label_pattern, files)
             known = Known(previous, notes)
             known.load(dict.fromkeys(spec.embedder for spec in specs.values()))
-            survey = Survey(path, home, known, progress or (lambda done, total, what: None))
+            tell = in_turn(progress)
+            survey = Survey(path, (embedders_port or LocalEmbedders(home, tell)).embed, known, tell)
             items, unusable = survey.look_at(files)
             if not items:
                 raise folder.none_usable(len(files), unusable)
@@ -169,7 +174,7 @@ def build_collection(
             if not is_unchanged:
                 if previous:
                     retire(previous, items)
-                draft.commit(path, known.embedding, previous, lambda what: survey.progress(len(files), len(files), what))
+                draft.commit(path, known.embedding, previous, lambda what: tell(len(files), len(files), what))
             is_done = True
         except BaseException as exc:
             # Of a first build nothing is left where there is nothing to go on from, or going on would fail again.

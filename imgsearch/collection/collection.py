@@ -8,56 +8,41 @@ damaged copy gives an error and never a wrong answer.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.outline import Outline, find
 from imgsearch.collection.reading import COPY_AGAIN, read_parts
-from imgsearch.embedding.embedders import Embedder, load_embedder
-from imgsearch.embedding.feature_maps import FeatureMaps
-from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import (
-    CollectionCorruptError,
-    InvalidQueryError,
-    ItemNotFoundError,
-)
+from imgsearch.embedding.embedders import Embedders, Wanted, embed_all
+from imgsearch.embedding.local import LocalEmbedders
+from imgsearch.errors import CollectionCorruptError, ItemNotFoundError
 from imgsearch.files.disk import file_digest
 from imgsearch.files.home import thumbnails_folder
-from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.items import Items
-from imgsearch.pictures.regions import Region
-from imgsearch.progress import Progress
+from imgsearch.retrieval.ask import Ask, Picture, What, as_source, sort_out
 from imgsearch.retrieval.metrics import Evaluation
-from imgsearch.retrieval.search import Query, SearchPage, checked_embeddings, search
-from imgsearch.settings import DEFAULT_K
+from imgsearch.retrieval.search import SearchPage, search
 from imgsearch.vectors.engines.annoy import annoy_fault
-from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space
 
 
 class Collection(Outline):
-    """An opened collection. Immutable: a rebuild makes new files, which the next `open` sees.
-
-    Example:
-        >>> page = Collection.open("pets").search(item_id="beagle/12.jpg", k=5)
-        >>> [result.item.label for result in page.results]
-    """
+    """An opened collection. Immutable: a rebuild makes new files, which the next `open` sees."""
 
     def __init__(self, path: Path, manifest: Manifest, items: Items, updated: str, spaces: Mapping[str, Space]) -> None:
         """Takes parts that have been checked: use `Collection.open`."""
         super().__init__(path, manifest, items, updated)
         self.spaces = spaces
-        self._embedders: dict[EmbedderSpec, Embedder] = {}
 
     @classmethod
-    def open(cls, name: str, home: Path | None = None) -> Self:
+    def open(cls, name: str, home: Path | str | None = None) -> Self:
         """Opens and checks a collection.
 
         Args:
@@ -112,22 +97,14 @@ class Collection(Outline):
 
     def search(
         self,
-        *,
+        *what: Ask | What,
         item_id: str | Sequence[str] = (),
-        row: int | Sequence[int] = (),
-        picture: bytes | Path | Sequence[bytes | Path] = (),
+        row: Integral | int | Sequence[Integral | int] = (),
+        picture: Picture | Sequence[Picture] = (),
         embedding: np.ndarray | None = None,
-        region: Region | None = None,
-        excluded: Sequence[str] = (),
-        is_part: bool = False,
-        k: int = DEFAULT_K,
-        label: str | None = None,
-        max_distance: float | None = None,
-        liked: Sequence[str] = (),
-        disliked: Sequence[str] = (),
-        rerank: str = "",
-        effort: Effort = Effort.NORMAL,
-        space: str | None = None,
+        embedders: Embedders | None = None,
+        previews: bool = False,
+        **options: Any,
     ) -> SearchPage:
         """Nearest items to what is asked with; nearest first, unless another order is asked for.
 
@@ -135,76 +112,61 @@ class Collection(Outline):
         of the gallery is answered from its stored embedding and runs no network. The first picture loads the space's
         backbone into this process, which is then kept.
 
+        Example:
+            >>> discs = Collection.open("discs")
+            >>> [result.item.item_id for result in discs.search("red/1.png", k=2).results]
+            ['red/0.png', 'red/2.png']
+            >>> discs.search(PIL.Image.new("RGB", (80, 60), "gray"), k=1).results[0].item.item_id
+            'blue/0.png'
+
         Args:
-            item_id, row: One or more items of the gallery; they are left out of their own results.
-            picture: Bytes of a picture file, or its path, or several.
-            embedding: float32 (dim,) or (m, dim), each of length 1, from the space's embedder.
-            region: The part of the one item, row or picture that is asked with. Of an item it is cut from the thumbnail
-                and embedded; the item is left out all the same. Defaults to the whole.
-            excluded: Items that are left out besides.
-            is_part: The embedding is that of a part of a picture.
-            k, label, max_distance, rerank, effort: See `search.Query`.
-            liked, disliked: Items to be more like, and less like.
-            space: Name of the space to search. Defaults to the first one.
+            what: An `Ask` alone, or see `ask.What`; several are asked with as one.
+            item_id, row, picture: The same, where it is to be clear what is meant; one or more of each.
+            embedding: float32 (dim,) or (m, dim), each of length 1: vectors of the space, or of its embedder.
+            embedders: Who looks at pictures. Defaults to this process.
+            previews: Whether the answer is to hold previews of pictures from outside.
+            options: How to search: the other fields of `Ask`.
 
         Raises:
             ItemNotFoundError: no such item, row, label or space.
             InvalidQueryError: nothing to search with, an option out of range, an embedding that does not fit, or a region
                 of several things.
             ImageError: a picture cannot be read.
-            BackboneError: a picture cannot be embedded here.
+            BackboneError, WorkerError: a picture cannot be embedded here.
         """
-        chosen = self.space(space)
-        item_ids = [item_id] if isinstance(item_id, str) else item_id
-        pictures = [picture] if isinstance(picture, bytes | Path) else picture
-        rows = [self.items.row_of(each) for each in item_ids] + (list(row) if isinstance(row, Sequence) else [row])
-        vectors = np.empty((0, chosen.spec.dim), dtype=np.float32)
-        if embedding is not None:
-            vectors = checked_embeddings(np.atleast_2d(embedding), chosen.spec.dim)
-        left_out = [self.items.row_of(each) for each in excluded]
-        if region:
-            if len(vectors) or len(rows) + len(pictures) != 1:
-                raise InvalidQueryError("A region belongs to exactly one item, row or picture.")
-            pictures = [*pictures, *(self.thumbnail_path(self.items[row]) for row in rows)]
-            left_out, rows = left_out + rows, []
-        timings: dict[str, float] = {}
+        if len(what) == 1 and isinstance(what[0], Ask):
+            return self._answer(what[0], embedders or self.embedders, previews)
+        items, pictures = sort_out(what, self.items)
+        items += [item_id] if isinstance(item_id, str) else item_id
+        items += [self.items[int(each)].item_id for each in ([row] if isinstance(row, Integral | int) else row)]
+        pictures += map(as_source, [picture] if isinstance(picture, Picture) else picture)
+        vectors = None if embedding is None else np.atleast_2d(embedding)
+        ask = Ask(items=tuple(items), pictures=tuple(pictures), embeddings=vectors, **options)
+        return self._answer(ask, embedders or self.embedders, previews)
+
+    def _answer(self, ask: Ask, embedders: Embedders, previews: bool) -> SearchPage:
+        space = self.space(ask.space)
+        outside = [] if ask.embeddings is None else [space.as_points(ask.embeddings)]
+        sources = list(ask.pictures)
+        if ask.region:
+            sources += [self.thumbnail_path(self.items[self.items.row_of(item_id)]) for item_id in ask.items]
+        spec = space.spec.for_queries()
+        pictures = embed_all(embedders, [Wanted(each, [spec], ask.region, preview=previews) for each in sources])
         if pictures:
-            embedded, timings = self._embed(chosen, pictures, region)
-            vectors = np.concatenate([vectors, embedded])
-        if not rows and not len(vectors):
-            raise InvalidQueryError("A search needs an item_id, a row, a picture or an embedding.")
-        query = Query(
-            rows=tuple(rows),
-            embeddings=chosen.points(vectors) if len(vectors) else None,
-            excluded=tuple(left_out),
-            is_part=is_part or region is not None,
-            k=k,
-            label=label,
-            max_distance=max_distance,
-            liked=tuple(self.items.row_of(each) for each in liked),
-            disliked=tuple(self.items.row_of(each) for each in disliked),
-            rerank=rerank,
-            effort=effort,
+            outside.append(space.points(np.stack([picture.vectors[spec] for picture in pictures])))
+        page = search(self.items, space, ask, np.concatenate(outside) if outside else None)
+        timings = {step: sum(each.timings_ms[step] for each in pictures) for step in ("decode", "embed") if pictures}
+        return replace(
+            page,
+            pictures=tuple(pictures),
+            timings_ms={**timings, **page.timings_ms},
+            thumbnails=thumbnails_folder(self.path),
         )
-        page = search(self.items, chosen, query)
-        return replace(page, timings_ms={**timings, **page.timings_ms}, thumbnails=thumbnails_folder(self.path))
 
-    def prepare_for_pictures(self, space: str | None = None, *, progress: Progress | None = None) -> None:
-        """Loads a space's embedder into this process, as else the first search with a picture does.
-
-        Raises:
-            BackboneError: it cannot be made.
-        """
-        self._embedder(self.space(space).spec.for_queries(), progress)
-
-    def feature_maps(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
-        """The feature maps of a picture file's content, made in this process, as `WorkerEmbedder` makes them in its own.
-
-        Raises:
-            ImageError: the picture cannot be read.
-            BackboneError: the embedder cannot be made, or has none.
-        """
-        return self._embedder(spec).feature_maps(decode_image(data).pixels, region)
+    @cached_property
+    def embedders(self) -> LocalEmbedders:
+        """Who looks at pictures in this process; nothing is loaded before the first one."""
+        return LocalEmbedders(self.home)
 
     def verify(self) -> list[str]:
         """Hashes every thumbnail, which opening does not.
@@ -222,23 +184,6 @@ class Collection(Outline):
             except OSError as exc:
                 problems.append(f"The thumbnail of {item.item_id!r} cannot be read ({exc.strerror}).")
         return problems
-
-    def _embed(
-        self, space: Space, pictures: Sequence[bytes | Path], region: Region | None
-    ) -> tuple[np.ndarray, dict[str, float]]:
-        """float32 (n_pictures, dim of the embedder), and what decoding and embedding took, ms."""
-        embedder = self._embedder(space.spec.for_queries())
-        started = time.perf_counter()
-        decoded = [decode_image(picture).pixels for picture in pictures]
-        embedding = time.perf_counter()
-        vectors = embedder.embed_prepared([embedder.prepare(pixels, region) for pixels in decoded])
-        done = time.perf_counter()
-        return vectors, {"decode": (embedding - started) * 1000, "embed": (done - embedding) * 1000}
-
-    def _embedder(self, spec: EmbedderSpec, progress: Progress | None = None) -> Embedder:
-        if spec not in self._embedders:
-            self._embedders[spec] = load_embedder(spec, self.home, progress)
-        return self._embedders[spec]
 
 
 def exact_notice(collection: Collection) -> tuple[str, str] | None:

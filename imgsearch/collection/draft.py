@@ -24,7 +24,6 @@ from imgsearch.errors import BuildError
 from imgsearch.files.disk import disk_errors, file_digest, write_atomically
 from imgsearch.files.home import MANIFEST_FILE, thumbnail_path
 from imgsearch.pictures.items import Item, Items, Skipped
-from imgsearch.pictures.scaling import make_thumbnail
 from imgsearch.vectors.calibration import calibrate
 from imgsearch.vectors.engines.annoy import SEED, AnnoyIndex, annoy_fault
 from imgsearch.vectors.engines.exact import ExactIndex
@@ -285,9 +284,8 @@ def commit_evaluation(collection: Collection, data: bytes) -> None:
         write_atomically(path / MANIFEST_FILE, manifest.to_bytes(), sync=True)
 
 
-def add_thumbnail(path: Path, pixels: np.ndarray) -> tuple[str, int]:
+def add_thumbnail(path: Path, thumbnail: bytes) -> tuple[str, int]:
     """Writes a picture's thumbnail into the folder of a collection; returns its digest and its size in bytes."""
-    thumbnail = make_thumbnail(pixels)
     digest = hashlib.sha256(thumbnail).hexdigest()
     write_atomically(thumbnail_path(path, digest), thumbnail)
     return digest, len(thumbnail)

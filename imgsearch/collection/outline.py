@@ -35,7 +35,7 @@ class Outline:
         self.updated = updated
 
     @classmethod
-    def open(cls, name: str, home: Path | None = None) -> Self:
+    def open(cls, name: str, home: Path | str | None = None) -> Self:
         """Opens a collection to be described, not searched: of its spaces only the sizes of the files are looked at.
 
         Args:
@@ -66,9 +66,9 @@ class Outline:
         return thumbnail_path(self.path, item.thumbnail)
 
 
-def find(name: str, home: Path | None) -> tuple[Path, Manifest, str]:
+def find(name: str, home: Path | str | None) -> tuple[Path, Manifest, str]:
     """Folder, manifest and time of the collection of that name, see `Outline`; raises as `Outline.open` does."""
-    home = get_settings().home if home is None else home
+    home = get_settings().home if home is None else Path(home).expanduser()
     path = collection_path(name, home)
     try:
         manifest = read_manifest(path)

@@ -6,7 +6,6 @@ back, so that a hostile upload cannot hurt it. The name of such a collection can
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import re
@@ -15,37 +14,31 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from imgsearch.collection import intake
 from imgsearch.collection.collection import Collection
-from imgsearch.collection.draft import Draft, add_thumbnail
+from imgsearch.collection.draft import Draft
+from imgsearch.collection.survey import Known, Memory, Survey
+from imgsearch.embedding.embedders import Embedders, Outcome, Wanted
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.embedding.worker.client import EmbeddedPicture
-from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, ImageError, WorkerBusyError, WorkerError
+from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError
 from imgsearch.files import locks
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.home import thumbnails_folder
-from imgsearch.pictures.decode import DEFAULT_LIMITS, decode_image, read_file
 from imgsearch.pictures.folder import PictureFile, labeller, no_pictures, none_usable, scan
-from imgsearch.pictures.items import Item, Skipped
 from imgsearch.pictures.left_out import LeftOut
-from imgsearch.progress import Progress
+from imgsearch.progress import Progress, in_turn
 from imgsearch.vectors.space import SpaceSpec
 
 SESSION_NAME = re.compile(r"own-[0-9a-f]{32}")
 """Names of these collections; 128 bits by chance."""
 
-Embed = Callable[[bytes, EmbedderSpec], EmbeddedPicture]
-"""Content of a picture file -> what it was embedded as; such as `WorkerEmbedder.embed_picture`."""
-
 _FOLDER_PREFIX = "imgsearch-own-"
 _SWEEP_S = 20.0
-_MAX_WORKER_ERRORS = 3
 _MAX_BUSY_TRIES = 30
 _BUSY_PAUSE_S = 1.0
 
@@ -106,7 +99,7 @@ class SessionCollections:
         self,
         uploads: Iterable[tuple[str, bytes]],
         *,
-        embed: Embed,
+        embedders: Embedders,
         specs: Sequence[EmbedderSpec],
         title: str,
         locale: str = "",
@@ -118,7 +111,7 @@ class SessionCollections:
         Args:
             uploads: Name and content of each file: pictures, or zip files of pictures. Folders become labels where there
                 are at least two of them.
-            embed: Decodes and embeds one picture.
+            embedders: Who looks at the pictures, one after the other.
             specs: What to embed with, a space each.
             title: For people.
             locale: The visitor's, such as "ko", see `code_pages.decode`.
@@ -141,8 +134,13 @@ class SessionCollections:
                     left_out.add(*each)
                 files = _files(Path(folder), self.home, left_out)
                 label = labeller(Path(folder), None, locale=locale)
-                run = _Run(self.home / name, embed, specs, progress or (lambda done, total, what: None))
-                items, skipped = run.look_at(files)
+                thumbnails_folder(self.home / name).mkdir(parents=True)
+                known = Known(None, Memory())
+                known.load(specs)
+                tell = in_turn(progress)
+                items, skipped = Survey(self.home / name, partial(_patiently, embedders), known, tell).look_at(files)
+                if not items:
+                    raise none_usable(len(files), skipped)
                 is_labelled = len({label(item.item_id) for item in items} - {""}) > 1
                 items = [replace(item, label=label(item.item_id) if is_labelled else "") for item in items]
                 missing = label.without_picture(file.item_id for file in files)
@@ -156,7 +154,7 @@ class SessionCollections:
                     specs={spec.space: SpaceSpec(spec) for spec in specs},
                     map_method="pca",  # t-SNE would load scikit-learn, and keep the page's process busy
                 )
-                draft.commit(self.home / name, run.embedding, None, lambda what: run.progress(len(files), len(files), what))
+                draft.commit(self.home / name, known.embedding, None, lambda what: tell(len(files), len(files), what))
             collection = Collection.open(name, self.home)
         except BaseException:
             self.remove(name)
@@ -275,77 +273,12 @@ def _files(folder: Path, home: Path, left_out: LeftOut) -> list[PictureFile]:
         raise no_pictures("among these files", left_out) from None
 
 
-class _Run:
-    """Looks at every file, one after the other: others want the worker too."""
-
-    def __init__(self, path: Path, embed: Embed, specs: Sequence[EmbedderSpec], progress: Progress) -> None:
-        self.progress = progress
-        self._path = path
-        self._embed = embed
-        self._specs = specs
-        self._vectors: dict[tuple[str, EmbedderSpec], np.ndarray] = {}
-        self._items: dict[str, Item] = {}
-        self._n_worker_errors = 0
-
-    def embedding(self, sha256: str, spec: EmbedderSpec) -> np.ndarray:
-        """float32 (dim,), of length 1, of a picture that was looked at, by the digest of its content."""
-        return self._vectors[sha256, spec]
-
-    def look_at(self, files: Sequence[PictureFile]) -> tuple[list[Item], list[Skipped]]:
-        """Items and skipped pictures, each by item id.
-
-        Raises:
-            BuildError: no picture can be used.
-        """
-        items, skipped = [], []
-        thumbnails_folder(self._path).mkdir(parents=True)
-        for n_done, file in enumerate(files):
-            self.progress(n_done, len(files), "embedding")
-            try:
-                items.append(self._look(file))
-            except ImageError as exc:
-                skipped.append(Skipped(file.item_id, exc.message))
-            except WorkerBusyError:
-                raise
-            except WorkerError as exc:  # it died of this picture, or took too long for it
-                self._n_worker_errors += 1
-                if self._n_worker_errors == _MAX_WORKER_ERRORS:
-                    raise
-                skipped.append(Skipped(file.item_id, exc.message))
-        if not items:
-            raise none_usable(len(files), skipped)
-        return items, skipped
-
-    def _look(self, file: PictureFile) -> Item:
-        data = read_file(file.path, DEFAULT_LIMITS.max_bytes)
-        sha256 = hashlib.sha256(data).hexdigest()
-        if sha256 not in self._items:  # copies are looked at once
-            self._items[sha256] = self._embed_as_item(data, sha256)
-        return replace(self._items[sha256], item_id=file.item_id, mtime_ns=file.mtime_ns)
-
-    def _embed_as_item(self, data: bytes, sha256: str) -> Item:
-        for spec in self._specs:
-            picture = self._patiently(data, spec)
-            self._vectors[sha256, spec] = picture.embedding
-        # The preview is a file that our own worker wrote.
-        thumbnail, thumbnail_bytes = add_thumbnail(self._path, decode_image(picture.preview).pixels)
-        return Item(
-            item_id="",
-            label="",
-            width=picture.width,
-            height=picture.height,
-            bytes=len(data),
-            mtime_ns=0,
-            sha256=sha256,
-            thumbnail=thumbnail,
-            thumbnail_bytes=thumbnail_bytes,
-        )
-
-    def _patiently(self, data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
-        """Waits while others keep the worker busy: hundreds of pictures are not given up for a moment's crowd."""
+def _patiently(embedders: Embedders, wanted: Iterable[Wanted]) -> Iterator[Outcome]:
+    """Waits while others keep the worker busy: hundreds of pictures are not given up for a moment's crowd."""
+    for each in wanted:
         for _ in range(_MAX_BUSY_TRIES):
-            try:
-                return self._embed(data, spec)
-            except WorkerBusyError:
-                time.sleep(_BUSY_PAUSE_S)
-        return self._embed(data, spec)
+            (outcome,) = embedders.embed([each])
+            if not isinstance(outcome, WorkerBusyError):
+                break
+            time.sleep(_BUSY_PAUSE_S)
+        yield outcome

@@ -1,40 +1,69 @@
-"""Every picture of a build: looked at in threads, embedded in batches, noted in the ledger."""
+"""Every picture of a build: looked at by embedders, noted batch by batch."""
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from imgsearch.collection import ledger
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import add_thumbnail
-from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, load_embedder
+from imgsearch.embedding.embedders import Embedded, Outcome, Wanted
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import BackboneError, ImageError
+from imgsearch.errors import ImgSearchError, WorkerBusyError, WorkerError
 from imgsearch.files.home import thumbnail_path
-from imgsearch.pictures import decode
 from imgsearch.pictures.folder import PictureFile
 from imgsearch.pictures.items import Item, Skipped
 from imgsearch.progress import Progress
-from imgsearch.settings import N_THREADS
 
-AHEAD = 3 * BATCH_SIZE
-"""Pictures that may wait, decoded, for the network; bounds the memory."""
+_BATCH = 32
+"""Pictures that are noted at once."""
+_MAX_WORKER_ERRORS = 3
+
+
+class Notes(Protocol):
+    """Where a build notes what it has done: `ledger.Ledger`, or `Memory`."""
+
+    def items(self) -> dict[str, Item]: ...
+
+    def embedded(self, spec: EmbedderSpec) -> set[str]: ...
+
+    def embedding(self, sha256: str, spec: EmbedderSpec) -> np.ndarray: ...
+
+    def add(self, items: Iterable[Item], embeddings: Mapping[EmbedderSpec, Mapping[str, np.ndarray]]) -> None: ...
+
+
+class Memory:
+    """Notes of a build that nobody goes on with: see `ledger.Ledger`, whose face this has."""
+
+    def __init__(self) -> None:
+        self._vectors: dict[tuple[str, EmbedderSpec], np.ndarray] = {}
+
+    def items(self) -> dict[str, Item]:
+        return {}
+
+    def embedded(self, spec: EmbedderSpec) -> set[str]:
+        return {sha256 for sha256, by in self._vectors if by == spec}
+
+    def embedding(self, sha256: str, spec: EmbedderSpec) -> np.ndarray:
+        return self._vectors[sha256, spec]
+
+    def add(self, items: Iterable[Item], embeddings: Mapping[EmbedderSpec, Mapping[str, np.ndarray]]) -> None:
+        del items
+        for spec, vectors in embeddings.items():
+            self._vectors |= {(sha256, spec): vector for sha256, vector in vectors.items()}
 
 
 @dataclass
 class Known:
-    """What need not be done again: the collection that is there, and the ledger of a build that was cut off."""
+    """What need not be done again: the collection that is there, and the notes of a build that was cut off."""
 
     previous: Collection | None
-    notes: ledger.Ledger
+    notes: Notes
     items: dict[str, Item] = field(default_factory=dict)
     digests: dict[EmbedderSpec, set[str]] = field(default_factory=dict)
 
@@ -64,59 +93,64 @@ class Known:
         return self.notes.embedding(sha256, spec)
 
 
-@dataclass(frozen=True)
-class _Looked:
-    """A picture after the threads are done with it: its item, and its input for each embedder that has not seen it."""
-
-    item: Item
-    inputs: Mapping[EmbedderSpec, np.ndarray]
-
-
 class Survey:
     """Looks at every file and embeds what no embedder has seen."""
 
-    def __init__(self, path: Path, home: Path, known: Known, progress: Progress) -> None:
-        self.progress = progress
+    def __init__(
+        self, path: Path, embed: Callable[[Iterable[Wanted]], Iterator[Outcome]], known: Known, progress: Progress
+    ) -> None:
+        """embed: See `Embedders.embed`."""
         self.n_embedded = 0
         self._path = path
-        self._home = home
+        self._embed = embed
         self._known = known
-        self._embedders: dict[EmbedderSpec, Embedder] = {}
-        self._failure: BackboneError | None = None
+        self._progress = progress
+        self._under_way: dict[str, str] = {}  # digest -> the first file of that content
         self._lock = threading.Lock()
 
     def look_at(self, files: Sequence[PictureFile]) -> tuple[list[Item], list[Skipped]]:
-        """Items and skipped pictures, each by item id."""
-        items: list[Item] = []
+        """Items and skipped pictures, each by item id.
+
+        Raises:
+            BackboneError, WorkerError: the pictures cannot be embedded now.
+        """
+        recalled = {file.item_id: self._recall(file) for file in files}
+        items = [item for item in recalled.values() if item]
+        new = [file for file in files if not recalled[file.item_id]]
         skipped: list[Skipped] = []
-        batch: list[_Looked] = []
-        new = []
-        for file in files:
-            item = self._recall(file)
-            if item is None:
-                new.append(file)
-            else:
-                items.append(item)
-        n_done = len(items)
-        self.progress(n_done, len(files), "embedding")
-        for outcome in self._look_ahead(new):
-            if isinstance(outcome, Skipped):
-                skipped.append(outcome)
-                n_done += 1
-            else:
-                items.append(outcome.item)
-                batch.append(outcome)
-            if len(batch) == BATCH_SIZE:
-                n_done += self._embed(batch)
-                batch = []
-            self._tell(n_done, len(files))
-        n_done += self._embed(batch)
-        self._tell(n_done, len(files))
+        n_worker_errors = 0
+        batch: list[tuple[Item, Embedded]] = []
+        outcomes = self._embed(self._wanted(file) for file in new)
+        try:
+            for file, outcome in zip(new, self._told(outcomes, len(items), len(files)), strict=True):
+                if isinstance(outcome, Embedded):
+                    batch.append((self._item(file, outcome), outcome))
+                    items.append(batch[-1][0])
+                else:
+                    n_worker_errors += isinstance(outcome, WorkerError)
+                    if n_worker_errors == _MAX_WORKER_ERRORS or isinstance(outcome, WorkerBusyError):
+                        raise outcome
+                    skipped.append(Skipped(file.item_id, outcome.message))
+                    self._give_up(file)
+                if len(batch) == _BATCH:
+                    self._note(batch)
+                    batch = []
+        except (ImgSearchError, KeyboardInterrupt):
+            self._note(batch)
+            raise
+        self._note(batch)
         return sorted(items, key=lambda item: item.item_id), skipped
 
-    def _tell(self, n_done: int, n_all: int) -> None:
-        with self._lock:  # not while a thread tells how far the download of weights is
-            self.progress(n_done, n_all, "embedding")
+    def _give_up(self, file: PictureFile) -> None:
+        """Lets a copy of it be tried."""
+        with self._lock:
+            self._under_way = {sha256: first for sha256, first in self._under_way.items() if first != file.item_id}
+
+    def _told(self, outcomes: Iterator[Outcome], n_done: int, n_all: int) -> Iterator[Outcome]:
+        self._progress(n_done, n_all, "embedding")
+        for number, outcome in enumerate(outcomes, start=n_done + 1):
+            yield outcome
+            self._progress(number, n_all, "embedding")
 
     def _recall(self, file: PictureFile) -> Item | None:
         """The item of a file that has not changed and that every embedder has seen."""
@@ -131,78 +165,41 @@ class Survey:
         except OSError:
             return False
 
-    def _embedder(self, spec: EmbedderSpec) -> Embedder:
-        """Made when the first picture needs it: a build that finds nothing new never imports TensorFlow.
+    def _wanted(self, file: PictureFile) -> Wanted:
+        """What is still to be done for a file, which its content tells. The embedders ask in their threads."""
 
-        What cannot be made is not tried again by the other threads, which all wait for it here.
-        """
-        with self._lock:
-            if self._failure:
-                raise self._failure
-            if spec not in self._embedders:
-                try:
-                    self._embedders[spec] = load_embedder(spec, self._home, self.progress)
-                except BackboneError as exc:
-                    self._failure = exc
-                    raise
-            return self._embedders[spec]
-
-    def _look_ahead(self, files: Sequence[PictureFile]) -> Iterator[_Looked | Skipped]:
-        """Outcomes in the order of the files, some being worked on ahead."""
-        with ThreadPoolExecutor(N_THREADS) as pool:
-            waiting: deque[Future[_Looked | Skipped]] = deque()
-            try:
-                for file in files:
-                    waiting.append(pool.submit(self._look, file))
-                    if len(waiting) >= AHEAD:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                pool.shutdown(cancel_futures=True)
-
-    def _look(self, file: PictureFile) -> _Looked | Skipped:
-        """Reads, decodes, makes the thumbnail, prepares. Runs in the threads."""
-        try:
-            data = decode.read_file(file.path, decode.DEFAULT_LIMITS.max_bytes)
-            sha256 = hashlib.sha256(data).hexdigest()
+        def missing(sha256: str) -> list[EmbedderSpec] | None:
             earlier = self._known.items.get(file.item_id)
-            missing = self._known.missing(sha256)
-            if earlier and earlier.sha256 == sha256 and not missing and self._has_thumbnail(earlier):
-                return _Looked(replace(earlier, bytes=file.bytes, mtime_ns=file.mtime_ns), {})  # only touched
-            picture = decode.decode_image(data)
-        except ImageError as exc:
-            return Skipped(file.item_id, exc.message)
-        thumbnail, thumbnail_bytes = add_thumbnail(self._path, picture.pixels)
-        item = Item(
+            specs = self._known.missing(sha256)
+            if earlier and earlier.sha256 == sha256 and not specs and self._has_thumbnail(earlier):
+                return None  # only touched
+            with self._lock:  # copies of a picture are embedded once
+                return specs if self._under_way.setdefault(sha256, file.item_id) == file.item_id else []
+
+        return Wanted(file.path, missing, thumbnail=True)
+
+    def _item(self, file: PictureFile, looked: Embedded) -> Item:
+        if not looked.width:
+            return replace(self._known.items[file.item_id], bytes=file.bytes, mtime_ns=file.mtime_ns)
+        thumbnail, thumbnail_bytes = add_thumbnail(self._path, looked.thumbnail)
+        return Item(
             item_id=file.item_id,
             label="",
-            width=picture.width,
-            height=picture.height,
+            width=looked.width,
+            height=looked.height,
             bytes=file.bytes,
             mtime_ns=file.mtime_ns,
-            sha256=sha256,
+            sha256=looked.sha256,
             thumbnail=thumbnail,
             thumbnail_bytes=thumbnail_bytes,
         )
-        return _Looked(item, {spec: self._embedder(spec).prepare(picture.pixels) for spec in missing})
 
-    def _embed(self, batch: Sequence[_Looked]) -> int:
-        """Embeds and notes a batch; returns its length."""
+    def _note(self, batch: Sequence[tuple[Item, Embedded]]) -> None:
         embeddings: dict[EmbedderSpec, dict[str, np.ndarray]] = {}
-        for spec in self._known.digests:
-            # By digest, so that copies of a picture are embedded once.
-            seen = self._known.digests[spec]
-            inputs = {
-                looked.item.sha256: looked.inputs[spec]
-                for looked in batch
-                if spec in looked.inputs and looked.item.sha256 not in seen
-            }
-            if not inputs:
-                continue
-            vectors = self._embedder(spec).embed_prepared(list(inputs.values()))
-            embeddings[spec] = dict(zip(inputs, vectors, strict=True))
-            seen.update(inputs)
-        self._known.notes.add([looked.item for looked in batch], embeddings)
-        self.n_embedded += sum(bool(looked.inputs) for looked in batch)
-        return len(batch)
+        for item, looked in batch:
+            for spec, vector in looked.vectors.items():
+                embeddings.setdefault(spec, {})[item.sha256] = vector
+        self._known.notes.add([item for item, _ in batch], embeddings)
+        for spec, vectors in embeddings.items():
+            self._known.digests[spec].update(vectors)
+        self.n_embedded += sum(bool(looked.vectors) for _, looked in batch)

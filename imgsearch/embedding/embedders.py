@@ -1,163 +1,108 @@
-"""Embedders: upright RGB pictures -> L2-normalised float32 vectors. Build and query use the same one.
+"""The one way from a picture to its embedding: what is wanted, what comes of it, and the face of who does it.
 
-What needs TensorFlow is in `network`, which imports it inside functions only: a page that answers from stored embeddings
-never pays for it.
+Whoever searches, builds or explains is handed an `Embedders`: `LocalEmbedders` in this process, the page's worker, or a
+fake in a test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from imgsearch.distance import normalize
-from imgsearch.embedding.backbones import IMAGENET, Backbone, get_backbone
-from imgsearch.embedding.descriptors import DESCRIPTORS, Descriptor, squash
 from imgsearch.embedding.feature_maps import FeatureMaps
-from imgsearch.embedding.network import (
-    compile_network,
-    give_back_memory,
-    model_with_weights_of,
-)
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.embedding.weights import find_weights, imagenet_weights
-from imgsearch.errors import BackboneError
-from imgsearch.pictures import scaling
-from imgsearch.pictures.regions import Region, centre_window, crop, cut_square, square_window
-from imgsearch.progress import Progress
+from imgsearch.errors import ImageError, WorkerError
+from imgsearch.pictures.regions import Region
 
-BATCH_SIZE = 32
+Source = bytes | Path | np.ndarray
+"""A picture: the content of its file, the path of that, or uint8 (height, width, 3) upright RGB."""
+
+ByContent = Callable[[str], Sequence[EmbedderSpec] | None]
+"""Sha256 of a file's content -> what to embed it with; None where it need not even be decoded."""
 
 
-class Embedder(Protocol):
-    """Turns pictures into points. Two steps, so that a build can prepare on other threads while the network runs."""
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What is wanted of one picture.
 
-    spec: EmbedderSpec
+    Attributes:
+        source: The picture.
+        specs: What to embed it with; where that depends on its content, how. Then it is asked in threads, and the picture
+            must not be pixels.
+        region: The part of it to embed; None for the whole. Previews and thumbnails show the whole.
+        preview, thumbnail: Whether those are wanted, see `Embedded`.
+    """
 
-    def prepare(self, pixels: np.ndarray, region: Region | None = None) -> np.ndarray:
-        """uint8 (height, width, 3) upright RGB -> uint8 (input_size, input_size, 3). May be called from any thread.
+    source: Source
+    specs: Sequence[EmbedderSpec] | ByContent
+    region: Region | None = None
+    preview: bool = False
+    thumbnail: bool = False
 
-        Of a whole picture a backbone sees the centre square, less a margin (`scaling.resize_and_crop`), a descriptor
-        everything, squashed to a square. Of a region a backbone sees the square around it (`regions.cut_square`), a
-        descriptor the region itself, squashed.
-        """
-        ...
 
-    def embed_prepared(self, batch: Sequence[np.ndarray]) -> np.ndarray:
-        """Prepared pictures -> float32 (n, dim), each row of length 1, in the order given."""
-        ...
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """What came of one picture.
 
-    def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """uint8 (height, width, 3) upright RGB arrays of any sizes -> float32 (n, dim), each row of length 1."""
-        ...
+    Attributes:
+        width, height: Upright size of the original, px; 0 where it was not decoded, see `ByContent`.
+        vectors: For each embedder float32 (dim,), of length 1.
+        sha256, n_bytes: Of the file's content, where it was asked by content; else "" and 0.
+        preview: The picture upright and encoded anew (a JPEG, long side at most 1,024 px), safe to show; b"" unless wanted.
+        thumbnail: A WebP, short side 320 px; b"" unless wanted.
+        timings_ms: "decode" and "embed", ms. Loading a network for the first time is in neither.
+    """
 
-    def feature_maps(self, pixels: np.ndarray, region: Region | None = None) -> FeatureMaps:
-        """The parts of one picture's embedding that belong to positions: uint8 (height, width, 3) upright RGB.
+    width: int
+    height: int
+    vectors: Mapping[EmbedderSpec, np.ndarray]
+    sha256: str = ""
+    n_bytes: int = 0
+    preview: bytes = b""
+    thumbnail: bytes = b""
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
 
-        They are there for pooled embeddings of all backbones, and for the logits of all but vgg16. Normalised, their sum
-        is what `embed` gives. For convnext_tiny that holds with the deviation of its last LayerNorm held, see
-        `feature_maps.LayerNorm`.
+
+Outcome = Embedded | ImageError | WorkerError
+"""What came of a picture, or why it cannot be used."""
+
+
+class Embedders(Protocol):
+    """Decodes and embeds pictures."""
+
+    def embed(self, wanted: Iterable[Wanted]) -> Iterator[Outcome]:
+        """What came of each, in the order given; of one that cannot be used its error, and the others go on.
 
         Raises:
-            BackboneError: `spec.has_feature_maps` is false.
+            BackboneError: an embedder cannot be made.
+        """
+        ...
+
+    def feature_maps(self, source: Source, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+        """The parts of one picture's embedding that belong to positions, see `Embedder.feature_maps`.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            BackboneError: the embedder cannot be made, or has none.
+            WorkerError: a worker could not answer.
         """
         ...
 
 
-class DescriptorEmbedder:
-    """A classic descriptor with the face of an Embedder."""
-
-    def __init__(self, descriptor: Descriptor) -> None:
-        self.spec = EmbedderSpec(descriptor.name)
-        self._descriptor = descriptor
-
-    def prepare(self, pixels: np.ndarray, region: Region | None = None) -> np.ndarray:
-        return squash(crop(pixels, region) if region else pixels, self._descriptor.input_size)
-
-    def embed_prepared(self, batch: Sequence[np.ndarray]) -> np.ndarray:
-        if not batch:
-            return np.empty((0, self._descriptor.dim), np.float32)
-        return normalize(np.stack([self._descriptor.compute(pixels) for pixels in batch]))
-
-    def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        return self.embed_prepared([self.prepare(pixels) for pixels in pictures])
-
-    def feature_maps(self, pixels: np.ndarray, region: Region | None = None) -> FeatureMaps:
-        raise _no_feature_maps(self.spec)
-
-
-class KerasEmbedder:
-    """A backbone of keras.applications, frozen into one compiled function of uint8 (n, size, size, 3)."""
-
-    def __init__(self, spec: EmbedderSpec, backbone: Backbone, model: Any) -> None:
-        """Args:
-        spec: What the embedder is.
-        backbone: Its row.
-        model: keras.Model, (n, size, size, 3) float32 preprocessed -> (n, dim). It is used up: changed, and not kept.
-        """
-        self.spec = spec
-        self._backbone = backbone
-        self._network = compile_network(backbone, model, spec.precision)
-
-    def prepare(self, pixels: np.ndarray, region: Region | None = None) -> np.ndarray:
-        size = self._backbone.input_size
-        return cut_square(pixels, region, size) if region else scaling.resize_and_crop(pixels, size)
-
-    def embed_prepared(self, batch: Sequence[np.ndarray]) -> np.ndarray:
-        # Groups of BATCH_SIZE bound the memory whatever the caller hands in.
-        groups = [batch[i : i + BATCH_SIZE] for i in range(0, len(batch), BATCH_SIZE)]
-        if not groups:
-            return np.empty((0, self.spec.dim), np.float32)
-        outputs = np.concatenate([self._network.embed(np.stack(group)) for group in groups])  # (n, dim)
-        if not np.isfinite(outputs).all():
-            raise BackboneError(
-                f"{self.spec.name} returned values that are not finite.",
-                hint="Its weights are damaged, or do not belong to it.",
-            )
-        return normalize(outputs)
-
-    def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        return self.embed_prepared([self.prepare(pixels) for pixels in pictures])
-
-    def feature_maps(self, pixels: np.ndarray, region: Region | None = None) -> FeatureMaps:
-        maps = self._network.feature_maps(self.prepare(pixels, region))
-        if maps is None:
-            raise _no_feature_maps(self.spec)
-        height, width = pixels.shape[:2]
-        size = self._backbone.input_size
-        window = square_window(region, width, height) if region else centre_window(width, height, size)
-        return FeatureMaps(*maps, window)
-
-
-def _no_feature_maps(spec: EmbedderSpec) -> BackboneError:
-    return BackboneError(f"The embedding of {spec.space} has no parts that belong to places in the picture.")
-
-
-def load_embedder(spec: EmbedderSpec, home: Path, progress: Progress | None = None) -> Embedder:
-    """Makes the embedder that `spec` describes. Slow for backbones: imports TensorFlow, loads weights, compiles.
-
-    Args:
-        spec: What to make.
-        home: The folder of collections, whose `weights/` holds the files that were given by hand.
-        progress: Told how far a download of weights is, in bytes.
+def embed_all(embedders: Embedders, wanted: Iterable[Wanted]) -> list[Embedded]:
+    """What came of each, where nothing will do but all.
 
     Raises:
-        BackboneUnavailableError: TensorFlow or the weights are missing.
-        WeightsError: the weights do not fit the backbone.
+        ImageError, WorkerError: the first picture that cannot be used.
+        BackboneError: an embedder cannot be made.
     """
-    if spec.is_descriptor:
-        return DescriptorEmbedder(DESCRIPTORS[spec.name])
-    backbone = get_backbone(spec.name)
-    if spec.weights == IMAGENET:
-        tell = progress or (lambda done, total, what: None)
-        what = f"downloading {backbone.name}"
-        weights = imagenet_weights(backbone, spec.layer, lambda done, total: tell(done, total, what))
-    else:
-        weights = find_weights(spec.weights, home)
-    model = model_with_weights_of(backbone, spec.layer, weights)
-    embedder = KerasEmbedder(spec, backbone, model)
-    del model
-    give_back_memory()
-    return embedder
+    done = []
+    for outcome in embedders.embed(wanted):
+        if not isinstance(outcome, Embedded):
+            raise outcome
+        done.append(outcome)
+    return done

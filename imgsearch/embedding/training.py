@@ -25,7 +25,7 @@ from PIL import Image, ImageEnhance
 from imgsearch.counting import counted
 from imgsearch.distance import normalize
 from imgsearch.embedding.backbones import BUNDLED_BACKBONE, get_backbone
-from imgsearch.embedding.embedders import Embedder, load_embedder
+from imgsearch.embedding.embedder import Embedder, load_embedder
 from imgsearch.embedding.network import compile_network, import_keras, model_with_weights_of
 from imgsearch.embedding.spec import EmbedderSpec, own_weights_path
 from imgsearch.embedding.weights import BUNDLED

@@ -17,17 +17,17 @@ import numpy as np
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import commit_evaluation
 from imgsearch.counting import Count
-from imgsearch.embedding.embedders import BATCH_SIZE, load_embedder
-from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import ImageError, QueryError
+from imgsearch.embedding.embedders import Embedded, Embedders, Wanted
+from imgsearch.embedding.local import LocalEmbedders
+from imgsearch.errors import QueryError
 from imgsearch.pictures import folder
-from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.items import Items, Skipped
 from imgsearch.pictures.left_out import LeftOut
-from imgsearch.progress import Progress
+from imgsearch.progress import Progress, in_turn
+from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.metrics import K_VALUES, Confusion, Evaluation, Gain, LabelScores, average_precision, estimates
 from imgsearch.retrieval.rerank import N_NEAREST, RERANKINGS, Candidates, reorder
-from imgsearch.retrieval.search import Query, search
+from imgsearch.retrieval.search import search
 from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space
 
@@ -95,15 +95,17 @@ def evaluate_folder(
     *,
     label_pattern: str | None = None,
     rerankings: Sequence[str] = ALL_RERANKINGS,
+    embedders: Embedders | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Evaluation], list[Skipped]]:
-    """The same with pictures from outside, which ask the whole gallery. Embeds them in this process.
+    """The same with pictures from outside, which ask the whole gallery.
 
     Args:
         collection: The gallery.
         directory: Pictures with labels, see `folder.labeller`.
         label_pattern: Defaults to the collection's own.
         rerankings, progress: See `evaluate_collection`.
+        embedders: Who looks at the pictures. Defaults to this process.
 
     Returns:
         One evaluation for each space and re-ranking; what of the folder was left out.
@@ -129,49 +131,32 @@ def evaluate_folder(
     if len(asking) > MAX_QUERIES:
         chosen = np.sort(np.random.default_rng(_SEED).choice(len(asking), MAX_QUERIES, replace=False))
         asking = [asking[number] for number in chosen]
+    spaces = collection.spaces.values()
+    specs = list(dict.fromkeys(space.spec.for_queries() for space in spaces))
+    tell = in_turn(progress)
+    outcomes = (embedders or LocalEmbedders(collection.home, tell)).embed(Wanted(file.path, specs) for file in asking)
+    embedded: dict[str, Embedded] = {}
+    skipped = left_out.skipped()
+    for number, (file, outcome) in enumerate(zip(asking, outcomes, strict=True), start=1):
+        if isinstance(outcome, Embedded):
+            embedded[file.item_id] = outcome
+        else:
+            skipped.append(Skipped(file.item_id, outcome.message))
+        tell(number, len(asking), "embedding")
+    if not embedded:
+        raise QueryError("None of the pictures can be read.")
     evaluations = []
-    skipped: dict[str, Skipped] = {}
-    embedded: dict[EmbedderSpec, dict[str, np.ndarray]] = {}
-    for space in collection.spaces.values():
+    for space in spaces:
         spec = space.spec.for_queries()
-        if spec not in embedded:
-            embedded[spec] = _embed(spec, asking, collection.home, skipped, progress)
-        vectors = embedded[spec]
         questions = Questions(
-            names=list(vectors),
-            labels=[labels[name] for name in vectors],
-            embeddings=space.points(np.stack(list(vectors.values()))),
-            rows=[-1] * len(vectors),
+            names=list(embedded),
+            labels=[labels[name] for name in embedded],
+            embeddings=space.points(np.stack([each.vectors[spec] for each in embedded.values()])),
+            rows=[-1] * len(embedded),
             n_skipped=sum(label not in known for label in labels.values()),
         )
         evaluations += evaluate(collection.items, space, questions, rerankings=rerankings, progress=progress)
-    return evaluations, [*skipped.values(), *left_out.skipped()]
-
-
-def _embed(
-    spec: EmbedderSpec,
-    files: Sequence[folder.PictureFile],
-    home: Path,
-    skipped: dict[str, Skipped],
-    progress: Progress | None,
-) -> dict[str, np.ndarray]:
-    """Item id -> vector of the embedder, for the files that can be read; the others are noted in `skipped`."""
-    embedder = load_embedder(spec, home, progress)
-    vectors: dict[str, np.ndarray] = {}
-    for start in range(0, len(files), BATCH_SIZE):
-        prepared: dict[str, np.ndarray] = {}
-        for file in files[start : start + BATCH_SIZE]:
-            try:
-                prepared[file.item_id] = embedder.prepare(decode_image(file.path).pixels)
-            except ImageError as exc:
-                skipped[file.item_id] = Skipped(file.item_id, exc.message)
-        if prepared:
-            vectors |= dict(zip(prepared, embedder.embed_prepared(list(prepared.values())), strict=True))
-        if progress:
-            progress(min(start + BATCH_SIZE, len(files)), len(files), f"embedding with {spec.space}")
-    if not vectors:
-        raise QueryError("None of the pictures can be read.")
-    return vectors
+    return evaluations, skipped
 
 
 def leave_one_out(items: Items, space: Space, *, max_queries: int = MAX_QUERIES) -> Questions:
@@ -244,7 +229,7 @@ def _reordered(space: Space, questions: Questions, number: int, order: np.ndarra
         query=questions.embeddings[number],
         rows=order,
         nearest=order[:N_NEAREST],
-        embeddings=space.embeddings,
+        vectors=space.vectors,
         neighbors=space.neighbors,
         left_out=(own,) if own >= 0 else (),
     )
@@ -330,10 +315,10 @@ def query_time_ratio(items: Items, space: Space, rerank: str = "") -> float:
     """
     rows = np.random.default_rng(_SEED).choice(len(items), min(_N_TIMED, len(items)), replace=False).tolist()
     ratios = []
-    for row in rows:
+    for item_id in (items[row].item_id for row in rows):
         page, exact_page = (
-            search(items, space, query)
-            for query in (Query(rows=(row,), rerank=rerank), Query(rows=(row,), effort=Effort.EXACT))
+            search(items, space, ask)
+            for ask in (Ask(items=(item_id,), rerank=rerank), Ask(items=(item_id,), effort=Effort.EXACT))
         )
         ratios.append(sum(page.timings_ms.values()) / sum(exact_page.timings_ms.values()))
     return float(np.median(ratios))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -20,8 +19,8 @@ from PIL import Image
 from imgsearch.collection.collection import Collection
 from imgsearch.distance import normalize
 from imgsearch.embedding.descriptors import Match
+from imgsearch.embedding.embedders import Embedders
 from imgsearch.embedding.feature_maps import FeatureMaps
-from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.regions import Region, Window
 from imgsearch.vectors.transform import Transform
@@ -126,18 +125,12 @@ class Explanation:
     scale: float
 
 
-class FeatureMapSource(Protocol):
-    """What makes feature maps from the content of a picture file: WorkerEmbedder, or a Collection in this process."""
-
-    def feature_maps(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps: ...
-
-
 def explain(
     collection: Collection,
-    source: FeatureMapSource,
     query: int | bytes,
     result: int,
     *,
+    embedders: Embedders | None = None,
     space: str | None = None,
     region: Region | None = None,
     query_embedding: np.ndarray | None = None,
@@ -148,10 +141,10 @@ def explain(
 
     Args:
         collection: The gallery.
-        source: Where feature maps come from.
         query: A row, or the content of a picture file. It is decoded in this process: of an upload give the preview that
             the worker made.
         result: A row.
+        embedders: Who looks at the pictures. Defaults to this process.
         space: Name of the space. Defaults to the first one.
         region: The part of the query that was searched with. Defaults to the whole.
         query_embedding: float32 (dim of the space,) of length 1: the vector that was searched with. Defaults to the
@@ -160,14 +153,15 @@ def explain(
     Raises:
         ItemNotFoundError: no such space or row.
         BackboneError: the space's embedder has no feature maps (`EmbedderSpec.has_feature_maps`), or cannot be made.
-        ImgSearchError: what else `source` raises.
+        WorkerError: a worker could not look at them.
     """
     chosen = collection.space(space)
     spec = chosen.spec.for_queries()
     query_data = query if isinstance(query, bytes) else _thumbnail(collection, query)
-    query_maps = source.feature_maps(query_data, spec, region)
+    looking = embedders or collection.embedders
+    query_maps = looking.feature_maps(query_data, spec, region)
     result_data = _thumbnail(collection, result)
-    result_maps = source.feature_maps(result_data, spec)
+    result_maps = looking.feature_maps(result_data, spec)
     if query_embedding is None and isinstance(query, int) and region is None:
         query_embedding = chosen.embeddings[query]
     if query_embedding is None:

@@ -15,7 +15,8 @@ from imgsearch.collection.ledger import alone
 from imgsearch.errors import QueryError
 from imgsearch.files.disk import disk_errors
 from imgsearch.pictures.items import Items
-from imgsearch.retrieval.search import Query, search
+from imgsearch.retrieval.ask import Ask
+from imgsearch.retrieval.search import search
 from imgsearch.vectors.engines.annoy import AnnoyIndex, annoy_fault
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.space import Space
@@ -119,6 +120,6 @@ def apply_setting(collection: Collection, space: str, setting: Setting) -> Colle
 
 def _answers(items: Items, space: Space, queries: np.ndarray) -> tuple[list[set[int]], float]:
     """Rows of the K nearest others of each query, and the median time of a search, ms."""
-    pages = [search(items, space, Query(rows=(int(row),), k=K)) for row in queries]
+    pages = [search(items, space, Ask(items=(items[int(row)].item_id,), k=K)) for row in queries]
     rows = [{result.row for result in page.results} for page in pages]
     return rows, float(np.median([page.timings_ms["search"] for page in pages]))

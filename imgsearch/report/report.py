@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,10 +20,6 @@ class Report:
 
     Attributes:
         collection, page: What was searched, and what was found there.
-        previews: Query pictures that are no items of the collection, each as the bytes of a JPEG, PNG or WebP file such as
-            `scaling.make_preview` makes.
-        region: The part of the one query picture that was asked with; None for the whole.
-        region_of: The item whose region it is, if it is one's: the page does not know that.
         details: Further facts for people, name -> value, in the report's language.
         language: "en" or "ko"; tables and JSON are the same in both.
         made: When.
@@ -31,9 +27,6 @@ class Report:
 
     collection: Collection
     page: SearchPage
-    previews: Sequence[bytes] = ()
-    region: Region | None = None
-    region_of: Item | None = None
     details: Mapping[str, str] = field(default_factory=dict)
     language: str = "en"
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -45,8 +38,18 @@ class Report:
 
     @property
     def query_items(self) -> tuple[Item, ...]:
-        """The items that were asked with."""
-        return (*self.page.query_items, *([self.region_of] if self.region_of else []))
+        """The items that were asked with, or a region of one."""
+        return (*self.page.query_items, *([self.page.part_of] if self.page.part_of else []))
+
+    @property
+    def region(self) -> Region | None:
+        """The part of the one query picture that was asked with; None for the whole."""
+        return self.page.ask.region if self.page.ask else None
+
+    @property
+    def previews(self) -> list[bytes]:
+        """Query pictures that are no items of the collection, each a JPEG."""
+        return [] if self.page.part_of else [picture.preview for picture in self.page.pictures]
 
     @property
     def query_label(self) -> str:

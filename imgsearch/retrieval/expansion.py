@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from imgsearch.distance import normalize
+
+Vectors = Callable[[Sequence[int] | np.ndarray | int], np.ndarray]
+"""Rows of a gallery, in an array of any shape (...,) -> float32 (..., dim), of length 1."""
 
 N_EXPANSION = 3
 ALPHA = 3.0
@@ -75,7 +80,7 @@ def expand_query(query: np.ndarray, nearest: np.ndarray, alpha: float = ALPHA) -
 
 
 def augment(
-    embeddings: np.ndarray,
+    vectors: Vectors,
     neighbors: np.ndarray,
     rows: np.ndarray,
     n: int = N_EXPANSION,
@@ -88,7 +93,7 @@ def augment(
     since a query's own item may not be in it.
 
     Args:
-        embeddings: float32 (n_items, dim), rows of length 1.
+        vectors: Those of the gallery.
         neighbors: int32 (n_items, k), nearest first; k at least n + len(left_out), or fewer than n may be found.
         rows: int64 (m,).
         n: Neighbours of each.
@@ -102,7 +107,7 @@ def augment(
     feature augmentation"); weights as in Radenovic et al. 2018.
     """
     near, is_there = usable_neighbors(neighbors, rows, n, left_out)
-    return _expand(np.asarray(embeddings[rows]), np.asarray(embeddings[near]), is_there, alpha)
+    return _expand(vectors(rows), vectors(near), is_there, alpha)
 
 
 def usable_neighbors(

@@ -13,8 +13,7 @@ import numpy as np
 
 from imgsearch.distance import angular_distance, similarity_from_distance
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.retrieval.expansion import N_EXPANSION, augment, expand_query, usable_neighbors
-from imgsearch.vectors.neighbors import distances_between
+from imgsearch.retrieval.expansion import N_EXPANSION, Vectors, augment, expand_query, usable_neighbors
 
 DEPTH = 200
 """Candidates that are put in a new order, as many as a page can show; those after them keep theirs."""
@@ -41,7 +40,7 @@ class Candidates:
         query: float32 (dim,), of length 1.
         rows: int64 (n_candidates,): the rows to put in order, nearest first.
         nearest: int64 (m,): the nearest rows of the whole gallery, nearest first, whatever filter made `rows`.
-        embeddings: float32 (n, dim) of the gallery, rows of length 1.
+        vectors: Rows of the gallery -> what they are in the space, see `Space.vectors`.
         neighbors: int32 (n, k): the nearest other items of each, nearest first.
         left_out: Rows that never contribute: neither `rows` nor `nearest` holds one.
     """
@@ -49,13 +48,13 @@ class Candidates:
     query: np.ndarray
     rows: np.ndarray
     nearest: np.ndarray
-    embeddings: np.ndarray
+    vectors: Vectors
     neighbors: np.ndarray
     left_out: tuple[int, ...] = ()
 
     def augmented(self, rows: np.ndarray) -> np.ndarray:
         """float32 (len(rows), dim): the rows as they are in the augmented gallery, see `expansion.augment`."""
-        return augment(self.embeddings, self.neighbors, rows, left_out=self.left_out)
+        return augment(self.vectors, self.neighbors, rows, left_out=self.left_out)
 
 
 @dataclass(frozen=True)
@@ -65,17 +64,11 @@ class Reranking:
     Attributes:
         name: What a query calls it.
         title: What people call it.
-        summary: What it does, in a sentence.
-        assumes: When it helps, and when it does harm.
-        reference: The paper it comes from.
         reorder: Candidates -> int64, their rows in the new order; it may drop some.
     """
 
     name: str
     title: str
-    summary: str
-    assumes: str
-    reference: str
     reorder: Callable[[Candidates], np.ndarray]
 
 
@@ -116,16 +109,16 @@ def k_reciprocal_distances(
     place = {row: number for number, row in enumerate(coded)}
     codes = np.zeros((len(coded), len(column)))
     for code, row, near in zip(codes, coded, members, strict=True):
-        _encode(code, [column[each] for each in near], it.embeddings[near], it.embeddings[row])
+        _encode(code, [column[each] for each in near], it.vectors(near), it.vectors(row))
     query_code = np.zeros(len(column))
-    _encode(query_code, [column[row] for row in query_members], it.embeddings[query_members], it.query)
+    _encode(query_code, [column[row] for row in query_members], it.vectors(query_members), it.query)
     if k2 > 1:
         query_code = np.mean([query_code, *(codes[place[row]] for row in nearest[: k2 - 1])], axis=0)
     jaccard = np.empty(len(it.rows))
     for number, rows in enumerate(averaged.values()):
         code = codes[[place[row] for row in rows]].mean(axis=0)
         jaccard[number] = 1 - np.minimum(code, query_code).sum() / max(np.maximum(code, query_code).sum(), 1e-12)
-    plain = angular_distance(it.embeddings[it.rows], it.query)
+    plain = angular_distance(it.vectors(it.rows), it.query)
     distances: np.ndarray = (1 - distance_weight) * jaccard + distance_weight * plain
     return distances
 
@@ -164,8 +157,8 @@ def _reciprocal_to_query(it: Candidates, graph: _NeighborGraph, nearest: list[in
     members = set()
     for row in nearest:
         own = graph.nearest(row, k1)
-        vector = it.embeddings[row]
-        if len(own) < k1 or vector @ it.query >= vector @ it.embeddings[own[-1]]:
+        vector = it.vectors(row)
+        if len(own) < k1 or vector @ it.query >= vector @ it.vectors(own[-1]):
             members.add(row)
     return members
 
@@ -192,7 +185,7 @@ def diversify(candidates: Candidates, diversity_weight: float = _DIVERSITY_WEIGH
     Source: Carbonell and Goldstein 1998, The use of MMR, diversity-based reranking for reordering documents.
     """
     it = candidates
-    vectors = np.asarray(it.embeddings[it.rows])
+    vectors = it.vectors(it.rows)
     to_query, to_each_other = vectors @ it.query, vectors @ vectors.T
     copy_distances = _COPY_SHARE * _reach(it)
     to_chosen = np.full(len(vectors), -1.0)
@@ -214,7 +207,8 @@ def _reach(it: Candidates) -> np.ndarray:
     near, is_there = usable_neighbors(it.neighbors, it.rows, _REACH, it.left_out)
     if near.shape[1] < _REACH:
         return np.zeros(len(it.rows), dtype=np.float32)
-    distances = distances_between(it.embeddings, it.rows, near[:, -1:])[:, 0]
+    difference = it.vectors(near[:, -1]).astype(np.float64) - it.vectors(it.rows)
+    distances = np.linalg.norm(difference, axis=1).astype(np.float32)
     return np.where(is_there[:, -1], distances, 0)
 
 
@@ -226,8 +220,8 @@ def _by_similarity(rows: np.ndarray, similarity: np.ndarray) -> np.ndarray:
 
 def _expansion(candidates: Candidates) -> np.ndarray:
     it = candidates
-    query = expand_query(it.query, it.embeddings[it.nearest[:N_EXPANSION]])
-    return _by_similarity(it.rows, it.embeddings[it.rows] @ query)
+    query = expand_query(it.query, it.vectors(it.nearest[:N_EXPANSION]))
+    return _by_similarity(it.rows, it.vectors(it.rows) @ query)
 
 
 def _augmentation(candidates: Candidates) -> np.ndarray:
@@ -250,47 +244,15 @@ def _k_reciprocal(candidates: Candidates) -> np.ndarray:
     return np.concatenate([_by_similarity(reordered, -distances), rest])
 
 
+# What each is good for, and when it does harm, is said beside the page's choice: `rerank.<name>_help` in its texts.
 _ALL = (
-    Reranking(
-        name="augmentation",
-        title="Gallery augmentation",
-        summary=f"Compares the query with each picture's weighted mean with its own {N_EXPANSION} nearest pictures.",
-        assumes="At least four pictures of a kind; a rarer one is drawn to what is around it.",
-        reference="Arandjelovic and Zisserman 2012, Three things everyone should know to improve object retrieval",
-        reorder=_augmentation,
-    ),
-    Reranking(
-        name="expansion",
-        title="Query expansion",
-        summary=f"Asks again with the weighted mean of the query and its {N_EXPANSION} nearest pictures.",
-        assumes="Most of the nearest pictures are right; where they are not, the answer gets worse.",
-        reference="Radenovic et al. 2018, Fine-tuning CNN image retrieval with no human annotation",
-        reorder=_expansion,
-    ),
-    Reranking(
-        name="augmentation-expansion",
-        title="Gallery augmentation and query expansion",
-        summary="Query expansion in the augmented gallery.",
-        assumes="At least four or five pictures of a kind; with fewer, others take their place.",
-        reference="Radenovic et al. 2018, Fine-tuning CNN image retrieval with no human annotation",
-        reorder=_augmentation_and_expansion,
-    ),
-    Reranking(
-        name="k-reciprocal",
-        title="Shared neighbours",
-        summary="Prefers pictures whose mutual nearest neighbours are the query's too.",
-        assumes=f"About {_K1} pictures of a kind or more.",
-        reference="Zhong et al. 2017, Re-ranking person re-identification with k-reciprocal encoding",
-        reorder=_k_reciprocal,
-    ),
-    Reranking(
-        name="diverse",
-        title="Diversity",
-        summary="Shows the range: each next picture is near to the query and unlike those before it; copies are dropped.",
-        assumes="Variety is wanted more than precision, which gets lower.",
-        reference="Carbonell and Goldstein 1998, The use of MMR, diversity-based reranking for reordering documents",
-        reorder=diversify,
-    ),
+    # Arandjelovic and Zisserman 2012, Three things everyone should know to improve object retrieval
+    Reranking("augmentation", "Gallery augmentation", _augmentation),
+    # Radenovic et al. 2018, Fine-tuning CNN image retrieval with no human annotation
+    Reranking("expansion", "Query expansion", _expansion),
+    Reranking("augmentation-expansion", "Gallery augmentation and query expansion", _augmentation_and_expansion),
+    Reranking("k-reciprocal", "Shared neighbours", _k_reciprocal),
+    Reranking("diverse", "Diversity", diversify),
 )
 
 RERANKINGS: Mapping[str, Reranking] = MappingProxyType({each.name: each for each in _ALL})

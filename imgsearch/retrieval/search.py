@@ -1,4 +1,4 @@
-"""Query -> SearchPage: candidates from the index, re-scored with the stored embeddings. Opens no file and no connection.
+"""Ask -> SearchPage: candidates from the index, re-scored with the stored embeddings. Opens no file and no connection.
 
 Order and distances are exact; only which items become candidates is approximate, and only with an approximate index.
 """
@@ -7,72 +7,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from imgsearch.distance import MAX_DISTANCE, angular_distance, similarity_from_distance
+from imgsearch.distance import angular_distance, similarity_from_distance
+from imgsearch.embedding.embedders import Embedded
 from imgsearch.errors import InvalidQueryError
 from imgsearch.pictures.items import Item, Items, shared_label
+from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.expansion import joint_query, rocchio
 from imgsearch.retrieval.notebook import cards_html
-from imgsearch.retrieval.rerank import DEPTH, N_NEAREST, RERANKINGS, Candidates, reorder
-from imgsearch.settings import DEFAULT_K, MAX_K
+from imgsearch.retrieval.rerank import DEPTH, N_NEAREST, Candidates, reorder
 from imgsearch.vectors.calibration import Verdict, neighborhood
 from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space
 
 CANDIDATES_PER_RESULT = 10
 MIN_CANDIDATES = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Query:
-    """What is asked: at least one row or embedding; several are asked with as one, see `expansion.joint_query`.
-
-    Attributes:
-        rows: Items of the gallery; they are left out of their own results, by row and not by distance.
-        embeddings: float32 (m, dim), rows of length 1, in the space's coordinates (see `Space.points`).
-        excluded: Further rows that are left out, such as the item whose region is asked with.
-        is_part: The embedding is that of a part of a picture.
-        k: Results wanted, 1 to 200. Fewer come back from a smaller gallery.
-        label: Only items with this label. Defaults to all.
-        max_distance: Only items at most this far from the query, in [0, 2]. Defaults to all.
-        liked, disliked: Rows that the answer should be more like, and less like: see `expansion.rocchio`. They change the
-            order, not the distances shown. The disliked ones are left out.
-        rerank: A name of `rerank.RERANKINGS`, "" for the order of the distances.
-        effort: How hard the index looks.
-    """
-
-    rows: tuple[int, ...] = ()
-    embeddings: np.ndarray | None = None
-    excluded: tuple[int, ...] = ()
-    is_part: bool = False
-    k: int = DEFAULT_K
-    label: str | None = None
-    max_distance: float | None = None
-    liked: tuple[int, ...] = ()
-    disliked: tuple[int, ...] = ()
-    rerank: str = ""
-    effort: Effort = Effort.NORMAL
-
-    def __post_init__(self) -> None:
-        if not self.rows and (self.embeddings is None or not len(self.embeddings)):
-            raise TypeError("A query needs at least one row or embedding.")
-        if not 1 <= self.k <= MAX_K:
-            raise InvalidQueryError(f"k must be between 1 and {MAX_K}. Received: k={self.k}.")
-        if self.max_distance is not None and not 0 <= self.max_distance <= MAX_DISTANCE:
-            raise InvalidQueryError(f"max_distance must be between 0 and {MAX_DISTANCE:g}. Received: {self.max_distance}.")
-        if self.rerank and self.rerank not in RERANKINGS:
-            raise InvalidQueryError(f"A re-ranking must be one of {', '.join(RERANKINGS)}. Received: {self.rerank!r}.")
-
-    @property
-    def left_out(self) -> tuple[int, ...]:
-        """Rows that are no results, ascending."""
-        return tuple(sorted({*self.rows, *self.excluded, *self.disliked}))
 
 
 @dataclass(frozen=True)
@@ -113,25 +69,32 @@ class SearchPage:
     Attributes:
         space: Name of the space it comes from.
         results: Best first: by distance, ties by row, unless `rerank` or feedback gave another order.
-        query_items: The items asked with.
+        query_items: The items asked with as a whole.
+        part_of: The item a region of which is asked with, or None.
+        pictures: What came from outside, and of an item its region, as they were embedded; with previews where those were
+            wanted.
         rerank: Name of the re-ranking, "" for none.
         verdict: Whether the collection holds anything like the query; None where it holds nothing else, and in a space of
             descriptors, which cannot tell.
         n_candidates: Items whose distance was computed.
-        timings_ms: What each step took, ms: "search", then "rerank" where there was one; before them, for a picture,
-            "decode" and "embed".
-        query: What was asked, for asking on (see `ann_recall_at_k`); None in a page made by hand.
+        timings_ms: What each step took, ms, which adds up to the whole: for pictures "decode" and "embed", then "search"
+            and, where there was one, "rerank".
+        ask: What was asked, for asking on (see `ann_recall_at_k`); None in a page made by hand.
+        vectors: float32 (number of things asked with, dim): what each is in the space; items first.
         thumbnails: Folder of the thumbnails, for a notebook; None where the page does not come from a collection.
     """
 
     space: str
     results: tuple[SearchResult, ...]
     query_items: tuple[Item, ...] = ()
+    part_of: Item | None = None
+    pictures: tuple[Embedded, ...] = field(default=(), repr=False)
     rerank: str = ""
     verdict: Verdict | None = None
     n_candidates: int = 0
     timings_ms: Mapping[str, float] = field(default_factory=dict)
-    query: Query | None = field(default=None, repr=False, compare=False)
+    ask: Ask | None = field(default=None, repr=False, compare=False)
+    vectors: np.ndarray | None = field(default=None, repr=False, compare=False)
     thumbnails: Path | None = field(default=None, repr=False, compare=False)
 
     def _repr_html_(self) -> str | None:
@@ -186,59 +149,67 @@ class AnnRecall:
     exact_ms: float
 
 
-def search(items: Items, space: Space, query: Query) -> SearchPage:
-    """Nearest items to the query, nearest first, unless the query asks for another order.
+def search(items: Items, space: Space, ask: Ask, outside: np.ndarray | None = None) -> SearchPage:
+    """Nearest items to what is asked, nearest first, unless another order is asked for.
 
     Args:
         items: The gallery; row i belongs to row i of the space.
-        space: Where to search.
-        query: What to search for.
+        space: Where to search; `ask.space` was looked up by who calls.
+        ask: What is asked. Its pictures, embeddings and region have become `outside`.
+        outside: float32 (m, dim), rows of length 1, in the space's coordinates (see `Space.points`): what is asked with
+            besides whole items. Defaults to nothing.
 
     Raises:
-        ItemNotFoundError: the gallery has no such row or label.
-        InvalidQueryError: the embeddings do not fit the space.
+        ItemNotFoundError: the gallery has no such item or label.
+        InvalidQueryError: there is nothing to ask with.
     """
     started = time.perf_counter()
-    items.check((*query.rows, *query.excluded, *query.liked, *query.disliked))
-    point = joint_query(_query_vectors(space, query))
-    rows = found = _candidates(items, space, query, point)
-    moved = None
-    if query.liked or query.disliked:
-        moved = rocchio(point, space.embeddings[list(query.liked)], space.embeddings[list(query.disliked)])
-        rows = np.union1d(found, _candidates(items, space, query, moved))
+    asked_with = tuple(items[items.row_of(item_id)] for item_id in ask.items)
+    query_items = () if ask.region else asked_with
+    vectors = _vectors(items, space, ask.whole_items)
+    if outside is not None:
+        vectors = np.concatenate([vectors, outside])
+    if not len(vectors):
+        raise InvalidQueryError("There is nothing to ask with.")
+    left_out = sorted({items.row_of(item_id) for item_id in (*ask.items, *ask.disliked)})
+    among = None if ask.label is None else items.rows_with_label(ask.label)
+    near_to = partial(_near, space, ask, left_out)
+    point = joint_query(vectors)
+    near = near_moved = near_to(point)
+    found = rows, distances = near if among is None else near_to(point, among)
+    moved = point
+    if ask.liked or ask.disliked:
+        moved = rocchio(point, _vectors(items, space, ask.liked), _vectors(items, space, ask.disliked))
+        near_moved = near_to(moved)
+        more = near_moved if among is None else near_to(moved, among)
+        rows, distances = _by_distance(space, np.union1d(rows, more[0]), point)
     n_candidates = len(rows)
-    distances = angular_distance(space.embeddings[rows], point)
-    nearest_first = np.lexsort((rows, distances))
-    if query.max_distance is not None:
-        nearest_first = nearest_first[distances[nearest_first] <= query.max_distance]
-    rows, distances = rows[nearest_first], distances[nearest_first]
-    searched = time.perf_counter()
-    timings_ms = {"search": (searched - started) * 1000}
-    nearest, near = _nearest(space, query, point)
-    ordered = rows
-    if moved is not None:
-        ordered = rows[np.lexsort((rows, angular_distance(space.embeddings[rows], moved)))]
-    if query.rerank:
+    if ask.max_distance is not None:
+        is_close = distances <= ask.max_distance
+        rows, distances = rows[is_close], distances[is_close]
+    ordered = rows if moved is point else _by_distance(space, rows, moved)[0]
+    rerank_ms = 0.0
+    if ask.rerank:
         candidates = Candidates(
-            query=point if moved is None else moved,
+            query=moved,
             rows=ordered,
-            nearest=nearest if moved is None else _nearest(space, query, moved)[0],
-            embeddings=space.embeddings,
+            nearest=near_moved[0][:N_NEAREST],
+            vectors=space.vectors,
             neighbors=space.neighbors,
-            left_out=query.left_out,
+            left_out=tuple(left_out),
         )
-        ordered = reorder(query.rerank, candidates)
-        timings_ms["rerank"] = (time.perf_counter() - searched) * 1000
-    query_items = tuple(items[row] for row in query.rows)
+        searched = time.perf_counter()
+        ordered = reorder(ask.rerank, candidates)
+        rerank_ms = (time.perf_counter() - searched) * 1000
+    near_distances = near[1][:N_NEAREST]
+    around = neighborhood(near_distances) if len(near_distances) else 0.0
+    verdict = space.calibration.verdict(around) if len(near_distances) else None
     copied = {item.sha256 for item in query_items}
-    distance_of = dict(zip(rows.tolist(), distances.tolist(), strict=True))
-    rank_before = {row: rank for rank, row in enumerate(rows[np.isin(rows, found)].tolist(), start=1)}
-    around = neighborhood(near) if len(near) else 0.0
-    verdict = space.calibration.verdict(around) if len(near) else None
     label = shared_label(query_items)
-    n_asked = len(query.rows) + (0 if query.embeddings is None else len(query.embeddings))
     # Calibrated with whole pictures, one at a time, that show something that is labelled here.
-    is_guessed = not label and n_asked == 1 and not query.is_part and not (verdict and verdict.is_foreign)
+    is_guessed = not label and len(vectors) == 1 and not ask.region and not (verdict and verdict.is_foreign)
+    distance_of = dict(zip(rows.tolist(), distances.tolist(), strict=True))
+    rank_before = {row: rank for rank, row in enumerate(rows[np.isin(rows, found[0])].tolist(), start=1)}
     results = tuple(
         SearchResult(
             rank=rank,
@@ -252,82 +223,64 @@ def search(items: Items, space: Space, query: Query) -> SearchPage:
             is_same_label=items[row].label == label if label and items[row].label else None,
             p_same_label=space.calibration.p_same_label(distance_of[row], around) if is_guessed else None,
         )
-        for rank, row in enumerate(ordered[: query.k].tolist(), start=1)
+        for rank, row in enumerate(ordered[: ask.k].tolist(), start=1)
     )
+    timings_ms = {"search": (time.perf_counter() - started) * 1000 - rerank_ms}
     return SearchPage(
         space=space.name,
         results=results,
         query_items=query_items,
-        rerank=query.rerank,
+        part_of=asked_with[0] if ask.region and asked_with else None,
+        rerank=ask.rerank,
         verdict=verdict,
         n_candidates=n_candidates,
-        timings_ms=timings_ms,
-        query=query,
+        timings_ms=timings_ms | ({"rerank": rerank_ms} if ask.rerank else {}),
+        ask=ask,
+        vectors=vectors,
     )
 
 
-def ann_recall_at_k(items: Items, space: Space, query: Query) -> AnnRecall:
-    """How much of the exact answer to a query its index finds. Re-ranking and feedback are left aside.
+def ann_recall_at_k(items: Items, space: Space, page: SearchPage) -> AnnRecall:
+    """How much of the exact answer its index finds. Re-ranking and feedback are left aside.
 
-    Raises:
-        QueryError: see `search`.
+    Args:
+        items, space: What was searched.
+        page: The answer of a search; asked exactly, it is compared with normal effort.
     """
-    plain = replace(query, rerank="", liked=(), disliked=())
-    efforts = {False: plain, True: replace(plain, effort=Effort.EXACT)}
+    assert page.ask is not None
+    assert page.vectors is not None
+    effort = Effort.NORMAL if page.ask.effort is Effort.EXACT else page.ask.effort
+    plain = replace(page.ask, rerank="", liked=(), disliked=(), effort=effort)
+    asked = {True: replace(plain, effort=Effort.EXACT), False: plain}
+    outside = page.vectors[len(page.query_items) :]
     rows: dict[bool, set[int]] = {}
     best_ms: dict[bool, float] = {}
-    for exact, asked in (*efforts.items(), *efforts.items()):  # twice: the first run finds nothing in the caches
-        page = search(items, space, asked)
-        rows[exact] = {result.row for result in page.results}
-        best_ms[exact] = min(page.timings_ms["search"], best_ms.get(exact, math.inf))
+    for is_exact, ask in (*asked.items(), *asked.items()):  # twice: the first run finds nothing in the caches
+        answer = search(items, space, ask, outside)
+        rows[is_exact] = {result.row for result in answer.results}
+        best_ms[is_exact] = min(answer.timings_ms["search"], best_ms.get(is_exact, math.inf))
     k = len(rows[True])
     recall = len(rows[False] & rows[True]) / k if k else 1.0
     return AnnRecall(k=k, recall=recall, index_ms=best_ms[False], exact_ms=best_ms[True])
 
 
-def checked_embeddings(embeddings: np.ndarray, dim: int) -> np.ndarray:
-    """The vectors of a query as float32 (m, dim), once they are known to be finite and of length 1.
-
-    Raises:
-        InvalidQueryError: they are not.
-    """
-    checked = np.asarray(embeddings, dtype=np.float32)
-    if checked.ndim != 2 or checked.shape[1] != dim:
-        raise InvalidQueryError(f"An embedding must have {dim} values. Received: an array of shape {checked.shape}.")
-    lengths = np.linalg.norm(checked.astype(np.float64), axis=1)
-    if not (np.isfinite(checked).all() and (np.abs(lengths - 1.0) <= 1e-3).all()):
-        raise InvalidQueryError("An embedding must be finite and of length 1.")
-    return checked
+def _near(
+    space: Space, ask: Ask, left_out: Sequence[int], vector: np.ndarray, among: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """int64, float32: rows near to the vector, nearest first, none that is left out, and their distances."""
+    n = max(ask.k * CANDIDATES_PER_RESULT, MIN_CANDIDATES, DEPTH if ask.rerank else 0)
+    # More than wanted, since what is left out may be among them.
+    rows = space.index.nearest(vector, n + len(left_out), effort=ask.effort, among=among)
+    return _by_distance(space, rows[~np.isin(rows, left_out)], vector)
 
 
-def _candidates(items: Items, space: Space, query: Query, vector: np.ndarray) -> np.ndarray:
-    """int64 rows that may be results: near to the vector, with the label, none that is left out."""
-    among = None if query.label is None else items.rows_with_label(query.label)
-    n = max(query.k * CANDIDATES_PER_RESULT, MIN_CANDIDATES, DEPTH if query.rerank else 0)
-    return _ask(space, query, vector, n, among)
-
-
-def _nearest(space: Space, query: Query, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """int64, float32: the rows nearest to the vector, nearest first, whatever the query's label, and their distances.
-
-    None that is left out is among them.
-    """
-    rows = _ask(space, query, vector, MIN_CANDIDATES)
-    distances = angular_distance(space.embeddings[rows], vector)
-    nearest_first = np.lexsort((rows, distances))[:N_NEAREST]
+def _by_distance(space: Space, rows: np.ndarray, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows, nearest to the vector first, ties by row, and their distances."""
+    distances = angular_distance(space.vectors(rows), vector)
+    nearest_first = np.lexsort((rows, distances))
     return rows[nearest_first], distances[nearest_first]
 
 
-def _ask(space: Space, query: Query, vector: np.ndarray, n: int, among: np.ndarray | None = None) -> np.ndarray:
-    # More than wanted, since what is left out may be among them.
-    rows = space.index.nearest(vector, n + len(query.left_out), effort=query.effort, among=among)
-    return rows[~np.isin(rows, query.left_out)]
-
-
-def _query_vectors(space: Space, query: Query) -> np.ndarray:
-    """float32 (m, dim): the embeddings of the query's rows, then its own."""
-    stored = np.asarray(space.embeddings[list(query.rows)])
-    if query.embeddings is None:
-        return stored
-    given = checked_embeddings(query.embeddings, space.embeddings.shape[1])
-    return np.concatenate([stored, given])
+def _vectors(items: Items, space: Space, item_ids: Sequence[str]) -> np.ndarray:
+    """float32 (n, dim): what the items are in the space."""
+    return space.vectors([items.row_of(item_id) for item_id in item_ids])

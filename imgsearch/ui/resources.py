@@ -12,8 +12,9 @@ import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME, SessionCollections, SessionLimits
+from imgsearch.embedding.embedders import Embedders
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.embedding.worker.client import WorkerEmbedder
+from imgsearch.embedding.worker.client import WorkerClient, WorkerEmbedders
 from imgsearch.errors import CollectionNotFoundError, ImgSearchError, WorkerError
 from imgsearch.files.home import MANIFEST_FILE, collection_path, list_collections, sample_queries_folder
 from imgsearch.settings import SAMPLE_COLLECTION, get_settings
@@ -86,15 +87,20 @@ def example_queries(name: str) -> dict[str, Path]:
 
 
 @st.cache_resource(show_spinner=False)
-def worker() -> WorkerEmbedder:
+def worker() -> WorkerClient:
     """The client of the embedding worker; the process starts with the first request."""
     settings = get_settings()
-    return WorkerEmbedder(
+    return WorkerClient(
         settings.home,
         timeout_s=settings.worker_timeout_s,
         queue=settings.worker_queue,
         idle_s=settings.worker_idle_s,
     )
+
+
+def embedders(visitor: str) -> Embedders:
+    """Who looks at a visitor's pictures: the worker, in turn with others."""
+    return WorkerEmbedders(worker(), visitor)
 
 
 class WarmUp:

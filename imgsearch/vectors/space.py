@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import BuildError
+from imgsearch.errors import BuildError, InvalidQueryError
 from imgsearch.vectors.calibration import Calibration
 from imgsearch.vectors.engines.annoy import N_TREES
 from imgsearch.vectors.engines.face import VectorIndex
@@ -86,9 +86,30 @@ class Space:
         """Length of its vectors."""
         return int(self.embeddings.shape[1])
 
-    def vectors(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
-        """float32 (len(rows), dim), rows of length 1: those of some items, in that order."""
+    def vectors(self, rows: Sequence[int] | np.ndarray | int) -> np.ndarray:
+        """Those of some items: rows in an array of any shape (...,) -> float32 (..., dim), of length 1."""
         return np.asarray(self.embeddings[np.asarray(rows, dtype=np.int64)])
+
+    def as_points(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors that somebody hands in, of the embedder or of this space, in this space: float32 (m, dim).
+
+        Args:
+            vectors: float (m, dim of the embedder or of the space), each of length 1. Where both have as many values, they
+                are taken as the space's own.
+
+        Raises:
+            InvalidQueryError: they have another shape or length, or are not finite.
+        """
+        checked = np.asarray(vectors, dtype=np.float32)
+        dims = dict.fromkeys((self.dim, self.spec.dim))
+        if checked.ndim != 2 or checked.shape[1] not in dims:
+            raise InvalidQueryError(
+                f"An embedding must have {' or '.join(map(str, dims))} values. Received: an array of shape {checked.shape}."
+            )
+        lengths = np.linalg.norm(checked.astype(np.float64), axis=1)
+        if not (np.isfinite(checked).all() and (np.abs(lengths - 1.0) <= 1e-3).all()):
+            raise InvalidQueryError("An embedding must be finite and of length 1.")
+        return checked if checked.shape[1] == self.dim else self.points(checked)
 
     def points(self, embeddings: np.ndarray) -> np.ndarray:
         """The embedder's vectors in this space: float32 (n, dim of the embedder) -> float32 (n, dim), rows of length 1."""

@@ -17,14 +17,11 @@ from starlette.requests import Request
 from streamlit.runtime.caching import clear_session_resource_cache
 from streamlit.testing.v1 import AppTest
 
-from imgsearch import Collection, build_collection, decode_image, embedder_spec
+from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.collection.session import SESSION_NAME
-from imgsearch.embedding.embedders import load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.files.home import MANIFEST_FILE, SOURCE_FILE
-from imgsearch.pictures.scaling import make_preview
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources
 from imgsearch.ui.server import routes, visitors
@@ -32,21 +29,15 @@ from imgsearch.ui.views.collections import card
 from imgsearch.ui.views.collections.view import embedders
 from tests.app.test_page import cards, page, results
 from tests.conftest import draw_picture, zip_of_windows
+from tests.fakes import FakeEmbedders
 
 File = tuple[str, bytes, str]
 
 
 class Worker:
-    """Stands in for the worker's client."""
+    """Stands in for the worker's client: it is there, and has nothing to do."""
 
     pid = 1
-
-    def embed_picture(
-        self, data: bytes, spec: EmbedderSpec, region: object = None, *, visitor: str = ""
-    ) -> EmbeddedPicture:
-        picture = decode_image(data)
-        vector = load_embedder(spec, Path()).embed([picture.pixels])[0]
-        return EmbeddedPicture(vector, make_preview(picture.pixels), picture.width, picture.height, {})
 
     def load(self, spec: EmbedderSpec) -> None:
         """Nothing to load."""
@@ -61,6 +52,7 @@ def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     real = resources.worker
     monkeypatch.setattr(resources, "worker", Worker)
+    monkeypatch.setattr(resources, "embedders", lambda visitor: FakeEmbedders())
     cached = (resources._open, resources.warm_up, resources.session_collections, card._overview, real)
     for each in cached:
         each.clear()

@@ -189,7 +189,7 @@ def test_about_says_of_a_reduced_space_what_is_left_and_of_own_weights_what_they
 def test_about_says_of_each_kind_of_embedder_what_it_is(
     collection: Collection, spec: EmbedderSpec, kind: str, title: str, said: tuple[str, str]
 ) -> None:
-    view = SimpleNamespace(query=SimpleNamespace(items=("red/0.png",)))
+    view = SimpleNamespace(ask=SimpleNamespace(items=("red/0.png",)))
     picture, network, *_ = about._steps(collection, replace(collection.space(), spec=spec), view)  # type: ignore[arg-type]
     assert (network["network"], network["title"]) == (kind, title)
     assert said[0] in picture["text"]

@@ -12,29 +12,17 @@ import pytest
 from streamlit.runtime.caching import clear_session_resource_cache
 from streamlit.testing.v1 import AppTest
 
-from imgsearch import decode_image, embedder_spec
+from imgsearch import embedder_spec
 from imgsearch.collection.session import SessionCollections
-from imgsearch.embedding.embedders import load_embedder
-from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.embedding.worker.client import EmbeddedPicture
-from imgsearch.pictures.scaling import make_preview
 from imgsearch.ui import resources
 from tests.conftest import draw_picture
-
-
-class Worker:
-    """Stands in for the worker's client."""
-
-    def embed_picture(self, data: bytes, spec: EmbedderSpec, *, visitor: str = "") -> EmbeddedPicture:
-        picture = decode_image(data)
-        vector = load_embedder(spec, Path()).embed([picture.pixels])[0]
-        return EmbeddedPicture(vector, make_preview(picture.pixels), picture.width, picture.height, {})
+from tests.fakes import FakeEmbedders
 
 
 @pytest.fixture
 def collections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SessionCollections]:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(resources, "worker", Worker)
+    monkeypatch.setattr(resources, "embedders", lambda visitor: FakeEmbedders())
     yield resources.session_collections()
     end_of_session()
     resources.session_collections().close()

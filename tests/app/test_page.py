@@ -15,6 +15,7 @@ from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.ui import state
 from imgsearch.ui.server import routes
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
+from imgsearch.vectors.engines.face import Effort
 from tests.conftest import draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,8 +102,7 @@ def test_the_address_chooses_item_k_and_label(collection: Collection) -> None:
         ({"rerank": "nope"}, "no re-ranking called “nope”"),
         ({"liked": "nope"}, "what was liked goes without it"),
         ({"disliked": "nope"}, "what was disliked goes without it"),
-        ({"exact": "yes"}, "must be 1 or nothing"),
-        ({"search_k": "0"}, "search_k must be between 1 and"),
+        ({"effort": "much"}, "must be quick, normal or exact; it is normal"),
         ({"space2": "color_histogram"}, "no second space called “color\\_histogram”"),
         ({"view": "nope"}, "There is no view called “nope”"),
         ({"lang": "xx"}, "does not speak “xx”"),
@@ -128,16 +128,16 @@ def test_everything_in_the_address_reaches_the_search(collection: Collection) ->
         "liked": ["red/2.png"],
         "disliked": ["blue/1.png"],
         "rerank": "expansion",
-        "exact": True,
+        "effort": Effort.EXACT,
     }
-    asked = {"max_distance": "1.2", "rerank": "expansion", "exact": "1", "search_k": "50"}
+    asked = {"max_distance": "1.2", "rerank": "expansion", "effort": "exact"}
     at = page(item=["red/0.png", "red/1.png"], k="4", liked="red/2.png", disliked="blue/1.png", **asked)
-    expected = collection.search(item_id=["red/0.png", "red/1.png"], k=4, search_k=50, **options)
+    expected = collection.search(item_id=["red/0.png", "red/1.png"], k=4, **options)
     assert not at.info
     assert results(at) == [result.item.item_id for result in expected.results]
     assert at.markdown[0].value.startswith("**2 pictures together**")
     # What steered the answer to one query means nothing to the next.
-    kept = "rerank=expansion&k=4&max_distance=1.2&exact=1&search_k=50"
+    kept = "rerank=expansion&k=4&max_distance=1.2&effort=exact"
     assert {str(card["href"]).split("&", 1)[1] for card in cards(at, "Most similar pictures")} == {kept}
 
 

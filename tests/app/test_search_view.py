@@ -20,16 +20,20 @@ from imgsearch.collection.manifest import Manifest
 from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.embedding.worker.client import WorkerEmbedder
+from imgsearch.errors import WorkerError
 from imgsearch.files.home import MANIFEST_FILE
+from imgsearch.pictures.items import Items
 from imgsearch.pictures.regions import Region, Window
-from imgsearch.retrieval.search import Query, ann_recall_at_k
+from imgsearch.retrieval.ask import Ask
+from imgsearch.retrieval.search import AnnRecall, SearchPage
 from imgsearch.ui import resources, state
 from imgsearch.ui.server import internals
 from imgsearch.ui.views.search import view
 from imgsearch.vectors.calibration import Calibration, Verdict
+from imgsearch.vectors.space import Space
 from tests.app.test_page import cards, page, png, results, state_uploader
 from tests.conftest import draw_picture
+from tests.fakes import FakeEmbedders
 
 RESULTS = "Most similar pictures"
 
@@ -89,10 +93,8 @@ def test_a_photo_of_an_iphone_is_searched_with_and_shown_as_what_browsers_can_sh
 def test_a_part_that_cannot_be_looked_at_gets_words_and_can_be_taken_back(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise resources.WorkerError("The worker is away.")
-
-    monkeypatch.setattr(WorkerEmbedder, "embed_picture", refuse)
+    away = FakeEmbedders(lambda content: WorkerError("The worker is away."))
+    monkeypatch.setattr(resources, "embedders", lambda visitor: away)
     at = page(item="red/0.png", region="0.1,0.1,0.6,0.6")  # tests share a session: one of its own
     assert "The worker is away" in at.error[0].value
     assert data_of(at, "box")["box"]
@@ -153,7 +155,7 @@ def test_a_button_changes_the_address_and_is_noted(
     noted: list[tuple[str, bool]] = []
     monkeypatch.setattr(state, "go", lambda **changes: gone.update(changes))
     monkeypatch.setattr(view, "judge", lambda *found, is_similar: noted.append((found[3].item.item_id, is_similar)))
-    asked = replace(query_of(), liked=("a",), disliked=("b",))
+    asked = Ask(items=("red/0.png",), liked=("a",), disliked=("b",))
     found = collection.search(item_id="red/0.png")
     view._act(collection, found, asked, action, "red/1.png")
     assert gone == {"liked": liked, "disliked": disliked}
@@ -165,10 +167,6 @@ def test_a_button_changes_the_address_and_is_noted(
     assert len(noted) == 1
     view._act(collection, found, asked, "why", "red/1.png")
     assert gone["why"] == "red/1.png"
-
-
-def query_of() -> state.Query:
-    return state.Query((), (), None, None, "", 12, "", None, (), (), "", False, -1)
 
 
 def test_what_is_not_similar_to_anything_is_said_for_what_comes_from_outside(
@@ -210,22 +208,22 @@ def test_a_cut_off_that_leaves_nothing_is_said(collection: Collection) -> None:
 
 
 def test_how_it_was_found_is_measured_for_this_query(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Query] = []
+    asked: list[SearchPage] = []
 
-    def measured(items: Any, space: Any, query: Query) -> Any:
-        asked.append(query)
-        return replace(ann_recall_at_k(items, space, query), recall=0.5, index_ms=1.25, exact_ms=8.0)
+    def measured(items: Items, space: Space, page: SearchPage) -> AnnRecall:
+        asked.append(page)
+        return AnnRecall(k=4, recall=0.5, index_ms=1.25, exact_ms=8.0)
 
     monkeypatch.setattr("imgsearch.ui.views.search.refine.ann_recall_at_k", measured)
-    at = page(item="red/0.png", k="4", search_k="50")
+    at = page(item="red/0.png", k="4", effort="quick")
     assert asked == []  # nothing is measured behind a closed box
     at.session_state["found"] = True
     at.run()
     assert "**2 of the 4** nearest in **1.2 ms**" in found_text(at)
     assert "**8.0 ms**" in found_text(at)
-    (query,) = asked
-    assert (query.excluded, query.k, query.search_k) == ((collection.items.row_of("red/0.png"),), 4, 50)
-    assert np.array_equal(query.embeddings, collection.space().embeddings[list(query.excluded)])
+    (answer,) = asked
+    assert answer.ask is not None
+    assert (answer.ask.items, answer.ask.k, answer.ask.effort) == (("red/0.png",), 4, "quick")
 
 
 def found_text(at: AppTest) -> str:
@@ -292,14 +290,12 @@ def test_why_shows_the_maps_of_a_cnn_for_the_part_that_was_searched_with(
     asked: list[Region | None] = []
     dim = cnn_collection.space().spec.dim
 
-    def feature_maps(
-        _: object, data: bytes, spec: EmbedderSpec, region: Region | None = None, *, visitor: str
-    ) -> FeatureMaps:
+    def maps(content: bytes, region: Region | None) -> FeatureMaps:
         asked.append(region)
         values = np.random.default_rng(len(asked)).random((3, 3, dim), dtype=np.float32)
         return FeatureMaps(values, np.zeros(dim, np.float32), Window(0, 0, 1, 1))
 
-    monkeypatch.setattr(WorkerEmbedder, "feature_maps", feature_maps)
+    monkeypatch.setattr(resources, "embedders", lambda visitor: FakeEmbedders(maps=maps))
     at = page(item="red/0.png", why="red/1.png")
     assert asked == [None, None]
     assert len(at.image) == 4

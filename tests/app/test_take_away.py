@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from imgsearch import Collection
-from imgsearch.ui import state, texts
+from imgsearch.ui import texts
 from imgsearch.ui.views.search import take_away
 from tests.conftest import draw_picture
 
@@ -36,14 +36,9 @@ def buttons(monkeypatch: pytest.MonkeyPatch) -> Buttons:
     return drawn
 
 
-def query(**changes: Any) -> state.Query:
-    asked: dict[str, Any] = dict.fromkeys(state.Query.__dataclass_fields__, ())
-    return state.Query(**(asked | {"region": None, "label": "", "max_distance": None} | changes))
-
-
 def test_each_file_is_what_its_name_says(collection: Collection, buttons: Buttons) -> None:
-    page = collection.search(item_id="red/0.png", k=3)
-    take_away.take_away(collection, page, query(label="red", max_distance=1.5))
+    page = collection.search("red/0.png", k=3, label="red", max_distance=1.5)
+    take_away.take_away(collection, page)
     assert [options["file_name"] for options in buttons.options.values()] == [
         f"imgsearch-discs-0.{suffix}" for suffix in ("html", "png", "csv", "json")
     ]
@@ -66,8 +61,8 @@ def test_an_upload_is_in_the_report_in_the_language_of_the_page(
     monkeypatch.setattr(take_away, "t", lambda key: texts.TABLES["ko"][key])
     stream = io.BytesIO()
     draw_picture((1, 2, 3), 1).save(stream, "JPEG")
-    page = collection.search(row=3, k=2)
-    take_away.take_away(collection, page, query(), [stream.getvalue()])
+    page = collection.search(stream.getvalue(), k=2, previews=True)
+    take_away.take_away(collection, page)
     html = buttons.data["html"]().decode()
     assert 'lang="ko"' in html
     assert "data:image/jpeg;base64," in html

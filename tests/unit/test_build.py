@@ -13,8 +13,8 @@ import subprocess
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,9 +26,9 @@ from imgsearch import BuildReport, Collection, build_collection, list_collection
 from imgsearch.collection import build, survey
 from imgsearch.collection.ledger import Ledger
 from imgsearch.collection.sweep import SWEEP_AFTER_S
-from imgsearch.embedding import embedders, spec
+from imgsearch.embedding import embedder, local, spec
 from imgsearch.embedding.descriptors import DESCRIPTORS, Descriptor
-from imgsearch.embedding.embedders import DescriptorEmbedder
+from imgsearch.embedding.embedder import DescriptorEmbedder
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import (
     BackboneError,
@@ -41,6 +41,7 @@ from imgsearch.pictures import items
 from imgsearch.pictures.items import Items
 from imgsearch.vectors.engines.annoy import AnnoyIndex
 from tests.conftest import crashing_annoy, draw_picture
+from tests.fakes import FakeEmbedders
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS_IN_KOREAN = {"red": "빨간색", "green": "초록색", "blue": "파란색"}
@@ -48,35 +49,15 @@ HISTOGRAM = EmbedderSpec("color_histogram")
 needs_posix_names = pytest.mark.skipif(sys.platform != "linux", reason="file names are any bytes on Linux only")
 
 
-@dataclass
-class Counts:
-    """What embedders were asked for."""
-
-    n_loaded: int = 0
-    n_pictures: int = 0
-
-
 @pytest.fixture
-def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
-    counts = Counts()
-    load, embed = survey.load_embedder, DescriptorEmbedder.embed_prepared
-
-    def counted_load(*args: Any) -> Any:
-        counts.n_loaded += 1
-        return load(*args)
-
-    def counted_embed(self: DescriptorEmbedder, batch: Any) -> np.ndarray:
-        counts.n_pictures += len(batch)
-        return embed(self, batch)
-
-    monkeypatch.setattr(survey, "load_embedder", counted_load)
-    monkeypatch.setattr(DescriptorEmbedder, "embed_prepared", counted_embed)
-    return counts
+def counts() -> FakeEmbedders:
+    """Embedders that keep what they were asked for."""
+    return FakeEmbedders()
 
 
 def know(monkeypatch: pytest.MonkeyPatch, descriptors: Mapping[str, Descriptor]) -> None:
     """Makes these the descriptors that there are."""
-    for module in (spec, embedders):
+    for module in (spec, embedder):
         monkeypatch.setattr(module, "DESCRIPTORS", descriptors)
 
 
@@ -277,20 +258,20 @@ def test_a_pattern_that_cannot_be_used_is_an_error(pictures: Path, home: Path, p
     assert list_collections(home) == []
 
 
-def test_labels_alone_can_change(pictures: Path, home: Path, counts: Counts) -> None:
-    make(pictures, home)
-    counts.n_pictures = 0
-    report = make(pictures, home, label_pattern=r"(?P<label>\d)\.png$")
+def test_labels_alone_can_change(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
+    make(pictures, home, embedders_port=counts)
+    counts.forget()
+    report = make(pictures, home, embedders_port=counts, label_pattern=r"(?P<label>\d)\.png$")
     assert labels(report)["red/3.png"] == "3"
-    assert (report.is_unchanged, report.n_embedded, counts.n_pictures) == (False, 0, 0)
+    assert (report.is_unchanged, report.n_embedded, counts.n_embedded) == (False, 0, 0)
 
 
-def test_the_title_alone_can_change_and_is_kept(pictures: Path, home: Path, counts: Counts) -> None:
-    assert make(pictures, home).collection.manifest.title == "discs"
-    counts.n_pictures = 0
-    report = make(pictures, home, title="\U0001f408 'cats'\n")
-    assert (report.is_unchanged, counts.n_pictures) == (False, 0)
-    again = make(pictures, home)
+def test_the_title_alone_can_change_and_is_kept(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
+    assert make(pictures, home, embedders_port=counts).collection.manifest.title == "discs"
+    counts.forget()
+    report = make(pictures, home, embedders_port=counts, title="\U0001f408 'cats'\n")
+    assert (report.is_unchanged, counts.n_embedded) == (False, 0)
+    again = make(pictures, home, embedders_port=counts)
     assert again.is_unchanged
     assert again.collection.manifest.title == "\U0001f408 'cats'\n"
 
@@ -318,13 +299,13 @@ def in_form(form: Literal["NFC", "NFD"], folder: Path) -> Path:
 
 
 @needs_posix_names
-def test_a_folder_whose_names_change_their_form_is_the_same(tmp_path: Path, home: Path, counts: Counts) -> None:
-    first = make(in_form("NFD", tmp_path / "of-a-mac"), home)
+def test_a_folder_whose_names_change_their_form_is_the_same(tmp_path: Path, home: Path, counts: FakeEmbedders) -> None:
+    first = make(in_form("NFD", tmp_path / "of-a-mac"), home, embedders_port=counts)
     assert set(labels(first)) == {f"강아지/{name}.png" for name in ("café", "가을", "naïve", "über")}
     assert set(labels(first).values()) == {"강아지"}
-    counts.n_pictures = 0
-    assert make(in_form("NFC", tmp_path / "of-others"), home).is_unchanged
-    assert counts.n_pictures == 0
+    counts.forget()
+    assert make(in_form("NFC", tmp_path / "of-others"), home, embedders_port=counts).is_unchanged
+    assert counts.n_embedded == 0
 
 
 @needs_posix_names
@@ -384,27 +365,27 @@ def test_raw_files_are_left_out_with_what_to_do(pictures: Path, home: Path) -> N
     ]
 
 
-def test_left_out_pictures_are_tried_again(pictures: Path, home: Path, counts: Counts) -> None:
+def test_left_out_pictures_are_tried_again(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
     (pictures / "bad.png").write_text("not yet")
-    make(pictures, home)
-    assert make(pictures, home).is_unchanged
+    make(pictures, home, embedders_port=counts)
+    assert make(pictures, home, embedders_port=counts).is_unchanged
     draw_picture((9, 9, 200), 2).save(pictures / "bad.png")
-    counts.n_pictures = 0
-    report = make(pictures, home)
-    assert (report.skipped, len(ids(report)), counts.n_pictures) == ([], 13, 1)
+    counts.forget()
+    report = make(pictures, home, embedders_port=counts)
+    assert (report.skipped, len(ids(report)), counts.n_embedded) == ([], 13, 1)
 
 
-def test_the_list_of_left_out_pictures_alone_can_change(pictures: Path, home: Path, counts: Counts) -> None:
+def test_the_list_of_left_out_pictures_alone_can_change(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
     (pictures / "bad.png").touch()
-    make(pictures, home)
-    counts.n_pictures = 0
+    make(pictures, home, embedders_port=counts)
+    counts.forget()
     (pictures / "bad.png").write_text("another reason")
-    (skipped,) = make(pictures, home).collection.skipped
+    (skipped,) = make(pictures, home, embedders_port=counts).collection.skipped
     assert "not a picture" in skipped.reason
     (pictures / "bad.png").unlink()
-    report = make(pictures, home)
+    report = make(pictures, home, embedders_port=counts)
     assert (report.is_unchanged, report.collection.manifest.n_skipped, report.collection.skipped) == (False, 0, [])
-    assert counts.n_pictures == 0
+    assert counts.n_embedded == 0
 
 
 def test_a_picture_that_turned_bad_is_left_out(pictures: Path, home: Path) -> None:
@@ -452,14 +433,14 @@ def test_names_may_hold_anything(tmp_path: Path, home: Path) -> None:
 # --- what is not done twice
 
 
-def test_a_second_build_of_unchanged_pictures_does_nothing(pictures: Path, home: Path, counts: Counts) -> None:
+def test_a_second_build_of_unchanged_pictures_does_nothing(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
     (pictures / "bad.png").write_text("no picture")
-    make(pictures, home)
+    make(pictures, home, embedders_port=counts)
     before = {path: facts for path, facts in listing(home).items() if Path(path).is_file()}
-    counts.n_loaded = counts.n_pictures = 0
-    report = make(pictures, home)
+    counts.forget()
+    report = make(pictures, home, embedders_port=counts)
     assert (report.is_unchanged, report.n_embedded) == (True, 0)
-    assert counts == Counts(0, 0)
+    assert counts.asked == []
     assert {path: facts for path, facts in listing(home).items() if Path(path).is_file()} == before
 
 
@@ -469,8 +450,8 @@ def test_an_embedder_that_cannot_be_made_is_tried_once(pictures: Path, home: Pat
         raise BackboneUnavailableError("No weights.")
 
     tries: list[Any] = []
-    monkeypatch.setattr(survey, "load_embedder", fail)
-    monkeypatch.setattr(survey, "N_THREADS", 4)
+    monkeypatch.setattr(local, "load_embedder", fail)
+    monkeypatch.setattr(local, "N_THREADS", 4)
     with pytest.raises(BackboneUnavailableError, match=r"No weights\."):
         make(pictures, home)
     assert len(tries) == 1
@@ -488,25 +469,25 @@ def test_a_picture_from_the_far_future_is_built_and_known_again(pictures: Path, 
     assert make(pictures, home).is_unchanged
 
 
-def test_a_touched_picture_is_not_embedded_again(pictures: Path, home: Path, counts: Counts) -> None:
-    make(pictures, home)
+def test_a_touched_picture_is_not_embedded_again(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
+    make(pictures, home, embedders_port=counts)
     os.utime(pictures / "red" / "0.png", ns=(5, 5))
-    counts.n_loaded = counts.n_pictures = 0
-    report = make(pictures, home)
+    counts.forget()
+    report = make(pictures, home, embedders_port=counts)
     assert report.collection.items[report.collection.items.row_of("red/0.png")].mtime_ns == 5
-    assert (report.n_embedded, counts) == (0, Counts(0, 0))
-    assert make(pictures, home).is_unchanged
+    assert (report.n_embedded, counts.asked) == (0, [])
+    assert make(pictures, home, embedders_port=counts).is_unchanged
 
 
-def test_only_changed_and_added_pictures_are_embedded(pictures: Path, home: Path, counts: Counts) -> None:
-    first = make(pictures, home)
+def test_only_changed_and_added_pictures_are_embedded(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
+    first = make(pictures, home, embedders_port=counts)
     draw_picture((10, 200, 200), 3).save(pictures / "red" / "1.png")
     draw_picture((200, 200, 10), 3).save(pictures / "new.png")
     (pictures / "blue" / "3.png").unlink()
     (pictures / "green" / "0.png").rename(pictures / "green" / "renamed.png")
-    counts.n_pictures = 0
-    report = make(pictures, home)
-    assert (report.n_embedded, counts.n_pictures) == (2, 2)
+    counts.forget()
+    report = make(pictures, home, embedders_port=counts)
+    assert (report.n_embedded, counts.n_embedded) == (2, 2)
     expected = (set(ids(first)) - {"blue/3.png", "green/0.png"}) | {"new.png", "green/renamed.png"}
     assert set(ids(report)) == expected
     fresh = build_collection("fresh", pictures, home=home, embedders=[HISTOGRAM]).collection
@@ -515,50 +496,62 @@ def test_only_changed_and_added_pictures_are_embedded(pictures: Path, home: Path
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 32])
+@pytest.mark.parametrize("is_local", [False, True])
 def test_copies_are_embedded_once_and_stay(
-    pictures: Path, home: Path, counts: Counts, monkeypatch: pytest.MonkeyPatch, batch_size: int
+    pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch, batch_size: int, is_local: bool
 ) -> None:
-    monkeypatch.setattr(survey, "BATCH_SIZE", batch_size)
+    for module, name in ((survey, "_BATCH"), (local, "BATCH_SIZE")):
+        monkeypatch.setattr(module, name, batch_size)
+    n_embedded = 0
+
+    def counted(self: DescriptorEmbedder, batch: Sequence[np.ndarray]) -> np.ndarray:
+        nonlocal n_embedded
+        n_embedded += len(batch)
+        return embed(self, batch)
+
+    embed = DescriptorEmbedder.embed_prepared
+    monkeypatch.setattr(DescriptorEmbedder, "embed_prepared", counted)
+    counts = None if is_local else FakeEmbedders()
     for name in ("copy.png", "red/copy.png"):
         shutil.copy(pictures / "blue" / "2.png", pictures / name)
-    report = make(pictures, home)
-    assert (len(ids(report)), counts.n_pictures) == (14, 12)
+    report = make(pictures, home, embedders_port=counts)
+    assert (len(ids(report)), n_embedded) == (14, 12)
     page = report.collection.search(item_id="copy.png", k=3)
     assert [(result.item.item_id, result.distance) for result in page.results[:2]] == [
         ("blue/2.png", 0.0),
         ("red/copy.png", 0.0),
     ]
     assert page.results[2].distance > 0
-    assert make(pictures, home).is_unchanged
+    assert make(pictures, home, embedders_port=counts).is_unchanged
 
 
 def test_a_further_embedder_adds_a_space_and_keeps_the_first(
-    pictures: Path, home: Path, counts: Counts, mean_color: EmbedderSpec
+    pictures: Path, home: Path, counts: FakeEmbedders, mean_color: EmbedderSpec
 ) -> None:
-    first = make(pictures, home).collection
-    counts.n_pictures = 0
-    report = make(pictures, home, embedders=[mean_color])
+    first = make(pictures, home, embedders_port=counts).collection
+    counts.forget()
+    report = make(pictures, home, embedders_port=counts, embedders=[mean_color])
     assert list(report.collection.spaces) == ["color_histogram", "mean_color"]
     assert report.collection.default_space == "color_histogram"
-    assert counts.n_pictures == 12
+    assert counts.n_embedded == 12
     assert answers(report.collection) == answers(first)
     assert report.collection.manifest.spaces["color_histogram"] == first.manifest.spaces["color_histogram"]
     assert report.collection.space("mean_color").embeddings.shape == (12, 3)
     page = report.collection.search(item_id="red/3.png", k=1, space="mean_color")
     assert (page.space, page.results[0].item.item_id) == ("mean_color", "red/2.png")
-    counts.n_pictures = 0
-    assert make(pictures, home, embedders=[mean_color, HISTOGRAM]).is_unchanged
+    counts.forget()
+    assert make(pictures, home, embedders_port=counts, embedders=[mean_color, HISTOGRAM]).is_unchanged
     draw_picture((200, 200, 10), 3).save(pictures / "new.png")
-    assert build_collection("discs", pictures, home=home).n_embedded == 1
-    assert counts.n_pictures == 2  # one picture, two embedders
+    assert build_collection("discs", pictures, home=home, embedders_port=counts).n_embedded == 1
+    assert counts.n_embedded == 2  # one picture, two embedders
 
 
-def test_other_trees_are_grown_without_embedding(pictures: Path, home: Path, counts: Counts) -> None:
-    make(pictures, home)
-    counts.n_pictures = 0
-    report = make(pictures, home, n_trees=3)
+def test_other_trees_are_grown_without_embedding(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
+    make(pictures, home, embedders_port=counts)
+    counts.forget()
+    report = make(pictures, home, embedders_port=counts, n_trees=3)
     assert report.collection.manifest.spaces["color_histogram"].n_trees == 3
-    assert (report.is_unchanged, counts.n_pictures) == (False, 0)
+    assert (report.is_unchanged, counts.n_embedded) == (False, 0)
 
 
 def test_progress_counts_up_to_the_number_of_pictures(pictures: Path, home: Path) -> None:
@@ -673,21 +666,21 @@ def test_where_annoy_crashes_a_collection_is_built_without_an_index(pictures: Pa
 
 @pytest.mark.parametrize("n_more", [0, 1])
 def test_the_next_build_where_annoy_works_adds_the_index_and_embeds_nothing_anew(
-    pictures: Path, home: Path, counts: Counts, n_more: int
+    pictures: Path, home: Path, counts: FakeEmbedders, n_more: int
 ) -> None:
     with crashing_annoy():
-        make(pictures, home, pca=4)
-    counts.n_pictures = 0
+        make(pictures, home, embedders_port=counts, pca=4)
+    counts.forget()
     if n_more:
         draw_picture((90, 200, 10), 2).save(pictures / "red" / "new.png")
-    report = make(pictures, home)
+    report = make(pictures, home, embedders_port=counts)
     assert not report.is_unchanged
-    assert (report.n_embedded, counts.n_pictures) == (n_more, n_more)
+    assert (report.n_embedded, counts.n_embedded) == (n_more, n_more)
     for name, space in report.collection.manifest.spaces.items():
         assert space.index is not None
         assert (report.collection.path / space.index.file).is_file()
         assert isinstance(report.collection.space(name).index, AnnoyIndex)
-    assert make(pictures, home).is_unchanged
+    assert make(pictures, home, embedders_port=counts).is_unchanged
 
 
 def test_where_annoy_crashes_the_index_that_is_there_is_kept_while_it_is_true(pictures: Path, home: Path) -> None:
@@ -737,7 +730,7 @@ def test_a_space_that_another_build_has_just_added_is_kept(
         make(pictures, home, embedders=[mean_color])  # done just before this one gets its turn
         return Ledger(folder)
 
-    known = embedders.DESCRIPTORS
+    known = embedder.DESCRIPTORS
     monkeypatch.setattr(build.ledger, "Ledger", late)
     report = make(pictures, home, title="late")
     assert list(report.collection.spaces) == ["color_histogram", "mean_color"]
@@ -749,7 +742,7 @@ def test_a_space_that_another_build_has_just_added_is_kept(
 def test_what_was_embedded_before_an_error_is_not_embedded_again(
     pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(survey, "BATCH_SIZE", 4)
+    monkeypatch.setattr(local, "BATCH_SIZE", 4)
     embed = DescriptorEmbedder.embed_prepared
     batches: list[int] = []
 
@@ -777,7 +770,7 @@ def test_a_first_build_that_fails_leaves_nothing(
     with pytest.raises(BuildError, match="The only picture cannot"):
         make(tmp_path / "bad", home)
     # The last one has embedded all of them (with another embedder of so many dimensions) before it fails.
-    monkeypatch.setattr(survey, "load_embedder", lambda *_: DescriptorEmbedder(DESCRIPTORS["color_histogram"]))
+    monkeypatch.setattr(local, "load_embedder", lambda *_: DescriptorEmbedder(DESCRIPTORS["color_histogram"]))
     for options in ({"label_pattern": "(?P<label>x)"}, {"pca": 12, "embedders": [spec.embedder_spec("mini")]}):
         with pytest.raises(BuildError, match=r"must give labels|needs more than 12 pictures"):
             make(pictures, home, **options)
@@ -805,13 +798,14 @@ DRIVER = """
 import os, shutil, signal, sys
 from pathlib import Path
 from imgsearch.collection import build, ledger, survey
+from imgsearch.embedding import local
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.pictures import items
 from imgsearch.vectors.engines import annoy
 import pyarrow.compute, sklearn.linear_model  # here once, and not in every child
 
 pictures, template, homes = map(Path, sys.argv[1:])
-survey.BATCH_SIZE = 2
+survey._BATCH = local.BATCH_SIZE = 2
 annoy.annoy_fault()
 left = 0
 
@@ -886,12 +880,12 @@ def n_in_ledger(path: Path) -> int:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.slow
 def test_a_first_build_killed_at_any_step_goes_on_where_it_was(
-    pictures: Path, home: Path, tmp_path: Path, counts: Counts
+    pictures: Path, home: Path, tmp_path: Path, counts: FakeEmbedders
 ) -> None:
     shutil.rmtree(pictures / "green")
     for label in ("red", "blue"):
         (pictures / label / "0.png").unlink()  # six are left
-    reference = make(pictures, home).collection
+    reference = make(pictures, home, embedders_port=counts).collection
     killed = kill_at_every_step(pictures, tmp_path / "none", tmp_path / "homes")
     assert len(killed) > 15
     assert {noted for _, noted in killed} == {0, 2, 4, 6}
@@ -901,9 +895,9 @@ def test_a_first_build_killed_at_any_step_goes_on_where_it_was(
         states.add(bool(names))
         if names:
             assert answers(Collection.open("discs", left)) == answers(reference)
-        counts.n_pictures = 0
-        report = make(pictures, left)
-        assert counts.n_pictures == 6 - noted, left.name
+        counts.forget()
+        report = make(pictures, left, embedders_port=counts)
+        assert counts.n_embedded == 6 - noted, left.name
         assert report.replaced_damaged is None
         assert report.collection.manifest.files == reference.manifest.files
         assert report.collection.verify() == []
@@ -913,9 +907,9 @@ def test_a_first_build_killed_at_any_step_goes_on_where_it_was(
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.slow
 def test_a_later_build_killed_at_any_step_leaves_the_old_or_the_new(
-    pictures: Path, home: Path, tmp_path: Path, counts: Counts
+    pictures: Path, home: Path, tmp_path: Path, counts: FakeEmbedders
 ) -> None:
-    old = make(pictures, home).collection
+    old = make(pictures, home, embedders_port=counts).collection
     shutil.copytree(home, tmp_path / "template")
     for number in range(3):
         draw_picture((10, 200, 40 * number), 3).save(pictures / f"new-{number}.png")
@@ -931,9 +925,9 @@ def test_a_later_build_killed_at_any_step_leaves_the_old_or_the_new(
         found = Collection.open("discs", left)
         assert found.verify() == []
         contents.append(found.manifest.files)
-        counts.n_pictures = 0
-        report = make(pictures, left)
-        assert counts.n_pictures == 4 - noted, left.name
+        counts.forget()
+        report = make(pictures, left, embedders_port=counts)
+        assert counts.n_embedded == 4 - noted, left.name
         assert report.collection.manifest.files == new.manifest.files
         assert report.collection.verify() == []
     n_old = contents.count(old.manifest.files)

@@ -245,7 +245,7 @@ def test_a_query_takes_a_label_and_a_space(collection: Collection) -> None:
 def test_a_query_takes_several_pictures_and_all_options(collection: Collection, pictures: Path) -> None:
     result = run(
         *("query", "discs", "red/0.png", pictures / "green" / "1.png", "--rerank", "expansion", "--max-distance", "1.5"),
-        *("--like", "red/1.png", "--unlike", "blue/0.png", "--exact", "--search-k", "1000", "--json"),
+        *("--like", "red/1.png", "--unlike", "blue/0.png", "--effort", "exact", "--json"),
     )
     assert result.exit_code == 0
     expected = collection.search(
@@ -465,7 +465,7 @@ def test_verify_says_whether_every_byte_is_as_it_was(collection: Collection) -> 
 
 # --- errors
 
-NEITHER = "is neither an item of discs, nor a file, nor a row number."
+NEITHER = "is neither an item of the collection, nor a file, nor a row number."
 
 
 @pytest.mark.parametrize(

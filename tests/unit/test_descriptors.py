@@ -15,7 +15,7 @@ from imgsearch.embedding.descriptors.edges import EDGES, REGIONS, edge_histogram
 from imgsearch.embedding.descriptors.fuzzy import COLORS, TYPICAL_COLORS, color_names, fuzzy_colors
 from imgsearch.embedding.descriptors.joint import PARTS, joint
 from imgsearch.embedding.descriptors.layout import coefficients, color_layout
-from imgsearch.embedding.embedders import load_embedder
+from imgsearch.embedding.embedder import load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneError
 

@@ -27,9 +27,10 @@ from imgsearch.measure.evaluation import (
     save_evaluation,
 )
 from imgsearch.pictures.items import Item, Items
+from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.metrics import Confusion, Evaluation
 from imgsearch.retrieval.rerank import RERANKINGS
-from imgsearch.retrieval.search import Query, search
+from imgsearch.retrieval.search import search
 from imgsearch.vectors.space import Space
 from tests.conftest import draw_picture, toy_space
 
@@ -99,8 +100,10 @@ def test_what_is_measured_is_what_a_search_answers_without_the_query_in_the_gall
     for row in range(48):
         others = [other for other in range(48) if other != row]
         really_without = replace(toy_space(space.embeddings[others]), calibration=space.calibration)
-        query = Query(embeddings=space.embeddings[[row]], k=5, rerank=rerank)
-        page = search(Items([items[other] for other in others]), really_without, query)
+        vector = space.vectors([row])
+        page = search(
+            Items([items[other] for other in others]), really_without, Ask(embeddings=vector, k=5, rerank=rerank), vector
+        )
         n_hits += sum(result.item.label == items[row].label for result in page.results)
     assert measured.precision_at_k[5].mean == pytest.approx(n_hits / (48 * 5), abs=1e-9)
 

@@ -164,7 +164,7 @@ def colours(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> Collecti
 def test_an_explanation_shows_both_pictures(colours: Collection) -> None:
     source = ColourPlaces()
     query, result = (colours.items.row_of(name) for name in ("red/3.png", "red/2.png"))
-    found = explain(colours, source, query, result)
+    found = explain(colours, query, result, embedders=source)
     embeddings = colours.space().embeddings
     assert found.similarity == pytest.approx(float(embeddings[query] @ embeddings[result]))
     for picture, row in ((found.query, query), (found.result, result)):
@@ -180,20 +180,20 @@ def test_an_explanation_shows_both_pictures(colours: Collection) -> None:
 
 def test_different_colours_are_less_alike_where_the_discs_are(colours: Collection) -> None:
     query, result = (colours.items.row_of(name) for name in ("red/3.png", "green/3.png"))
-    found = explain(colours, ColourPlaces(), query, result)
+    found = explain(colours, query, result, embedders=ColourPlaces())
     assert tuple(found.query.overlay[30, 40, :3]) == tuple(found.result.overlay[30, 40, :3]) == LESS_COLOR
 
 
 def test_the_query_may_be_a_picture_a_region_or_a_vector(colours: Collection) -> None:
     query, result = (colours.items.row_of(name) for name in ("red/3.png", "blue/0.png"))
     data = colours.thumbnail_path(colours.items[query]).read_bytes()
-    item, picture = (explain(colours, ColourPlaces(), asked, result) for asked in (query, data))
+    item, picture = (explain(colours, asked, result, embedders=ColourPlaces()) for asked in (query, data))
     assert picture.similarity == pytest.approx(item.similarity, abs=1e-5)
     source, region = ColourPlaces(), Region(0, 0, 0.5, 0.5)
-    explain(colours, source, query, result, region=region)
+    explain(colours, query, result, embedders=source, region=region)
     assert [asked for _, asked in source.asked] == [region, None]
     other = np.array([0, 0, 1], np.float32)
-    given = explain(colours, ColourPlaces(), data, result, query_embedding=other)
+    given = explain(colours, data, result, embedders=ColourPlaces(), query_embedding=other)
     assert given.similarity == pytest.approx(float(colours.space().embeddings[result, 2]))
     assert given.result.map.similarity == pytest.approx(given.similarity, abs=1e-5)
 
@@ -201,12 +201,12 @@ def test_the_query_may_be_a_picture_a_region_or_a_vector(colours: Collection) ->
 def test_rows_that_are_not_there_are_refused(colours: Collection) -> None:
     for query, result in ((-1, 0), (0, 12)):
         with pytest.raises(ItemNotFoundError, match="between 0 and 11"):
-            explain(colours, ColourPlaces(), query, result)
+            explain(colours, query, result, embedders=ColourPlaces())
 
 
 def test_a_descriptor_cannot_be_explained_by_places(collection: Collection) -> None:
     with pytest.raises(BackboneError, match="color_histogram has no parts that belong to places"):
-        explain(collection, collection, 0, 1)
+        explain(collection, 0, 1)
     assert not collection.space().spec.has_feature_maps
     assert embedder_spec("mini").has_feature_maps
 

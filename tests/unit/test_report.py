@@ -20,6 +20,7 @@ from PIL import Image
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.manifest import FileEntry, Manifest, SpaceEntry
+from imgsearch.embedding.embedders import Embedded
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import CollectionCorruptError
 from imgsearch.pictures.items import Item, Items
@@ -27,6 +28,7 @@ from imgsearch.pictures.regions import Region
 from imgsearch.pictures.scaling import data_url, make_preview, make_thumbnail
 from imgsearch.report import FORMATS, LANGUAGES, Report
 from imgsearch.report.sheet import _drawable, _shortened
+from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.search import SearchPage, SearchResult
 from imgsearch.vectors.calibration import Verdict
 from imgsearch.vectors.engines.exact import ExactIndex
@@ -85,6 +87,11 @@ def make_report(folder: Path, labels: list[str] = PLAIN, n_results: int = 5, **c
         Collection(folder, manifest, Items(items), "2026-01-02T03:04:05+00:00", {"toy": space}), page, made=MADE
     )
     return replace(report, **changes)
+
+
+def shown(n: int) -> tuple[Embedded, ...]:
+    """Pictures from outside, with previews."""
+    return (Embedded(30, 30, {}, preview=make_preview(np.full((30, 30, 3), 9, np.uint8))),) * n
 
 
 def rows(report: Report) -> list[dict[str, str]]:
@@ -245,7 +252,7 @@ def test_that_nothing_is_similar_is_said_of_pictures_from_outside(tmp_path: Path
     report = make_report(tmp_path)
     foreign = replace(report.page, verdict=Verdict(is_foreign=True, neighborhood=1.3, p_value=0.01, false_alarm_rate=0.05))
     assert "Nothing in this collection is similar" not in parse(replace(report, page=foreign)).text  # it is in it
-    outside = replace(report, page=replace(foreign, query_items=()), previews=[make_preview(np.zeros((9, 9, 3), np.uint8))])
+    outside = replace(report, page=replace(foreign, query_items=(), pictures=shown(1)))
     assert (
         "Nothing in this collection is similar to the query. (Of the collection's own pictures, 5%" in parse(outside).text
     )
@@ -281,8 +288,9 @@ def test_the_html_speaks_korean(tmp_path: Path) -> None:
 
 
 def test_several_query_pictures_are_shown(tmp_path: Path) -> None:
-    preview = make_preview(np.full((30, 30, 3), 9, np.uint8))
-    report = make_report(tmp_path, previews=[preview, preview])
+    report = make_report(tmp_path)
+    report = replace(report, page=replace(report.page, pictures=shown(2)))
+    preview = report.page.pictures[0].preview
     sources = [str(image["src"]) for image in parse(report).all("img")]
     assert sources[1:3] == [data_url(preview)] * 2
     assert sources[1].startswith("data:image/jpeg;base64,")
@@ -292,8 +300,8 @@ def test_several_query_pictures_are_shown(tmp_path: Path) -> None:
 def test_a_region_is_marked_on_the_picture_it_belongs_to(tmp_path: Path) -> None:
     report = make_report(tmp_path)
     asked = report.collection.items[0]
-    page = replace(report.page, query_items=())
-    report = replace(report, page=page, region=Region(0.1, 0.25, 0.5, 1), region_of=asked)
+    ask = Ask(items=(asked.item_id,), region=Region(0.1, 0.25, 0.5, 1))
+    report = replace(report, page=replace(report.page, query_items=(), part_of=asked, ask=ask, pictures=shown(1)))
     html = parse(report)
     (box,) = [div for div in html.all("div") if div.get("class") == "region"]
     assert box["style"] == "left: 10.0%; top: 25.0%; right: 50.0%; bottom: 0.0%"

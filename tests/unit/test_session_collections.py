@@ -16,17 +16,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imgsearch import decode_image, embedder_spec
+from imgsearch import embedder_spec
 from imgsearch.collection import intake, session
 from imgsearch.collection.session import SESSION_NAME, Remarks, SessionCollections, SessionLimits
-from imgsearch.embedding.embedders import load_embedder
-from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError, WorkerError
 from imgsearch.pictures.items import Skipped
-from imgsearch.pictures.scaling import make_preview
 from imgsearch.vectors.projection import MIN_TSNE_ITEMS
 from tests.conftest import crashing_annoy, draw_picture, zip_of_windows
+from tests.fakes import FakeEmbedders
 from tests.hostile_archives import tar_that_begins_like_a_zip, with_zip64_end, zip_directory
 
 SPEC = embedder_spec("color_histogram")
@@ -54,15 +51,8 @@ def make() -> Iterator[Callable[..., SessionCollections]]:
         each.close()
 
 
-def embed(data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
-    """What the worker would answer."""
-    picture = decode_image(data)
-    vector = load_embedder(spec, Path()).embed([picture.pixels])[0]
-    return EmbeddedPicture(vector, make_preview(picture.pixels), picture.width, picture.height, {})
-
-
 def build(collections: SessionCollections, uploads: list[tuple[str, bytes]], **options: object):  # type: ignore[no-untyped-def]
-    return collections.build(uploads, **{"embed": embed, "specs": [SPEC], "title": "Mine", **options})  # type: ignore[arg-type]
+    return collections.build(uploads, **{"embedders": FakeEmbedders(), "specs": [SPEC], "title": "Mine", **options})  # type: ignore[arg-type]
 
 
 def png(number: int, color: tuple[int, int, int] = (200, 40, 60)) -> bytes:
@@ -95,12 +85,12 @@ def test_uploads_become_a_collection_that_is_searched(make: Callable[..., Sessio
     assert ids(collection) == [f"{n}.png" for n in range(5)]
     assert collection.manifest.title == "Mine"
     assert SESSION_NAME.fullmatch(collection.name)
-    page = collection.search(embedding=embed(png(3), SPEC).embedding, k=2)
+    page = collection.search(picture=png(3), k=2)
     assert page.results[0].item.item_id == "3.png"
     assert page.results[0].distance == 0
     with Image.open(collection.thumbnail_path(collection.items[0])) as thumbnail:
         assert (thumbnail.size, thumbnail.format) == ((80, 60), "WEBP")
-    assert [step for step in told if step[2] == "embedding"] == [(n, 5, "embedding") for n in range(5)]
+    assert [step for step in told if step[2] == "embedding"] == [(n, 5, "embedding") for n in range(6)]
     assert told[-1][2] != "embedding"
 
 
@@ -192,17 +182,12 @@ def test_a_zip_with_a_name_that_leads_out_is_refused(make: Callable[..., Session
 
 
 def test_what_is_no_picture_is_listed_and_copies_are_embedded_once(make: Callable[..., SessionCollections]) -> None:
-    asked = []
-
-    def counted(data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
-        asked.append(data)
-        return embed(data, spec)
-
+    embedders = FakeEmbedders()
     uploads = [("a.png", png(1)), ("b.png", png(1)), ("broken.jpg", b"\xff\xd8\xff\xe0 nothing"), ("c.txt", b"words")]
-    collection = build(make(), uploads, embed=counted)
+    collection = build(make(), uploads, embedders=embedders)
     assert ids(collection) == ["a.png", "b.png"]
     assert [skipped.item_id for skipped in collection.skipped] == ["broken.jpg", "c.txt"]
-    assert len(asked) == 2
+    assert embedders.n_embedded == 1
 
 
 def test_nothing_of_a_zip_is_left_out_in_silence(make: Callable[..., SessionCollections]) -> None:
@@ -299,14 +284,13 @@ def test_a_busy_worker_is_waited_for(make: Callable[..., SessionCollections], mo
     monkeypatch.setattr(session.time, "sleep", lambda s: None)
     n_asked = 0
 
-    def crowded(data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
+    def crowded(content: bytes) -> WorkerError | None:
         nonlocal n_asked
         n_asked += 1
-        if n_asked % 3:
-            raise WorkerBusyError("Others first.")
-        return embed(data, spec)
+        return WorkerBusyError("Others first.") if n_asked % 3 else None
 
-    assert len(build(make(), [(f"{n}.png", png(n)) for n in range(3)], embed=crowded).items) == 3
+    uploads = [(f"{n}.png", png(n)) for n in range(3)]
+    assert len(build(make(), uploads, embedders=FakeEmbedders(crowded)).items) == 3
     assert n_asked == 9
 
 
@@ -316,22 +300,21 @@ def test_a_picture_that_kills_the_worker_is_left_out_but_not_many(
 ) -> None:
     bad = {png(n) for n in range(n_bad)}
 
-    def dying(data: bytes, spec: EmbedderSpec) -> EmbeddedPicture:
-        if data in bad:
-            raise WorkerError("It stopped at this one.")
-        return embed(data, spec)
+    def dying(content: bytes) -> WorkerError | None:
+        return WorkerError("It stopped at this one.") if content in bad else None
 
+    embedders = FakeEmbedders(dying)
     collections = make()
     uploads = [(f"{n}.png", png(n)) for n in range(5)]
     if is_built:
-        collection = build(collections, uploads, embed=dying)
+        collection = build(collections, uploads, embedders=embedders)
         assert [(each.item_id, each.reason) for each in collection.skipped] == [
             ("0.png", "It stopped at this one."),
             ("1.png", "It stopped at this one."),
         ]
     else:
         with pytest.raises(WorkerError):
-            build(collections, uploads, embed=dying)
+            build(collections, uploads, embedders=embedders)
         assert left_over(collections) == []
 
 

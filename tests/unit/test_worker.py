@@ -20,10 +20,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.embedding.embedders import load_embedder
+from imgsearch.embedding import local
+from imgsearch.embedding.embedder import load_embedder
+from imgsearch.embedding.embedders import Embedded, Wanted
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker import program
-from imgsearch.embedding.worker.client import EmbeddedPicture, WorkerEmbedder
+from imgsearch.embedding.worker.client import WorkerClient
+from imgsearch.embedding.worker.protocol import request_header
 from imgsearch.errors import (
     BackboneError,
     BackboneUnavailableError,
@@ -73,7 +76,7 @@ while prefix := sys.stdin.buffer.read(4):
             os.write(2, b"x" * 10_000)
         os.write(2, b"\n" * 10_000)
     answers += 1
-    say({"sizes": [8, len(body)], "width": os.getpid(), "height": answers, "timings_ms": {}},
+    say({"sizes": [8, len(body), 0], "width": os.getpid(), "height": answers, "timings_ms": {}},
         b"\x9a\x99\x19\x3f\xcd\xcc\x4c\x3f" + body)
     if body == b"go deaf":
         time.sleep(3600)
@@ -81,7 +84,7 @@ while prefix := sys.stdin.buffer.read(4):
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., WorkerEmbedder]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., WorkerClient]]:
     """Makes clients of the program above."""
     script = tmp_path / "fake.py"
     script.write_text(FAKE)
@@ -89,9 +92,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., WorkerEmbedder]]:
         os.mkfifo(tmp_path / name)
     clients = []
 
-    def make(*, timeout_s: float = 30, **options: Any) -> WorkerEmbedder:
+    def make(*, timeout_s: float = 30, **options: Any) -> WorkerClient:
         command = (sys.executable, "-I", "-S", str(script), str(tmp_path))
-        clients.append(WorkerEmbedder(tmp_path, timeout_s=timeout_s, command=command, **{"queue": 8, **options}))
+        clients.append(WorkerClient(tmp_path, timeout_s=timeout_s, command=command, **{"queue": 8, **options}))
         return clients[-1]
 
     yield make
@@ -100,10 +103,15 @@ def start(tmp_path: Path) -> Iterator[Callable[..., WorkerEmbedder]]:
 
 
 @contextmanager
-def impatient(client: WorkerEmbedder) -> Iterator[None]:
+def impatient(client: WorkerClient) -> Iterator[None]:
     """With little time for a request that cannot succeed; all others have much, since a start may take long."""
     with patch.object(client, "_timeout_s", 0.2):
         yield
+
+
+def embed(client: WorkerClient, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> Embedded:
+    """As the page asks."""
+    return client.embed(Wanted(data, [spec], region, preview=True))
 
 
 def message(header: str, body: bytes = b"") -> bytes:
@@ -113,59 +121,59 @@ def message(header: str, body: bytes = b"") -> bytes:
 # --- the client
 
 
-def test_a_request_is_answered(start: Callable[..., WorkerEmbedder]) -> None:
+def test_a_request_is_answered(start: Callable[..., WorkerClient]) -> None:
     client = start()
-    first, second = client.embed_picture(b"one", SPEC), client.embed_picture(b"", SPEC)
-    assert first.embedding == pytest.approx([0.6, 0.8])
-    assert first.embedding.dtype == np.float32
+    first, second = embed(client, b"one", SPEC), embed(client, b"", SPEC)
+    assert first.vectors[SPEC] == pytest.approx([0.6, 0.8])
+    assert first.vectors[SPEC].dtype == np.float32
     assert (first.preview, second.preview) == (b"one", b"")
     assert (first.height, second.height) == (1, 2)
     assert first.width == second.width != os.getpid()
 
 
 @pytest.mark.parametrize("body", [b"die", b"half", b"flood stdout"])
-def test_a_worker_that_stops_at_a_picture_is_replaced(start: Callable[..., WorkerEmbedder], body: bytes) -> None:
+def test_a_worker_that_stops_at_a_picture_is_replaced(start: Callable[..., WorkerClient], body: bytes) -> None:
     client = start()
-    before = client.embed_picture(b"good", SPEC)
+    before = embed(client, b"good", SPEC)
     with pytest.raises(WorkerError, match="stopped at this one") as caught:
-        client.embed_picture(body, SPEC)
+        embed(client, body, SPEC)
     assert type(caught.value) is WorkerError
-    after = client.embed_picture(b"good", SPEC)
+    after = embed(client, b"good", SPEC)
     assert (after.preview, after.height) == (b"good", 1)
     assert after.width != before.width
 
 
-def test_a_worker_that_died_between_two_requests_is_replaced(start: Callable[..., WorkerEmbedder]) -> None:
+def test_a_worker_that_died_between_two_requests_is_replaced(start: Callable[..., WorkerClient]) -> None:
     client = start()
-    pid = client.embed_picture(b"good", SPEC).width
+    pid = embed(client, b"good", SPEC).width
     os.kill(pid, 9)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert client.pid is None
-    assert client.embed_picture(b"good", SPEC).width != pid
+    assert embed(client, b"good", SPEC).width != pid
 
 
-def test_a_worker_that_hangs_is_ended_and_replaced(start: Callable[..., WorkerEmbedder]) -> None:
+def test_a_worker_that_hangs_is_ended_and_replaced(start: Callable[..., WorkerClient]) -> None:
     client = start()
-    pid = client.embed_picture(b"good", SPEC).width
+    pid = embed(client, b"good", SPEC).width
     with impatient(client), pytest.raises(WorkerTimeoutError, match=r"took longer than 0\.2 s"):
-        client.embed_picture(b"hang", SPEC)
+        embed(client, b"hang", SPEC)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    assert client.embed_picture(b"good", SPEC).width != pid
+    assert embed(client, b"good", SPEC).width != pid
 
 
-def test_a_worker_that_does_not_take_its_input_is_ended(start: Callable[..., WorkerEmbedder]) -> None:
+def test_a_worker_that_does_not_take_its_input_is_ended(start: Callable[..., WorkerClient]) -> None:
     client = start()
-    client.embed_picture(b"go deaf", SPEC)
+    embed(client, b"go deaf", SPEC)
     with impatient(client), pytest.raises(WorkerTimeoutError):
-        client.embed_picture(bytes(1 << 20), SPEC)  # more than fits into a pipe
-    assert client.embed_picture(b"good", SPEC).preview == b"good"
+        embed(client, bytes(1 << 20), SPEC)  # more than fits into a pipe
+    assert embed(client, b"good", SPEC).preview == b"good"
 
 
-def test_a_worker_may_print_as_much_as_it_likes(start: Callable[..., WorkerEmbedder]) -> None:
+def test_a_worker_may_print_as_much_as_it_likes(start: Callable[..., WorkerClient]) -> None:
     client = start()
-    assert client.embed_picture(b"flood stderr", SPEC).height == 1
-    assert client.embed_picture(b"good", SPEC).height == 2
+    assert embed(client, b"flood stderr", SPEC).height == 1
+    assert embed(client, b"good", SPEC).height == 2
 
 
 @pytest.mark.parametrize(
@@ -187,12 +195,12 @@ def test_a_worker_may_print_as_much_as_it_likes(start: Callable[..., WorkerEmbed
         b"\0\0\0\x02\xff\xff",
     ],
 )
-def test_an_answer_that_is_not_the_protocol_costs_one_request(start: Callable[..., WorkerEmbedder], garbage: bytes) -> None:
+def test_an_answer_that_is_not_the_protocol_costs_one_request(start: Callable[..., WorkerClient], garbage: bytes) -> None:
     client = start()
-    pid = client.embed_picture(b"good", SPEC).width
+    pid = embed(client, b"good", SPEC).width
     with pytest.raises(WorkerError, match="stopped at this one"):
-        client.embed_picture(b"raw" + garbage, SPEC)
-    assert client.embed_picture(b"good", SPEC).width != pid
+        embed(client, b"raw" + garbage, SPEC)
+    assert embed(client, b"good", SPEC).width != pid
 
 
 @pytest.mark.parametrize(
@@ -200,13 +208,14 @@ def test_an_answer_that_is_not_the_protocol_costs_one_request(start: Callable[..
     [
         message('{"sizes": []}'),
         message('{"sizes": [8]}', bytes(8)),
-        message('{"sizes": [8, 0]}', bytes(8)),
-        message('{"sizes": [7, 0], "width": 1, "height": 1, "timings_ms": {}}', bytes(7)),
+        message('{"sizes": [8, 0, 0]}', bytes(8)),
+        message('{"sizes": [8, 8, 0, 0], "width": 1, "height": 1, "timings_ms": {}}', bytes(16)),
+        message('{"sizes": [7, 0, 0], "width": 1, "height": 1, "timings_ms": {}}', bytes(7)),
     ],
 )
-def test_an_answer_without_its_parts_is_an_error(start: Callable[..., WorkerEmbedder], answer: bytes) -> None:
+def test_an_answer_without_its_parts_is_an_error(start: Callable[..., WorkerClient], answer: bytes) -> None:
     with pytest.raises(WorkerError, match="gave no answer that can be used"):
-        start().embed_picture(b"raw" + answer, SPEC)
+        embed(start(), b"raw" + answer, SPEC)
 
 
 MAPS = {"grid": [1, 2], "window": [0, 0.25, 1, 0.75]}
@@ -217,7 +226,7 @@ def maps_message(facts: dict[str, Any], values: bytes = VALUES.tobytes(), offset
     return message(json.dumps({**facts, "sizes": [len(values), len(offset)]}), values + offset)
 
 
-def test_feature_maps_are_read_as_they_were_sent(start: Callable[..., WorkerEmbedder]) -> None:
+def test_feature_maps_are_read_as_they_were_sent(start: Callable[..., WorkerClient]) -> None:
     maps = start().feature_maps(b"raw" + maps_message(MAPS), SPEC)
     assert np.array_equal(maps.values, VALUES)
     assert np.array_equal(maps.offset, OFFSET)
@@ -238,7 +247,7 @@ def test_feature_maps_are_read_as_they_were_sent(start: Callable[..., WorkerEmbe
         message('{"sizes": []}'),
     ],
 )
-def test_feature_maps_that_are_none_are_an_error(start: Callable[..., WorkerEmbedder], answer: bytes) -> None:
+def test_feature_maps_that_are_none_are_an_error(start: Callable[..., WorkerClient], answer: bytes) -> None:
     with pytest.raises(WorkerError, match="gave no answer that can be used"):
         start().feature_maps(b"raw" + answer, SPEC)
 
@@ -254,19 +263,19 @@ def test_feature_maps_that_are_none_are_an_error(start: Callable[..., WorkerEmbe
         ("ValueError", WorkerError),
     ],
 )
-def test_an_error_of_the_worker_is_raised_here(start: Callable[..., WorkerEmbedder], error: str, kind: type) -> None:
+def test_an_error_of_the_worker_is_raised_here(start: Callable[..., WorkerClient], error: str, kind: type) -> None:
     answer = message(f'{{"error": "{error}", "message": "Not so.", "hint": "But so.", "sizes": []}}')
     with pytest.raises(ImgSearchError) as caught:
-        start().embed_picture(b"raw" + answer, SPEC)
+        embed(start(), b"raw" + answer, SPEC)
     assert type(caught.value) is kind
     assert (caught.value.message, caught.value.hint) == ("Not so.", "But so.")
 
 
 def test_a_program_that_cannot_be_started_is_an_error(tmp_path: Path) -> None:
-    client = WorkerEmbedder(tmp_path, timeout_s=5, queue=1, command=(str(tmp_path / "missing"),))
+    client = WorkerClient(tmp_path, timeout_s=5, queue=1, command=(str(tmp_path / "missing"),))
     for _ in range(2):
         with pytest.raises(WorkerError, match="cannot be started") as caught:
-            client.embed_picture(b"x", SPEC)
+            embed(client, b"x", SPEC)
         assert str(tmp_path) not in caught.value.message
 
 
@@ -274,45 +283,45 @@ def wait_until_started(folder: Path) -> None:
     assert (folder / "started").read_text() == "x"
 
 
-def test_while_one_is_served_no_more_than_the_queue_may_wait(start: Callable[..., WorkerEmbedder], tmp_path: Path) -> None:
+def test_while_one_is_served_no_more_than_the_queue_may_wait(start: Callable[..., WorkerClient], tmp_path: Path) -> None:
     client = start(queue=1)
     with ThreadPoolExecutor(2) as pool:
-        served = pool.submit(client.embed_picture, b"wait", SPEC)
+        served = pool.submit(embed, client, b"wait", SPEC)
         wait_until_started(tmp_path)
-        waiting = pool.submit(client.embed_picture, b"second", SPEC)
+        waiting = pool.submit(embed, client, b"second", SPEC)
         deadline = time.monotonic() + 20
         while client._turns.n_waiting < 1:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         with pytest.raises(WorkerBusyError, match="Too many pictures"):
-            client.embed_picture(b"third", SPEC)
+            embed(client, b"third", SPEC)
         (tmp_path / "go").write_text("")
         assert (served.result().preview, waiting.result().preview) == (b"wait", b"second")
-    assert client.embed_picture(b"fourth", SPEC).preview == b"fourth"
+    assert embed(client, b"fourth", SPEC).preview == b"fourth"
 
 
-def test_without_a_queue_the_second_is_refused(start: Callable[..., WorkerEmbedder], tmp_path: Path) -> None:
+def test_without_a_queue_the_second_is_refused(start: Callable[..., WorkerClient], tmp_path: Path) -> None:
     client = start(queue=0)
     with ThreadPoolExecutor(1) as pool:
-        served = pool.submit(client.embed_picture, b"wait", SPEC)
+        served = pool.submit(embed, client, b"wait", SPEC)
         wait_until_started(tmp_path)
         with pytest.raises(WorkerBusyError):
-            client.embed_picture(b"second", SPEC)
+            embed(client, b"second", SPEC)
         (tmp_path / "go").write_text("")
         assert served.result().preview == b"wait"
 
 
-def test_a_refused_request_leaves_its_place_to_others(start: Callable[..., WorkerEmbedder]) -> None:
+def test_a_refused_request_leaves_its_place_to_others(start: Callable[..., WorkerClient]) -> None:
     client = start(queue=0)
     for _ in range(5):
         with pytest.raises(WorkerError):
-            client.embed_picture(b"die", SPEC)
-        assert client.embed_picture(b"good", SPEC).preview == b"good"
+            embed(client, b"die", SPEC)
+        assert embed(client, b"good", SPEC).preview == b"good"
 
 
-def test_an_idle_worker_ends_and_comes_back(start: Callable[..., WorkerEmbedder]) -> None:
+def test_an_idle_worker_ends_and_comes_back(start: Callable[..., WorkerClient]) -> None:
     client = start(idle_s=0.05)
-    before = client.embed_picture(b"good", SPEC)
+    before = embed(client, b"good", SPEC)
     timer = client._idle_timer
     assert timer
     timer.join(20)  # the client knows no process any more a moment before that has ended
@@ -320,17 +329,17 @@ def test_an_idle_worker_ends_and_comes_back(start: Callable[..., WorkerEmbedder]
     assert client.pid is None
     with pytest.raises(ProcessLookupError):
         os.kill(before.width, 0)
-    after = client.embed_picture(b"good", SPEC)
+    after = embed(client, b"good", SPEC)
     assert after.width != before.width
 
 
-def test_a_worker_at_work_is_not_idle(start: Callable[..., WorkerEmbedder], tmp_path: Path) -> None:
+def test_a_worker_at_work_is_not_idle(start: Callable[..., WorkerClient], tmp_path: Path) -> None:
     client = start(idle_s=3600)
-    before = client.embed_picture(b"good", SPEC)
+    before = embed(client, b"good", SPEC)
     timer = client._idle_timer
     assert timer
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(client.embed_picture, b"wait", SPEC)
+        waiting = pool.submit(embed, client, b"wait", SPEC)
         (tmp_path / "started").read_bytes()
         timer.function(*timer.args, **timer.kwargs)  # as if its time had run out just now
         assert client.pid == before.width
@@ -338,16 +347,16 @@ def test_a_worker_at_work_is_not_idle(start: Callable[..., WorkerEmbedder], tmp_
         assert waiting.result(20).width == before.width
 
 
-def test_a_closed_client_ends_its_process_and_starts_no_other(start: Callable[..., WorkerEmbedder], tmp_path: Path) -> None:
+def test_a_closed_client_ends_its_process_and_starts_no_other(start: Callable[..., WorkerClient], tmp_path: Path) -> None:
     client = start()
     with ThreadPoolExecutor(1) as pool:
-        served = pool.submit(client.embed_picture, b"wait", SPEC)
+        served = pool.submit(embed, client, b"wait", SPEC)
         wait_until_started(tmp_path)
         client.close()  # while a request is under way
         with pytest.raises(WorkerError):
             served.result()
     with pytest.raises(WorkerError):
-        client.embed_picture(b"good", SPEC)
+        embed(client, b"good", SPEC)
     client.close()
 
 
@@ -355,8 +364,8 @@ def test_a_closed_client_ends_its_process_and_starts_no_other(start: Callable[..
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerEmbedder]:
-    client = WorkerEmbedder(tmp_path_factory.mktemp("home"), timeout_s=60, queue=8)
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerClient]:
+    client = WorkerClient(tmp_path_factory.mktemp("home"), timeout_s=60, queue=8)
     yield client
     client.close()
 
@@ -371,40 +380,40 @@ def embedded_here(data: bytes) -> np.ndarray:
     return load_embedder(SPEC, Path("unused")).embed([decode_image(data).pixels])[0]
 
 
-def test_the_worker_embeds_as_this_process_does(real: WorkerEmbedder) -> None:
+def test_the_worker_embeds_as_this_process_does(real: WorkerClient) -> None:
     data = encoded(draw_picture((220, 40, 40), 2))
-    answer = real.embed_picture(data, SPEC)
-    assert np.array_equal(answer.embedding, embedded_here(data))
+    answer = embed(real, data, SPEC)
+    assert np.array_equal(answer.vectors[SPEC], embedded_here(data))
     assert (answer.width, answer.height) == (80, 60)
     assert answer.timings_ms.keys() == {"decode", "embed"}
     with Image.open(io.BytesIO(answer.preview)) as preview:
         assert (preview.format, preview.size) == ("JPEG", (80, 60))
 
 
-def test_the_worker_embeds_a_region_as_this_process_does(real: WorkerEmbedder) -> None:
+def test_the_worker_embeds_a_region_as_this_process_does(real: WorkerClient) -> None:
     data, region = encoded(draw_picture((220, 40, 40), 3)), Region(0.3, 0.3, 0.6, 0.7)
-    answer = real.embed_picture(data, SPEC, region)
+    answer = embed(real, data, SPEC, region)
     here = load_embedder(SPEC, Path("unused"))
     expected = here.embed_prepared([here.prepare(decode_image(data).pixels, region)])[0]
-    assert np.array_equal(answer.embedding, expected)
-    assert not np.array_equal(answer.embedding, embedded_here(data))
+    assert np.array_equal(answer.vectors[SPEC], expected)
+    assert not np.array_equal(answer.vectors[SPEC], embedded_here(data))
     with Image.open(io.BytesIO(answer.preview)) as preview:
         assert preview.size == (80, 60)  # the whole
 
 
-def test_an_embedder_without_feature_maps_says_so(real: WorkerEmbedder) -> None:
+def test_an_embedder_without_feature_maps_says_so(real: WorkerClient) -> None:
     with pytest.raises(BackboneError, match="color_histogram has no parts that belong to places"):
         real.feature_maps(encoded(draw_picture((220, 40, 40), 3)), SPEC)
 
 
-def test_the_preview_is_upright_and_new(real: WorkerEmbedder) -> None:
+def test_the_preview_is_upright_and_new(real: WorkerClient) -> None:
     stored = Image.new("RGB", (80, 40), (255, 0, 0))
     stored.paste((0, 0, 255), (0, 0, 40, 40))  # blue on the left
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter clockwise: blue comes to the top
     exif[0x010E] = "where I live"
     data = encoded(stored, "JPEG", exif=exif, quality=95)
-    answer = real.embed_picture(data, SPEC)
+    answer = embed(real, data, SPEC)
     assert (answer.width, answer.height) == (40, 80)
     with Image.open(io.BytesIO(answer.preview)) as preview:
         assert preview.size == (40, 80)
@@ -416,34 +425,34 @@ def test_the_preview_is_upright_and_new(real: WorkerEmbedder) -> None:
     assert b"where I live" not in answer.preview
 
 
-def test_a_large_picture_gets_a_small_preview(real: WorkerEmbedder) -> None:
-    answer = real.embed_picture(encoded(Image.new("RGB", (3000, 1500), (9, 99, 9)), "JPEG"), SPEC)
+def test_a_large_picture_gets_a_small_preview(real: WorkerClient) -> None:
+    answer = embed(real, encoded(Image.new("RGB", (3000, 1500), (9, 99, 9)), "JPEG"), SPEC)
     assert (answer.width, answer.height) == (3000, 1500)
     with Image.open(io.BytesIO(answer.preview)) as preview:
         assert preview.size == (1024, 512)
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", encoded(draw_picture((1, 2, 3), 1))[:99]])
-def test_a_bad_picture_is_the_error_that_it_is_here(real: WorkerEmbedder, data: bytes) -> None:
+def test_a_bad_picture_is_the_error_that_it_is_here(real: WorkerClient, data: bytes) -> None:
     with pytest.raises(ImageDecodeError) as expected:
         decode_image(data)
     with pytest.raises(ImageDecodeError) as caught:
-        real.embed_picture(data, SPEC)
+        embed(real, data, SPEC)
     assert (caught.value.message, caught.value.hint) == (expected.value.message, expected.value.hint)
 
 
-def test_missing_weights_are_the_error_that_they_are_here(real: WorkerEmbedder) -> None:
+def test_missing_weights_are_the_error_that_they_are_here(real: WorkerClient) -> None:
     with pytest.raises(BackboneUnavailableError, match="are not kept here"):
         real.load(EmbedderSpec("inception_v3", weights="0" * 64))
     real.load(SPEC)
 
 
-def test_many_threads_get_their_own_answers(real: WorkerEmbedder) -> None:
+def test_many_threads_get_their_own_answers(real: WorkerClient) -> None:
     pictures = [encoded(draw_picture((20 * n, 200, 10), n)) for n in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        answers: list[EmbeddedPicture] = list(pool.map(lambda data: real.embed_picture(data, SPEC), pictures))
+        answers: list[Embedded] = list(pool.map(lambda data: embed(real, data, SPEC), pictures))
     for data, answer in zip(pictures, answers, strict=True):
-        assert np.array_equal(answer.embedding, embedded_here(data))
+        assert np.array_equal(answer.vectors[SPEC], embedded_here(data))
 
 
 def test_the_worker_ends_when_its_input_ends(tmp_path: Path) -> None:
@@ -461,8 +470,9 @@ def test_a_cut_off_request_ends_the_worker_with_an_error(tmp_path: Path) -> None
 CHATTY = """
 import os, sys
 from pathlib import Path
+from imgsearch.embedding import local
 from imgsearch.embedding.worker import program
-decode = program.decode_image
+decode = local.decode_image
 def chatty(data):
     print("on Python's stdout", flush=True)
     os.write(1, b"on the descriptor")
@@ -470,20 +480,20 @@ def chatty(data):
     if data == b"defect":
         1 / 0
     return decode(data)
-program.decode_image = chatty
+local.decode_image = chatty
 program.main(Path(sys.argv[1]))
 """
 
 
 def test_what_is_printed_on_stdout_does_not_disturb(tmp_path: Path) -> None:
-    client = WorkerEmbedder(tmp_path, timeout_s=60, queue=1, command=(sys.executable, "-c", CHATTY, str(tmp_path)))
+    client = WorkerClient(tmp_path, timeout_s=60, queue=1, command=(sys.executable, "-c", CHATTY, str(tmp_path)))
     data = encoded(draw_picture((220, 40, 40), 2))
     try:
-        assert np.array_equal(client.embed_picture(data, SPEC).embedding, embedded_here(data))
+        assert np.array_equal(embed(client, data, SPEC).vectors[SPEC], embedded_here(data))
         process = client._process
         with pytest.raises(WorkerError, match="could not be looked at"):
-            client.embed_picture(b"defect", SPEC)  # a defect of ours costs one request, not the worker
-        assert np.array_equal(client.embed_picture(data, SPEC).embedding, embedded_here(data))
+            embed(client, b"defect", SPEC)  # a defect of ours costs one request, not the worker
+        assert np.array_equal(embed(client, data, SPEC).vectors[SPEC], embedded_here(data))
         assert client._process is process
     finally:
         client.close()
@@ -492,14 +502,14 @@ def test_what_is_printed_on_stdout_does_not_disturb(tmp_path: Path) -> None:
 def test_the_worker_keeps_the_two_models_used_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
 
-    def load(spec: EmbedderSpec, home: Path) -> object:
+    def load(spec: EmbedderSpec, home: Path, progress: object = None) -> object:
         loaded.append(spec.name)
         return object()
 
-    monkeypatch.setattr(program, "load_embedder", load)
+    monkeypatch.setattr(local, "load_embedder", load)
     server = program.Worker(tmp_path)
     for name in ("vgg16", "resnet50", "vgg16", "mobilenet_v2", "cedd", "vgg16", "resnet50"):
         spec = EmbedderSpec(name, weights="" if name == "cedd" else "imagenet")
-        assert server.answer({"task": "load", "spec": spec.to_json()}, b"") == ({}, [])
+        assert server.answer(request_header("load", [spec]), b"") == ({}, [])
     # A descriptor has no model, so that it takes no place.
     assert loaded == ["vgg16", "resnet50", "mobilenet_v2", "cedd", "resnet50"]

@@ -11,7 +11,7 @@ import pytest
 from keras.src.utils import file_utils
 
 from imgsearch.embedding.backbones import BACKBONES, N_CLASSES
-from imgsearch.embedding.embedders import KerasEmbedder
+from imgsearch.embedding.embedder import KerasEmbedder
 from imgsearch.embedding.network import build_model
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.pictures.regions import Region

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from imgsearch.embedding.backbones import BACKBONES
-from imgsearch.embedding.embedders import BATCH_SIZE, Embedder, KerasEmbedder, load_embedder
+from imgsearch.embedding.embedder import BATCH_SIZE, Embedder, KerasEmbedder, load_embedder
 from imgsearch.embedding.network import build_model
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.weights import keep_weights

@@ -11,12 +11,13 @@ import pytest
 
 from imgsearch import build_collection
 from imgsearch.embedding.backbones import BACKBONES, N_CLASSES
-from imgsearch.embedding.embedders import Embedder, KerasEmbedder, load_embedder
+from imgsearch.embedding.embedder import Embedder, KerasEmbedder, load_embedder
+from imgsearch.embedding.embedders import Wanted
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.network import build_model
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.embedding.weights import BUNDLED
-from imgsearch.embedding.worker.client import WorkerEmbedder
+from imgsearch.embedding.worker.client import WorkerClient
 from imgsearch.errors import BackboneError
 from imgsearch.measure.explain import explain, mean_embedding, similarity_map
 from imgsearch.pictures.decode import decode_image
@@ -114,9 +115,9 @@ def test_a_part_that_changes_shows_in_its_place(mini: Embedder) -> None:
 
 def test_the_worker_sends_the_maps_that_are_made_here(mini: Embedder, pictures: Path, home: Path) -> None:
     data, region = (pictures / "red" / "3.png").read_bytes(), Region(0, 0, 0.5, 0.9)
-    client = WorkerEmbedder(home, timeout_s=120, queue=1)
+    client = WorkerClient(home, timeout_s=120, queue=1)
     try:
-        sent, embedded = client.feature_maps(data, mini.spec, region), client.embed_picture(data, mini.spec, region)
+        sent, embedded = client.feature_maps(data, mini.spec, region), client.embed(Wanted(data, [mini.spec], region))
     finally:
         client.close()
     here = mini.feature_maps(decode_image(data).pixels, region)
@@ -124,17 +125,17 @@ def test_the_worker_sends_the_maps_that_are_made_here(mini: Embedder, pictures: 
     np.testing.assert_array_equal(sent.offset, here.offset)
     assert sent.window == here.window
     unit = sent.raw_embedding / np.linalg.norm(sent.raw_embedding)
-    np.testing.assert_allclose(unit, embedded.embedding, atol=1e-5)
+    np.testing.assert_allclose(unit, embedded.vectors[mini.spec], atol=1e-5)
 
 
 def test_explanations_of_a_built_space_add_up(pictures: Path, home: Path) -> None:
     collection = build_collection("pca", pictures, home=home, embedders=[embedder_spec("mini")], pca=5).collection
     space = collection.space("mini-pca5")
     first, second = (collection.items.row_of(name) for name in ("red/1.png", "blue/2.png"))
-    maps = collection.feature_maps((pictures / "red" / "1.png").read_bytes(), space.spec)
+    maps = collection.embedders.feature_maps((pictures / "red" / "1.png").read_bytes(), space.spec)
     found = similarity_map(maps, space.embeddings[second], mean_embedding(space.embeddings), space.transform)
     assert found.similarity == pytest.approx(float(space.embeddings[first] @ space.embeddings[second]), abs=1e-4)
-    explanation = explain(collection, collection, first, second, space="mini-pca5")
+    explanation = explain(collection, first, second, space="mini-pca5")
     assert explanation.query.overlay.shape == explanation.result.overlay.shape == (60, 80, 4)
     assert explanation.similarity == pytest.approx(found.similarity, abs=1e-4)
 

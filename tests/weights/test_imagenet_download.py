@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imgsearch.embedding import embedders
+from imgsearch.embedding import embedder
 from imgsearch.embedding.backbones import BACKBONES, IMAGENET
-from imgsearch.embedding.embedders import load_embedder
+from imgsearch.embedding.embedder import load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.files import download
@@ -50,7 +50,7 @@ def server(file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     with serving({f"/{FILE_NAME}": data}) as server:
         digests = (hashlib.md5(data).hexdigest(), "")
         row = replace(BACKBONES["inception_v3"], weights_url=server.url(f"/{FILE_NAME}"), digests=digests)
-        monkeypatch.setattr(embedders, "get_backbone", lambda name: row)
+        monkeypatch.setattr(embedder, "get_backbone", lambda name: row)
         yield server
 
 
@@ -58,7 +58,7 @@ def server(file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The Keras models that embedders are made of; compiling, which takes seconds, is left out."""
     models: list[Any] = []
-    monkeypatch.setattr(embedders, "compile_network", lambda backbone, model, precision: models.append(model))
+    monkeypatch.setattr(embedder, "compile_network", lambda backbone, model, precision: models.append(model))
     return models
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgsearch.embedding.embedders import Embedder, load_embedder
+from imgsearch.embedding.embedder import Embedder, load_embedder
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.embedding.weights import keep_weights
 from imgsearch.pictures.decode import decode_image

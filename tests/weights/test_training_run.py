@@ -17,7 +17,7 @@ from imgsearch.distance import normalize
 from imgsearch.embedding import training
 from imgsearch.embedding.backbones import get_backbone
 from imgsearch.embedding.descriptors import DESCRIPTORS
-from imgsearch.embedding.embedders import DescriptorEmbedder, load_embedder
+from imgsearch.embedding.embedder import DescriptorEmbedder, load_embedder
 from imgsearch.embedding.network import model_with_weights_of
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec, own_weights_path
 from imgsearch.embedding.training import distill

@@ -7,24 +7,27 @@ click; so TensorFlow never enters the page's process. A hostile picture cannot h
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from imgsearch.embedding.embedders import Embedded, Outcome, Source, Wanted
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.protocol import Answer, error_from, read_message, request_header, write_message
 from imgsearch.embedding.worker.turns import Turns
-from imgsearch.errors import WorkerError, WorkerTimeoutError
+from imgsearch.errors import ImageError, WorkerError, WorkerTimeoutError
+from imgsearch.pictures.decode import DEFAULT_LIMITS, read_file
 from imgsearch.pictures.regions import Region, Window
 
 LOG_LINES = 200
@@ -34,25 +37,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class EmbeddedPicture:
-    """What the worker makes of a picture.
-
-    Attributes:
-        embedding: float32 (dim,), of length 1.
-        preview: The picture upright and encoded anew (long side at most 1,024 px), safe to show.
-        width, height: Upright size of the original, px.
-        timings_ms: "decode" and "embed", ms. Loading a model for the first time is in neither.
-    """
-
-    embedding: np.ndarray
-    preview: bytes
-    width: int
-    height: int
-    timings_ms: Mapping[str, float]
-
-
-class WorkerEmbedder:
+class WorkerClient:
     """Client of one worker process: starts it, restarts it when it is dead, kills it when it hangs, ends it when idle.
 
     Safe for threads.
@@ -80,49 +65,57 @@ class WorkerEmbedder:
         self._is_closed = False
         self._last_lines: deque[bytes] = deque(maxlen=LOG_LINES)
 
-    def embed_picture(
-        self, data: bytes, spec: EmbedderSpec, region: Region | None = None, *, visitor: str = ""
-    ) -> EmbeddedPicture:
+    def embed(self, wanted: Wanted, *, visitor: str = "") -> Embedded:
         """Decodes and embeds a picture.
 
         Args:
-            data: Content of the picture file.
-            spec: What to embed it with.
-            region: The part of the picture to embed. Defaults to the whole; the preview always shows the whole.
+            wanted: What is wanted, of a file and not of pixels.
             visitor: For whom, by any name: visitors take turns.
 
         Raises:
             ImageError: the picture cannot be read.
-            BackboneError: the embedder cannot be made there.
+            BackboneError: an embedder cannot be made there.
             WorkerBusyError: too many are waiting.
             WorkerTimeoutError: it took too long; the worker was ended.
             WorkerError: the worker died of it.
         """
-        header, parts = self._request(request_header("embed", spec, region), data, visitor)
+        data = _content(wanted.source)
+        facts = Embedded(0, 0, {})
+        specs = wanted.specs
+        if callable(specs):
+            facts = replace(facts, sha256=hashlib.sha256(data).hexdigest(), n_bytes=len(data))
+            chosen = specs(facts.sha256)
+            if chosen is None:
+                return facts
+            specs = chosen
+        of = {"preview": wanted.preview, "thumbnail": wanted.thumbnail}
+        header, parts = self._request(request_header("embed", specs, wanted.region, **of), data, visitor)
         try:
-            embedding, preview = parts
-            return EmbeddedPicture(
-                embedding=np.frombuffer(embedding, dtype="<f4"),
-                preview=preview,
+            *vectors, preview, thumbnail = parts
+            return replace(
+                facts,
                 width=header["width"],
                 height=header["height"],
+                vectors={spec: np.frombuffer(vector, dtype="<f4") for spec, vector in zip(specs, vectors, strict=True)},
+                preview=preview,
+                thumbnail=thumbnail,
                 timings_ms=header["timings_ms"],
             )
         except (KeyError, ValueError) as exc:
             raise _useless_answer() from exc
 
     def feature_maps(
-        self, data: bytes, spec: EmbedderSpec, region: Region | None = None, *, visitor: str = ""
+        self, source: Source, spec: EmbedderSpec, region: Region | None = None, *, visitor: str = ""
     ) -> FeatureMaps:
-        """Decodes a picture and takes its embedding apart: see `Embedder.feature_maps`. Raises like `embed_picture`.
+        """Decodes a picture and takes its embedding apart: see `Embedder.feature_maps`. Raises like `embed`.
 
         Args:
-            data: Content of the picture file.
+            source: The picture's file.
             spec: An embedder that has feature maps.
             region: The part of the picture to look at. Defaults to the whole.
-            visitor: See `embed_picture`.
+            visitor: See `embed`.
         """
-        header, parts = self._request(request_header("feature_maps", spec, region), data, visitor)
+        header, parts = self._request(request_header("feature_maps", [spec], region), _content(source), visitor)
         try:
             values, offset = (np.frombuffer(part, dtype="<f4") for part in parts)
             return FeatureMaps(values.reshape(*header["grid"], len(offset)), offset, Window(*header["window"]))
@@ -130,8 +123,8 @@ class WorkerEmbedder:
             raise _useless_answer() from exc
 
     def load(self, spec: EmbedderSpec) -> None:
-        """Makes the embedder ready, so that the first picture need not wait. Raises like `embed_picture`."""
-        self._request(request_header("load", spec), b"")
+        """Makes the embedder ready, so that the first picture need not wait. Raises like `embed`."""
+        self._request(request_header("load", [spec]), b"")
 
     @property
     def pid(self) -> int | None:
@@ -246,6 +239,32 @@ class WorkerEmbedder:
         with stream:
             while line := stream.readline(4096):
                 self._last_lines.append(line)
+
+
+@dataclass(frozen=True)
+class WorkerEmbedders:
+    """See `Embedders`: the worker, as it serves one visitor."""
+
+    client: WorkerClient
+    visitor: str = ""
+
+    def embed(self, wanted: Iterable[Wanted]) -> Iterator[Outcome]:
+        """See `Embedders.embed`. One after the other: others want the worker too."""
+        for each in wanted:
+            try:
+                yield self.client.embed(each, visitor=self.visitor)
+            except (ImageError, WorkerError) as exc:
+                yield exc
+
+    def feature_maps(self, source: Source, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+        """See `Embedders.feature_maps`."""
+        return self.client.feature_maps(source, spec, region, visitor=self.visitor)
+
+
+def _content(source: Source) -> bytes:
+    if isinstance(source, np.ndarray):
+        raise TypeError("The worker takes the files of pictures, no pixels.")
+    return read_file(source, DEFAULT_LIMITS.max_bytes) if isinstance(source, Path) else source
 
 
 def _useless_answer() -> WorkerError:

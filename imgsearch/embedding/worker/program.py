@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 import traceback
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import astuple
 from pathlib import Path
@@ -18,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from imgsearch.embedding.embedders import Embedder, load_embedder
+from imgsearch.embedding.embedders import Embedded, Wanted, embed_all
+from imgsearch.embedding.feature_maps import FeatureMaps
+from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.protocol import Answer, read_message, write_message
 from imgsearch.errors import ImgSearchError
-from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.regions import Region
-from imgsearch.pictures.scaling import make_preview
 
 MAX_MODELS = 2
 
@@ -33,47 +31,36 @@ class Worker:
     """Answers requests one by one, and keeps the last backbones it used."""
 
     def __init__(self, home: Path) -> None:
-        self._home = home
-        self._embedders: OrderedDict[EmbedderSpec, Embedder] = OrderedDict()
+        self._embedders = LocalEmbedders(home, most_kept=MAX_MODELS)
 
     def answer(self, header: Mapping[str, Any], body: bytes) -> Answer:
         try:
-            embedder = self._embedder(EmbedderSpec.from_json(header["spec"]))
-            if header["task"] == "load":
-                return {}, []
+            specs = [EmbedderSpec.from_json(spec) for spec in header["specs"]]
             region = Region.parse(header["region"]) if header["region"] else None
-            task = {"embed": _embed, "feature_maps": _feature_maps}[header["task"]]
-            return task(embedder, body, region)
+            match header["task"]:
+                case "load":
+                    self._embedders.load(specs[0])
+                    return {}, []
+                case "feature_maps":
+                    return _maps(self._embedders.feature_maps(body, specs[0], region))
+                case "embed":
+                    wanted = Wanted(body, specs, region, preview=header["preview"], thumbnail=header["thumbnail"])
+                    (embedded,) = embed_all(self._embedders, [wanted])
+                    return _embedded(embedded)
+            raise ValueError("not a task")
         except ImgSearchError as exc:
             return {"error": type(exc).__name__, "message": exc.message, "hint": exc.hint}, []
         except Exception:  # a defect of ours must cost one request, not the worker; the log says what it was
             traceback.print_exc()
             return {"error": "WorkerError", "message": "The picture could not be looked at.", "hint": None}, []
 
-    def _embedder(self, spec: EmbedderSpec) -> Embedder:
-        if spec.is_descriptor:  # has nothing to load, and must not push out a backbone
-            return load_embedder(spec, self._home)
-        if spec not in self._embedders:
-            while len(self._embedders) >= MAX_MODELS:
-                self._embedders.popitem(last=False)
-            self._embedders[spec] = load_embedder(spec, self._home)
-        self._embedders.move_to_end(spec)
-        return self._embedders[spec]
+
+def _embedded(embedded: Embedded) -> Answer:
+    facts = {"width": embedded.width, "height": embedded.height, "timings_ms": embedded.timings_ms}
+    return facts, [*map(_to_bytes, embedded.vectors.values()), embedded.preview, embedded.thumbnail]
 
 
-def _embed(embedder: Embedder, body: bytes, region: Region | None) -> Answer:
-    started = time.perf_counter()
-    picture = decode_image(body)
-    decoded = time.perf_counter()
-    (embedding,) = embedder.embed_prepared([embedder.prepare(picture.pixels, region)])
-    embedded = time.perf_counter()
-    timings = {"decode": (decoded - started) * 1000, "embed": (embedded - decoded) * 1000}
-    facts = {"width": picture.width, "height": picture.height, "timings_ms": timings}
-    return facts, [_to_bytes(embedding), make_preview(picture.pixels)]
-
-
-def _feature_maps(embedder: Embedder, body: bytes, region: Region | None) -> Answer:
-    maps = embedder.feature_maps(decode_image(body).pixels, region)
+def _maps(maps: FeatureMaps) -> Answer:
     facts = {"grid": maps.values.shape[:2], "window": astuple(maps.window)}
     return facts, [_to_bytes(maps.values), _to_bytes(maps.offset)]
 

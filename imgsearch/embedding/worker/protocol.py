@@ -21,9 +21,22 @@ Answer = tuple[dict[str, Any], list[bytes]]
 """Header and parts."""
 
 
-def request_header(task: str, spec: EmbedderSpec, region: Region | None = None) -> dict[str, Any]:
-    """The header of a request: "embed", "feature_maps" or "load"."""
-    return {"task": task, "spec": spec.to_json(), "region": str(region) if region else None}
+def request_header(
+    task: str,
+    specs: Sequence[EmbedderSpec],
+    region: Region | None = None,
+    *,
+    preview: bool = False,
+    thumbnail: bool = False,
+) -> dict[str, Any]:
+    """The header of a request: "embed" (see `embedders.Wanted`), or of one embedder "feature_maps" or "load"."""
+    return {
+        "task": task,
+        "specs": [spec.to_json() for spec in specs],
+        "region": str(region) if region else None,
+        "preview": preview,
+        "thumbnail": thumbnail,
+    }
 
 
 def error_from(answer: Mapping[str, Any]) -> ImgSearchError:

@@ -1,12 +1,17 @@
-"""Pictures that the worker looks at for a visitor: each counts, and visitors take turns."""
+"""Pictures that the worker looks at for a visitor: each counts, visitors take turns, and what was embedded is kept."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
 import streamlit as st
 
+from imgsearch.embedding.embedders import Embedded, Outcome, Source, Wanted
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.embedding.worker.client import EmbeddedPicture
 from imgsearch.errors import WorkerLimitError
 from imgsearch.pictures.regions import Region
 from imgsearch.settings import get_settings
@@ -14,27 +19,43 @@ from imgsearch.ui import resources
 from imgsearch.ui.server import limits, visitors
 
 MAX_EMBEDDED_PICTURES = 32
+_EMBEDDED = "embedded"
+_Key = tuple[int, int, tuple[EmbedderSpec, ...], Region | None]
 
 
-@st.cache_resource(max_entries=MAX_EMBEDDED_PICTURES, show_spinner=False, scope="session")
-def embed_picture(data: bytes, spec: EmbedderSpec, region: Region | None = None) -> EmbeddedPicture:
-    """A picture or a part of it, embedded by the worker; kept for this visitor while the page is open.
+class VisitorEmbedders:
+    """See `Embedders`: the worker, for this visitor. What it made of a picture is kept while the page is open."""
 
-    Raises:
-        WorkerLimitError: too many were looked at for this visitor in the last minute.
-        ImageError, BackboneError, WorkerError: see `WorkerEmbedder.embed_picture`.
-    """
-    _count()
-    return resources.worker().embed_picture(data, spec, region, visitor=visitors.this())
+    def embed(self, wanted: Iterable[Wanted]) -> Iterator[Outcome]:
+        """See `Embedders.embed`; WorkerLimitError where too many were looked at for this visitor in the last minute."""
+        kept: OrderedDict[_Key, Embedded] = st.session_state.setdefault(_EMBEDDED, OrderedDict())
+        for each in wanted:
+            assert not callable(each.specs)
+            data = each.source.read_bytes() if isinstance(each.source, Path) else each.source
+            assert isinstance(data, bytes)
+            # Bytes know their hash once it was asked for (64 bits, with a secret of this process), so that an upload, which
+            # the session holds, is hashed once. The key itself must not hold it: uploads are forgotten before this.
+            key = (hash(data), len(data), tuple(each.specs), each.region)
+            if key not in kept:
+                try:
+                    _count()
+                except WorkerLimitError as exc:
+                    yield exc
+                    continue
+                (outcome,) = resources.embedders(visitors.this()).embed([replace(each, source=data)])
+                if not isinstance(outcome, Embedded):
+                    yield outcome
+                    continue
+                kept[key] = outcome
+                while len(kept) > MAX_EMBEDDED_PICTURES:
+                    kept.popitem(last=False)
+            kept.move_to_end(key)
+            yield kept[key]
 
-
-class Looking:
-    """Feature maps for this visitor: what `explain` asks."""
-
-    def feature_maps(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
-        """See `WorkerEmbedder.feature_maps`. WorkerLimitError as for `embed_picture`."""
+    def feature_maps(self, source: Source, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+        """See `Embedders.feature_maps`. WorkerLimitError as for `embed`."""
         _count()
-        return resources.worker().feature_maps(data, spec, region, visitor=visitors.this())
+        return resources.embedders(visitors.this()).feature_maps(source, spec, region)
 
 
 def _count() -> None:

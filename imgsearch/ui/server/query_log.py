@@ -21,7 +21,7 @@ def switch_on() -> None:
         _log.propagate = False
 
 
-def log_query(collection: str, page: SearchPage, *, n_uploads: int) -> None:
+def log_query(collection: str, page: SearchPage) -> None:
     """Writes the line of one answered query."""
     times = " ".join(f"{step}_ms={ms:.1f}" for step, ms in page.timings_ms.items())
     _log.info(
@@ -29,7 +29,7 @@ def log_query(collection: str, page: SearchPage, *, n_uploads: int) -> None:
         "own" if SESSION_NAME.fullmatch(collection) else collection,
         page.space,
         len(page.query_items),
-        n_uploads,
+        len(page.pictures),
         len(page.results),
         times,
     )

@@ -60,7 +60,7 @@ def bound(name: str, value: object, *, absent: object = None, **also: Value) -> 
     """Arguments that tie a widget to a parameter: it shows what the address says, and a change of it writes the address.
 
     Example:
-        >>> st.slider(t("search.k"), 1, 60, **state.bound("k", view.query.k))
+        >>> st.slider(t("search.k"), 1, 60, **state.bound("k", view.ask.k))
 
     Args:
         name: The parameter.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection as Names
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.distance import MAX_DISTANCE
+from imgsearch.embedding.embedders import Source
 from imgsearch.errors import ImgSearchError
 from imgsearch.pictures.regions import Region
+from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.rerank import RERANKINGS, default_reranking
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from imgsearch.ui.state import address, session
@@ -59,59 +62,24 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Query:
-    """What is searched with, and how. At least one of the first three holds something; an example is alone.
-
-    Attributes:
-        items: Item ids.
-        uploads: Ids of uploads that this session holds.
-        example: Name of an example query, or None.
-        region: Part of the picture that is searched with, where it is a single one; None for the whole.
-        space, k, label, max_distance, liked, disliked, rerank, effort: See `Collection.search`; label and rerank
-            are "" for none.
-    """
-
-    items: tuple[str, ...]
-    uploads: tuple[str, ...]
-    example: str | None
-    region: Region | None
-    space: str
-    k: int
-    label: str
-    max_distance: float | None
-    liked: tuple[str, ...]
-    disliked: tuple[str, ...]
-    rerank: str
-    effort: Effort
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """How to search, as arguments of `Collection.search`; what to search with is not among them."""
-        return {
-            "space": self.space,
-            "k": self.k,
-            "label": self.label or None,
-            "max_distance": self.max_distance,
-            "liked": self.liked,
-            "disliked": self.disliked,
-            "rerank": self.rerank,
-            "effort": self.effort,
-        }
-
-
-@dataclass(frozen=True)
 class View(Frame):
     """What the address asks for.
 
     Attributes:
-        query: The search.
+        ask: The search, its pictures and label among it.
+        space: Name of the space that is searched.
+        uploads: Ids of the uploads that are searched with.
+        example: Name of the example query that is searched with, alone; None for none.
         space2: The space that Compare sets beside the query's; None where the collection has only one.
         browse: Only gallery pictures with this label; "" for all.
         page: Page of the gallery, from 1.
         why: Item id of the result whose likeness is asked about, or None. No link carries it on.
     """
 
-    query: Query
+    ask: Ask
+    space: str
+    uploads: tuple[str, ...]
+    example: str | None
     space2: str | None
     browse: str
     page: int
@@ -136,48 +104,63 @@ def read_frame(views: Names[str], collections: list[str]) -> Frame:
     return Frame(name, collection, reader.params, tuple(reader.notes))
 
 
-def read_view(frame: Frame, collection: Collection, examples: Names[str]) -> View:
+def read_view(frame: Frame, collection: Collection, examples: Mapping[str, Path]) -> View:
     """Reads the rest; whatever is nonsense becomes the default, with a note.
 
     Args:
         frame: What has been read already.
         collection: The one that the frame names.
-        examples: Names of the example queries that there are.
+        examples: The example queries that there are, by name.
     """
     reader = address.Reader(frame.params, frame.notes)
     labels = collection.items.label_counts
-    query = _read_query(reader, collection, examples)
+    items, uploads, example = _read_pictures(reader, collection, examples)
+    space = reader.one("space", address.choice(collection.spaces), collection.default_space)
+    held = [examples[example]] if example else [session.upload_bytes(upload) for upload in uploads]
+    ask = _read_ask(reader, collection, space, items, tuple(held))
     browse = reader.one("browse", address.choice(labels), ALL_LABELS, is_noted=False)
     n_browsed = labels[browse] if browse else len(collection.items)
     page = reader.one("page", address.whole_number(1, -(-n_browsed // GALLERY_PAGE_SIZE)), 1, is_noted=False)
-    others = [name for name in collection.spaces if name != query.space]
+    others = [name for name in collection.spaces if name != space]
     # What a CNN is compared with is a descriptor, where there is one.
     others.sort(key=lambda name: not collection.spaces[name].spec.is_descriptor)
     space2 = reader.one("space2", address.choice(others), others[0] if others else None)
     why = reader.one("why", collection.items.find, None)
     reader.params.pop("why", None)
-    return View(frame.name, frame.collection, reader.params, tuple(reader.notes), query, space2, browse, page, why)
+    return View(
+        frame.name,
+        frame.collection,
+        reader.params,
+        tuple(reader.notes),
+        ask=ask,
+        space=space,
+        uploads=uploads,
+        example=example,
+        space2=space2,
+        browse=browse,
+        page=page,
+        why=why,
+    )
 
 
-def _read_query(reader: address.Reader, collection: Collection, examples: Names[str]) -> Query:
-    items, uploads, example = _read_pictures(reader, collection, examples)
+def _read_ask(
+    reader: address.Reader, collection: Collection, space: str, items: tuple[str, ...], pictures: tuple[Source, ...]
+) -> Ask:
     region = reader.one("region", _region, None)
-    if region and len(items) + len(uploads) > 1:
+    if region and len(items) + len(pictures) > 1:
         reader.drop("region", note="note.region_of_many")
         region = None
     liked = reader.many("liked", collection.items.find, most=MAX_JUDGED)
     disliked = reader.many("disliked", collection.items.find, most=MAX_JUDGED)
-    space = reader.one("space", address.choice(collection.spaces), collection.default_space)
     default = default_reranking(collection.space(space).spec) or NO_RERANKING
     rerank = reader.one("rerank", address.choice((NO_RERANKING, *RERANKINGS)), default)
-    return Query(
+    return Ask(
         items=items,
-        uploads=uploads,
-        example=example,
+        pictures=pictures,
         region=region,
         space=space,
         k=reader.one("k", address.whole_number(1, MAX_PAGE_K), DEFAULT_K, most=MAX_PAGE_K),
-        label=reader.one("label", address.choice(collection.items.label_counts), ALL_LABELS),
+        label=reader.one("label", address.choice(collection.items.label_counts), None),
         max_distance=reader.one("max_distance", address.decimal(0, MAX_DISTANCE), None, most=f"{MAX_DISTANCE:g}"),
         liked=liked,
         disliked=tuple(item for item in disliked if item not in liked),

@@ -214,12 +214,16 @@ TEXTS = {
     # Re-rankings.
     "rerank.none": "By distance",
     "rerank.none_help": "The nearest first.",
-    "rerank.augmentation_help": "Compares the query with each picture's weighted mean with its own 3 nearest pictures.",
-    "rerank.expansion_help": "Asks again with the weighted mean of the query and its 3 nearest pictures.",
-    "rerank.augmentation-expansion_help": "Both: query expansion in the augmented gallery.",
-    "rerank.k-reciprocal_help": "Prefers pictures whose mutual nearest neighbours are the query's too.",
+    "rerank.augmentation_help": "Compares the query with each picture's weighted mean with its own 3 nearest pictures. Helps "
+    "where there are at least four pictures of a kind; a rarer one is drawn to what is around it.",
+    "rerank.expansion_help": "Asks again with the weighted mean of the query and its 3 nearest pictures. Helps where most of "
+    "the nearest are right; where they are not, the answer gets worse.",
+    "rerank.augmentation-expansion_help": "Both: query expansion in the augmented gallery. Helps where there are at least "
+    "four or five pictures of a kind; with fewer, others take their place.",
+    "rerank.k-reciprocal_help": "Prefers pictures whose mutual nearest neighbours are the query's too. Helps where there are "
+    "about six pictures of a kind or more.",
     "rerank.diverse_help": "Shows the range: each next picture is near to the query and unlike those before it; copies are "
-    "dropped.",
+    "dropped. For when variety is wanted more than precision, which gets lower.",
     "rerank.augmentation": "Gallery augmentation",
     "rerank.expansion": "Query expansion",
     "rerank.augmentation-expansion": "Gallery augmentation and query expansion",

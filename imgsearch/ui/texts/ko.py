@@ -208,11 +208,14 @@ TEXTS = {
     # Re-rankings.
     "rerank.none": "거리순",
     "rerank.none_help": "가까운 순서입니다.",
-    "rerank.augmentation_help": "각 이미지를 자신과 가장 가까운 3장과의 가중 평균으로 바꾸어 질의와 비교합니다.",
-    "rerank.expansion_help": "질의와 가장 가까운 3장의 가중 평균으로 다시 검색합니다.",
-    "rerank.augmentation-expansion_help": "두 방법을 함께 사용하여, 보강한 갤러리에서 질의를 확장합니다.",
-    "rerank.k-reciprocal_help": "서로 가장 가까운 이웃을 질의와 함께 가진 이미지를 앞에 둡니다.",
-    "rerank.diverse_help": "다양하게 보여 줍니다. 질의와 가까우면서 앞의 이미지와는 다른 것을 고르고, 복사본은 뺍니다.",
+    "rerank.augmentation_help": "각 이미지를 자신과 가장 가까운 3장과의 가중 평균으로 바꾸어 질의와 비교합니다. 같은 종류가 4장 이상일 때 좋고, "
+    "더 드문 이미지는 주변 이미지에 끌려갑니다.",
+    "rerank.expansion_help": "질의와 가장 가까운 3장의 가중 평균으로 다시 검색합니다. 가까운 이미지가 대부분 맞을 때 좋고, 아니면 결과가 나빠집니다.",
+    "rerank.augmentation-expansion_help": "두 방법을 함께 사용하여, 보강한 갤러리에서 질의를 확장합니다. 같은 종류가 4~5장 이상일 때 좋고, 더 적으면 다른 "
+    "이미지가 그 자리를 차지합니다.",
+    "rerank.k-reciprocal_help": "서로 가장 가까운 이웃을 질의와 함께 가진 이미지를 앞에 둡니다. 같은 종류가 6장쯤 이상일 때 좋습니다.",
+    "rerank.diverse_help": "다양하게 보여 줍니다. 질의와 가까우면서 앞의 이미지와는 다른 것을 고르고, 복사본은 뺍니다. 정확도보다 다양함이 더 "
+    "중요할 때 씁니다. 정확도는 낮아집니다.",
     "rerank.augmentation": "갤러리 보강",
     "rerank.expansion": "질의 확장",
     "rerank.augmentation-expansion": "갤러리 보강과 질의 확장",

@@ -27,7 +27,7 @@ _TEXT_WIDTH = 760  # px; longer lines are hard to read
 
 def render(collection: Collection, view: View) -> None:
     """Draws what there is to know."""
-    space = collection.space(view.query.space)
+    space = collection.space(view.space)
     st.markdown(t("about.intro"), width=_TEXT_WIDTH)
     draw_figure(_steps(collection, space, view), name=t("about.figure"), key="figure")
     with st.container(width=_TEXT_WIDTH):
@@ -42,7 +42,7 @@ def render(collection: Collection, view: View) -> None:
 
 def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, Any]]:
     """The four steps of the figure, with a real picture, its real vector and its real neighbours."""
-    items = view.query.items or (collection.items[len(collection.items) // 2].item_id,)
+    items = view.ask.items or (collection.items[len(collection.items) // 2].item_id,)
     page = collection.search(item_id=items[0], k=_N_NEAREST, space=space.name)
     (item,) = page.query_items
     row = collection.items.row_of(item.item_id)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.retrieval.search import SearchPage
 from imgsearch.ui import state
-from imgsearch.ui.answer import Answer, ask
+from imgsearch.ui.answer import Answer, answer_to
 from imgsearch.ui.parts.grid import Note, draw_grid, result_cards
 from imgsearch.ui.parts.words import space_words
 from imgsearch.ui.state import View
@@ -23,15 +25,16 @@ def render(collection: Collection, view: View) -> None:
     """Draws both answers."""
     if view.space2 is None:
         is_own = SESSION_NAME.fullmatch(collection.name)
-        words = space_words(collection.space(view.query.space))
+        words = space_words(collection.space(view.space))
         st.info(t("compare.one_space_own" if is_own else "compare.one_space", space=words))
         if is_own:
             return
         st.code(f"python -m imgsearch build {collection.name} --images DIR --embedder color_histogram", language="sh")
         return
-    spaces = (view.query.space, view.space2)
+    spaces = (view.space, view.space2)
     # By plain distance: what is compared, and what the figures beside it are of.
-    answers = [ask(collection, view, space=space, rerank="", liked=(), disliked=()) for space in spaces]
+    plain = replace(view.ask, rerank="", liked=(), disliked=())
+    answers = [answer_to(collection, view, replace(plain, space=space)) for space in spaces]
     if answers[0] is None or answers[1] is None:  # what went wrong is said already
         return
     left, right = answers[0], answers[1]
@@ -73,7 +76,7 @@ def _render_side(collection: Collection, view: View, side: str, space: str, answ
 
 def _render_name(collection: Collection, view: View, side: str, space: str) -> None:
     """What the side compares by; a choice where there is another space to choose."""
-    name, other = ("space", view.space2) if side == "left" else ("space2", view.query.space)
+    name, other = ("space", view.space2) if side == "left" else ("space2", view.space)
     options = [each for each in collection.spaces if each != other]
     if len(options) == 1:
         st.subheader(space_words(collection.space(space)), anchor=False)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME
-from imgsearch.ui.answer import Answer, ask
+from imgsearch.ui.answer import Answer, answer_to
 from imgsearch.ui.parts.map import Marks, draw_map
 from imgsearch.ui.parts.words import space_words
 from imgsearch.ui.server.map_points import MAX_MAP_POINTS
@@ -18,11 +18,11 @@ from imgsearch.vectors.projection import method_for, place
 
 def render(collection: Collection, view: View) -> None:
     """Draws the map."""
-    space = collection.space(view.query.space)
+    space = collection.space(view.space)
     st.markdown(t("map.intro", space=space_words(space)))
-    answer = ask(collection, view)
+    answer = answer_to(collection, view)
     marks = _marks(collection, view, answer) if answer else Marks()
-    draw_map(collection, view.query.space, marks, href=view.search_link(view.name), key="map")
+    draw_map(collection, view.space, marks, href=view.search_link(view.name), key="map")
     if answer:
         words = "map.foreign" if answer.is_foreign else "map.query"
         st.caption(t(words, name=escape(answer.caption), n=len(answer.page.results)))
@@ -40,5 +40,5 @@ def _marks(collection: Collection, view: View, answer: Answer) -> Marks:
     if not rows:
         return Marks(queries=queries)
     # An item stands where it stands; an upload has no place of its own.
-    projection = collection.space(view.query.space).projection
+    projection = collection.space(view.space).projection
     return Marks(rows, queries, place(projection, queries or rows, is_foreign=answer.is_foreign))

@@ -54,7 +54,7 @@ def _render_measured(collection: Collection, view: View) -> None:
 
 def _shown(evaluations: tuple[Evaluation, ...], view: View) -> Evaluation:
     """That of the address's space and re-ranking, or of the space alone, or the first."""
-    wanted = {(view.query.space, view.query.rerank): 0, (view.query.space, ""): 1}
+    wanted = {(view.space, view.ask.rerank): 0, (view.space, ""): 1}
     return min(evaluations, key=lambda each: wanted.get((each.space, each.rerank), 2))
 
 

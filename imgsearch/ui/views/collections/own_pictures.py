@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import streamlit as st
 
@@ -58,7 +57,7 @@ def build(files: Sequence[UploadedFile], specs: Sequence[EmbedderSpec], title: s
         visitor = visitors.this()
         collection = resources.session_collections().build(
             uploads,
-            embed=partial(resources.worker().embed_picture, visitor=visitor),
+            embedders=resources.embedders(visitor),
             specs=specs,
             title=title,
             locale=language(),

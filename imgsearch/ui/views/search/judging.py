@@ -12,10 +12,10 @@ from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.errors import JudgementError
 from imgsearch.measure.judgements import Judgement, JudgementStore
+from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.search import SearchPage, SearchResult
 from imgsearch.settings import get_settings
 from imgsearch.ui.server.limits import may_keep_judgement
-from imgsearch.ui.state import Query
 
 MAX_KEPT = 1000
 MAX_NAME = 60
@@ -24,7 +24,7 @@ _JUDGEMENTS = "judgements"
 _log = logging.getLogger(__name__)
 
 
-def judge(collection: Collection, query: Query, page: SearchPage, result: SearchResult, *, is_similar: bool) -> None:
+def judge(collection: Collection, ask: Ask, page: SearchPage, result: SearchResult, *, is_similar: bool) -> None:
     """Notes what the visitor said of a result of a query."""
     judgement = Judgement(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -32,7 +32,7 @@ def judge(collection: Collection, query: Query, page: SearchPage, result: Search
         collection=collection.name,
         space=page.space,
         rerank=page.rerank,
-        query="\n".join(query.items) or "upload",
+        query="\n".join(ask.items) or "upload",
         item_id=result.item.item_id,
         rank=result.rank,
         distance=round(result.distance, 6),

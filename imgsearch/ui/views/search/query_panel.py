@@ -37,11 +37,11 @@ class QueryPanel:
             with st.container(key="query_words", width="stretch", gap="xsmall"):
                 self._words = st.container()
                 _render_uploader()
-                show_readiness(resources.warm_up(collection.space(view.query.space).spec.for_queries()))
+                show_readiness(resources.warm_up(collection.space(view.space).spec.for_queries()))
                 _render_examples(collection, view)
-        self._is_complete = not (view.query.uploads or view.query.example)
+        self._is_complete = not (view.uploads or view.example)
         if self._is_complete:
-            self._show(asked_items(collection, view.query))
+            self._show(asked_items(collection, view.ask))
 
     def complete(self, answer: Answer) -> None:
         """Draws what was missing."""
@@ -52,7 +52,7 @@ class QueryPanel:
         name = caption(asked)
         item_ids = "".join(f"  \n:small[{escape(picture.item.item_id)}]" for picture in asked if picture.item)
         self._words.markdown(f"**{escape(name)}**{item_ids}")
-        _render_pictures(self._picture, asked, self._view.query.region, t("search.query_alt", name=name))
+        _render_pictures(self._picture, asked, self._view.ask.region, t("search.query_alt", name=name))
 
 
 def _render_pictures(place: DeltaGenerator, asked: Sequence[QueryPicture], region: Region | None, alt: str) -> None:
@@ -107,7 +107,7 @@ def _render_uploader() -> None:
 def _render_examples(collection: Collection, view: View) -> None:
     examples = resources.example_queries(collection.name)
     if examples:
-        cards = example_cards(examples, view.query.example, lambda name: view.search_link(example=name))
+        cards = example_cards(examples, view.example, lambda name: view.search_link(example=name))
         draw_grid(cards, name=t("search.examples"), key="examples_grid", is_compact=True)
 
 

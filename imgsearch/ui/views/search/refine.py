@@ -10,7 +10,7 @@ from imgsearch.collection.collection import Collection
 from imgsearch.distance import MAX_DISTANCE
 from imgsearch.pictures.items import label_words
 from imgsearch.retrieval.rerank import RERANKINGS
-from imgsearch.retrieval.search import Query, ann_recall_at_k
+from imgsearch.retrieval.search import ann_recall_at_k
 from imgsearch.ui import state
 from imgsearch.ui.answer import Answer
 from imgsearch.ui.parts.words import rerank_words, space_words, unique_words
@@ -24,13 +24,13 @@ _DISTANCES = [n / 50 for n in range(5, 76)]
 
 def render_refine(collection: Collection, view: View) -> None:
     """Draws the controls, closed."""
-    query = view.query
+    ask = view.ask
     with (
         st.expander(t("search.refine"), icon=":material/tune:"),
         st.container(horizontal=True, gap="medium", vertical_alignment="top"),
     ):
-        st.slider(t("search.k"), 1, state.MAX_PAGE_K, width=_WIDTH, **state.bound("k", query.k))
-        max_distance = MAX_DISTANCE if query.max_distance is None else query.max_distance
+        st.slider(t("search.k"), 1, state.MAX_PAGE_K, width=_WIDTH, **state.bound("k", ask.k))
+        max_distance = MAX_DISTANCE if ask.max_distance is None else ask.max_distance
         st.select_slider(
             t("search.max_distance"),
             sorted({*_DISTANCES, max_distance, MAX_DISTANCE}),
@@ -45,7 +45,7 @@ def render_refine(collection: Collection, view: View) -> None:
             format_func=lambda name: space_words(collection.space(name)),
             width=_WIDTH,
             help=t("search.space_help"),
-            **state.bound("space", query.space),
+            **state.bound("space", view.space),
         )
         labels = [state.ALL_LABELS, *collection.items.label_counts]
         if len(labels) > 1:
@@ -54,41 +54,33 @@ def render_refine(collection: Collection, view: View) -> None:
                 labels,
                 format_func=label_options(labels),
                 width=_WIDTH,
-                **state.bound("label", query.label),
+                **state.bound("label", ask.label or state.ALL_LABELS),
             )
         with st.container(width=_WIDTH, gap="xsmall"):
             st.selectbox(
                 t("search.rerank"),
                 [state.NO_RERANKING, *RERANKINGS],
                 format_func=rerank_words,
-                **state.bound("rerank", query.rerank or state.NO_RERANKING),
+                **state.bound("rerank", ask.rerank or state.NO_RERANKING),
             )
-            st.caption(t(f"rerank.{query.rerank or 'none'}_help"))
+            st.caption(t(f"rerank.{ask.rerank or 'none'}_help"))
 
 
 def render_found(collection: Collection, view: View, answer: Answer) -> None:
     """Draws how the index found the answer, against comparing with everything: closed, and measured when it is opened."""
-    query = view.query
+    ask = view.ask
     with st.expander(t("found.title"), icon=":material/account_tree:", on_change="rerun", key="found") as expander:
         if not expander.open:
             return
-        space = collection.space(query.space)
+        space = collection.space(view.space)
         n = len(collection.items)
         if space.index.is_exact:
             st.markdown(t("found.no_index", n=n))
             return
-        if query.label:
-            st.markdown(t("found.label", n=len(collection.items.rows_with_label(query.label))))
+        if ask.label:
+            st.markdown(t("found.label", n=len(collection.items.rows_with_label(ask.label))))
             return
-        left_out = tuple(collection.items.row_of(item.item_id) for item in answer.items)
-        asked = Query(
-            embeddings=answer.vectors,
-            excluded=left_out,
-            k=query.k,
-            max_distance=query.max_distance,
-            effort=Effort.NORMAL if query.effort is Effort.EXACT else query.effort,
-        )
-        recall = ann_recall_at_k(collection.items, space, asked)
+        recall = ann_recall_at_k(collection.items, space, answer.page)
         st.markdown(
             t(
                 "found.recall",
@@ -105,7 +97,7 @@ def render_found(collection: Collection, view: View, answer: Answer) -> None:
             format_func=lambda effort: t(f"found.effort_{effort}"),
             required=True,
             help=t("found.effort_help"),
-            **state.bound("effort", query.effort, absent=Effort.NORMAL),
+            **state.bound("effort", ask.effort, absent=Effort.NORMAL),
         )
         st.caption(t("found.note"))
 

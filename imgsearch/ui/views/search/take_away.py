@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 import streamlit as st
@@ -11,8 +11,8 @@ import streamlit as st
 from imgsearch.collection.collection import Collection
 from imgsearch.pictures.items import label_words
 from imgsearch.report import FORMATS, Report
+from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.search import SearchPage
-from imgsearch.ui.state import Query
 from imgsearch.ui.texts import language, t
 
 _ICONS = {
@@ -23,23 +23,14 @@ _ICONS = {
 }
 
 
-def take_away(collection: Collection, page: SearchPage, query: Query, previews: Sequence[bytes] = ()) -> None:
+def take_away(collection: Collection, page: SearchPage) -> None:
     """Draws a button that opens the files an answer can be had as.
 
     Args:
-        collection, page: What was searched, and what was found.
-        query: What was asked; region, label and largest distance are in the report.
-        previews: Query pictures that are no items, as the worker made them.
+        collection: What was searched.
+        page: What was asked and found.
     """
-    report = Report(
-        collection,
-        page,
-        previews,
-        region=query.region,
-        region_of=collection.items[collection.items.row_of(query.items[0])] if query.region and query.items else None,
-        details=_details(query),
-        language=language(),
-    )
+    report = Report(collection, page, details=_details(page.ask) if page.ask else {}, language=language())
     with st.popover(t("take.title"), icon=":material/download:", key="take_away"):
         for suffix, kind in FORMATS.items():
             st.download_button(
@@ -55,10 +46,10 @@ def take_away(collection: Collection, page: SearchPage, query: Query, previews: 
             )
 
 
-def _details(query: Query) -> Mapping[str, str]:
+def _details(ask: Ask) -> Mapping[str, str]:
     details = {
-        t("take.label"): label_words(query.label),
-        t("take.max_distance"): "" if query.max_distance is None else f"{query.max_distance:g}",
+        t("take.label"): label_words(ask.label or ""),
+        t("take.max_distance"): "" if ask.max_distance is None else f"{ask.max_distance:g}",
     }
     return {name: value for name, value in details.items() if value}
 

@@ -10,14 +10,15 @@ import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.pictures.items import label_words
+from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.rerank import default_reranking
 from imgsearch.retrieval.search import SearchPage
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui import resources, state
-from imgsearch.ui.answer import Answer, ask
+from imgsearch.ui.answer import Answer, answer_to
 from imgsearch.ui.parts.grid import Note, draw_grid, gallery_cards, result_cards
 from imgsearch.ui.parts.words import rerank_words, space_words
-from imgsearch.ui.state import Query, View
+from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
 from imgsearch.ui.views.search.judging import judge
@@ -37,27 +38,27 @@ def render(collection: Collection, view: View) -> None:
     render_refine(collection, view)
     head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="results_head")
     title, steering, waiting = head.empty(), head.container(width="content"), head.container(width="stretch", key="waiting")
-    answer = ask(collection, view, waiting=waiting)
+    answer = answer_to(collection, view, waiting=waiting)
     if answer:
         panel.complete(answer)
         title.header(t("search.foreign_results" if answer.is_foreign else "search.results"), anchor=False, width="content")
         with waiting:
-            _render_refined(collection, view.query)
+            _render_refined(collection, view.ask)
         with steering:
-            _render_steering(view.query)
+            _render_steering(view.ask)
         with head:
-            take_away(collection, answer.page, view.query, answer.previews)
+            take_away(collection, answer.page)
         _render_results(collection, view, answer)
         render_found(collection, view, answer)
     _render_gallery(collection, view)
     if answer and view.why:
         _render_why(collection, view, answer, view.why)
     # Last, so that the first answer is on the screen before the worker takes the processor.
-    resources.warm_up(collection.space(view.query.space).spec.for_queries()).start()
+    resources.warm_up(collection.space(view.space).spec.for_queries()).start()
 
 
 def _render_subtitle(collection: Collection, view: View) -> None:
-    compared_by = space_words(collection.space(view.query.space))
+    compared_by = space_words(collection.space(view.space))
     n_items = len(collection.items)
     if collection.name == SAMPLE_COLLECTION:
         st.caption(t("search.sample", n=n_items, space=compared_by))
@@ -65,23 +66,23 @@ def _render_subtitle(collection: Collection, view: View) -> None:
         st.caption(t("search.collection", title=escape(collection.manifest.title), n=n_items, space=compared_by))
 
 
-def _render_refined(collection: Collection, query: Query) -> None:
+def _render_refined(collection: Collection, ask: Ask) -> None:
     """What is set under Refine and changes the answer: it is closed most of the time."""
     words = [
-        t("search.only", label=escape(label_words(query.label))) if query.label else "",
-        "" if query.max_distance is None else t("search.within", distance=query.max_distance),
-        rerank_words(query.rerank) if _is_reordered(collection, query) else "",
+        t("search.only", label=escape(label_words(ask.label))) if ask.label else "",
+        "" if ask.max_distance is None else t("search.within", distance=ask.max_distance),
+        rerank_words(ask.rerank) if _is_reordered(collection, ask) else "",
     ]
     if any(words):
         st.caption(" · ".join(filter(None, words)))
 
 
-def _render_steering(query: Query) -> None:
+def _render_steering(ask: Ask) -> None:
     """Says that likes and dislikes change the order, where they do."""
-    if not (query.liked or query.disliked):
+    if not (ask.liked or ask.disliked):
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="steering"):
-        st.caption(t("search.steered", liked=len(query.liked), disliked=len(query.disliked)), width="content")
+        st.caption(t("search.steered", liked=len(ask.liked), disliked=len(ask.disliked)), width="content")
         st.button(t("search.unsteered"), key="steering_reset", type="tertiary", on_click=_forget_likes)
 
 
@@ -90,48 +91,48 @@ def _forget_likes() -> None:
 
 
 def _render_results(collection: Collection, view: View, answer: Answer) -> None:
-    page, query = answer.page, view.query
+    page, ask = answer.page, view.ask
     if answer.is_foreign and page.verdict:
-        words = "search.foreign_part" if query.region else "search.foreign"
+        words = "search.foreign_part" if ask.region else "search.foreign"
         st.info(t(words, rate=page.verdict.false_alarm_rate), icon=":material/search_off:")
     cards = result_cards(
         page.results,
         collection.name,
         answer.query_label,
         lambda item_id: view.search_link(item=item_id),
-        notes=_moves(collection, page, query),
-        liked=query.liked,
+        notes=_moves(collection, page, ask),
+        liked=ask.liked,
     )
     draw_grid(
         cards,
         name=t("search.results_grid"),
         key="results_grid",
         is_calm=answer.is_foreign,
-        on_action=partial(_act, collection, page, query),
+        on_action=partial(_act, collection, page, ask),
     )
     if not cards:
-        is_refined = query.label or query.max_distance is not None
+        is_refined = ask.label or ask.max_distance is not None
         st.info(t("search.nothing_left" if is_refined else "search.nothing"), icon=":material/info:")
     steps = " · ".join(t(f"search.step.{step}", ms=page.timings_ms[step]) for step in _STEPS if step in page.timings_ms)
     words = "search.distance_label" if answer.query_label else "search.distance"
     order = t("search.reordered", rerank=rerank_words(page.rerank)) if page.rerank else ""
-    n = collection.items.label_counts[query.label] if query.label else len(collection.items)
+    n = collection.items.label_counts[ask.label] if ask.label else len(collection.items)
     st.caption(f"{t(words, n=n, steps=steps)} {order}")
-    if query.uploads and page.results:
+    if view.uploads and page.results:
         st.caption(t("search.share", link=view.search_link(item=page.results[0].item.item_id)))
 
 
-def _is_reordered(collection: Collection, query: Query) -> bool:
+def _is_reordered(collection: Collection, ask: Ask) -> bool:
     """Whether somebody asked for another order than the usual one."""
-    return query.rerank != default_reranking(collection.space(query.space).spec)
+    return ask.rerank != default_reranking(collection.space(ask.space).spec)
 
 
-def _moves(collection: Collection, page: SearchPage, query: Query) -> Mapping[int, Note]:
+def _moves(collection: Collection, page: SearchPage, ask: Ask) -> Mapping[int, Note]:
     """Row -> how far a result has moved from its place by distance alone; nothing for those that have not.
 
     Nothing either where nobody asked for another order than the usual one.
     """
-    if not (_is_reordered(collection, query) or query.liked or query.disliked):
+    if not (_is_reordered(collection, ask) or ask.liked or ask.disliked):
         return {}
     notes = {}
     for result in page.results:
@@ -144,18 +145,18 @@ def _moves(collection: Collection, page: SearchPage, query: Query) -> Mapping[in
     return notes
 
 
-def _act(collection: Collection, page: SearchPage, query: Query, action: str, item_id: str) -> None:
+def _act(collection: Collection, page: SearchPage, ask: Ask, action: str, item_id: str) -> None:
     """A button on a card was pressed. Liking once more takes a like back."""
     if action == "why":
         state.go(why=item_id)
         return
-    judged = {"like": query.liked, "dislike": query.disliked}
+    judged = {"like": ask.liked, "dislike": ask.disliked}
     rest = {kind: [each for each in items if each != item_id] for kind, items in judged.items()}
     if item_id not in judged[action]:
         rest[action].append(item_id)
         for result in page.results:
             if result.item.item_id == item_id:
-                judge(collection, query, page, result, is_similar=action == "like")
+                judge(collection, ask, page, result, is_similar=action == "like")
     state.go(liked=rest["like"], disliked=rest["dislike"])
 
 
@@ -186,7 +187,7 @@ def _render_gallery(collection: Collection, view: View) -> None:
     rows = collection.items.rows_with_label(view.browse) if view.browse else range(len(collection.items))
     first = (view.page - 1) * state.GALLERY_PAGE_SIZE
     shown = [collection.items[int(row)] for row in rows[first : first + state.GALLERY_PAGE_SIZE]]
-    cards = gallery_cards(shown, collection.name, view.query.items, lambda item_id: view.search_link(item=item_id))
+    cards = gallery_cards(shown, collection.name, view.ask.items, lambda item_id: view.search_link(item=item_id))
     draw_grid(cards, name=t("search.gallery_grid"), key="gallery_grid")
     n_pages = -(-len(rows) // state.GALLERY_PAGE_SIZE)
     if n_pages > 1:

@@ -21,7 +21,7 @@ from imgsearch.ui.parts.addresses import thumbnail_url
 from imgsearch.ui.parts.matches import draw_matches
 from imgsearch.ui.parts.messages import show_error
 from imgsearch.ui.server.internals import DeltaGenerator
-from imgsearch.ui.server.looking import Looking
+from imgsearch.ui.server.looking import VisitorEmbedders
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import match_words, t
 from imgsearch.ui.texts.markdown import escape
@@ -49,13 +49,13 @@ def open_why(collection: Collection, view: View, answer: Answer, result: SearchR
 
     @st.dialog(t("why.title"), width="medium", on_dismiss=_close)
     def dialog() -> None:
-        space = collection.space(view.query.space)
+        space = collection.space(view.space)
         # Of several pictures that were searched with together, the one that is nearest.
         nearest = int(np.argmax(answer.vectors @ space.embeddings[result.row]))
         _render_numbers(answer, result)
         query = answer.asked[nearest]
         maps = _render_pictures(collection, query, result)
-        pair = _Pair(collection, space, query, answer.vectors[nearest], result, view.query.region)
+        pair = _Pair(collection, space, query, answer.vectors[nearest], result, view.ask.region)
         try:
             if space.spec.has_feature_maps:
                 _render_maps(pair, maps)
@@ -124,9 +124,9 @@ def _render_maps(pair: _Pair, places: list[DeltaGenerator]) -> None:
     with st.spinner(t("why.looking"), show_time=True):
         explanation = explain(
             pair.collection,
-            Looking(),
             asked,
             pair.result.row,
+            embedders=VisitorEmbedders(),
             space=pair.space.name,
             region=pair.region,
             query_embedding=pair.vector,

@@ -1,0 +1,137 @@
+"""The question: what is asked with, and how. The address, the command line and Python each say it with this."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from imgsearch.distance import MAX_DISTANCE
+from imgsearch.embedding.embedders import Source
+from imgsearch.errors import InvalidQueryError, ItemNotFoundError
+from imgsearch.pictures.items import Items
+from imgsearch.pictures.regions import Region
+from imgsearch.pictures.rgb import to_rgb
+from imgsearch.retrieval.rerank import RERANKINGS
+from imgsearch.settings import DEFAULT_K, MAX_K
+from imgsearch.vectors.engines.face import Effort
+
+Picture = str | Path | bytes | np.ndarray | Image.Image
+"""A picture as people have it: the path of a file, its content, uint8 (height, width, 3) upright RGB, or Pillow's."""
+What = Picture | Integral | int
+"""What is asked with. Text is the id of an item, where there is one of that name, else the path of a picture file, else a
+row; a number is a row."""
+_ROW = re.compile(r"-?[0-9]{1,18}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ask:
+    """What is asked, with at least one item, picture or embedding; several are asked with as one, see `joint_query`.
+
+    Attributes:
+        items: Ids of items of the gallery. They are left out of the answer, by row and not by distance.
+        pictures: Pictures from outside.
+        embeddings: float32 (m, dim), each of length 1: vectors of the space, or of its embedder.
+        region: The part of the one item or picture that is asked with. Of an item it is cut from the thumbnail and
+            embedded; the item is left out all the same. Defaults to the whole.
+        space: Name of the space to search. Defaults to the collection's first one.
+        k: Results wanted, 1 to 200. Fewer come back from a smaller gallery.
+        label: Only items with this label. Defaults to all.
+        max_distance: Only items at most this far from the query, in [0, 2]. Defaults to all.
+        liked, disliked: Ids of items that the answer should be more like, and less like: see `expansion.rocchio`. They
+            change the order, not the distances shown. The disliked ones are left out.
+        rerank: A name of `rerank.RERANKINGS`, "" for the order of the distances.
+        effort: How hard the engine looks.
+    """
+
+    items: tuple[str, ...] = ()
+    pictures: tuple[Source, ...] = ()
+    embeddings: np.ndarray | None = None
+    region: Region | None = None
+    space: str | None = None
+    k: int = DEFAULT_K
+    label: str | None = None
+    max_distance: float | None = None
+    liked: tuple[str, ...] = ()
+    disliked: tuple[str, ...] = ()
+    rerank: str = ""
+    effort: Effort = Effort.NORMAL
+
+    def __post_init__(self) -> None:
+        for name in ("items", "liked", "disliked"):  # one, a list or a tuple, as people write them
+            names = getattr(self, name)
+            object.__setattr__(self, name, (names,) if isinstance(names, str) else tuple(names))
+        n_embeddings = 0 if self.embeddings is None else len(self.embeddings)
+        if self.region and (n_embeddings or len(self.items) + len(self.pictures) != 1):
+            raise InvalidQueryError("A region belongs to exactly one item, row or picture.")
+        if not (self.items or self.pictures or n_embeddings):
+            raise InvalidQueryError("A search needs an item_id, a row, a picture or an embedding.")
+        if not 1 <= self.k <= MAX_K:
+            raise InvalidQueryError(f"k must be between 1 and {MAX_K}. Received: k={self.k}.")
+        if self.max_distance is not None and not 0 <= self.max_distance <= MAX_DISTANCE:
+            raise InvalidQueryError(f"max_distance must be between 0 and {MAX_DISTANCE:g}. Received: {self.max_distance}.")
+        if self.rerank and self.rerank not in RERANKINGS:
+            raise InvalidQueryError(f"A re-ranking must be one of {', '.join(RERANKINGS)}. Received: {self.rerank!r}.")
+
+    @property
+    def whole_items(self) -> tuple[str, ...]:
+        """The items that are asked with as they are stored: all, or none where there is a region."""
+        return () if self.region else self.items
+
+
+def sort_out(what: Iterable[object], items: Items) -> tuple[list[str], list[Source]]:
+    """What each is, see `What`: the ids of items, and pictures from outside, each in the order given.
+
+    Raises:
+        ItemNotFoundError: it is neither an item of the gallery, nor a file, nor a row.
+        InvalidQueryError: see `as_source`.
+    """
+    item_ids: list[str] = []
+    pictures: list[Source] = []
+    for each in what:
+        if isinstance(each, Integral | int):
+            item_ids.append(items[int(each)].item_id)
+        elif not isinstance(each, str):
+            pictures.append(as_source(each))
+        elif each in items:
+            item_ids.append(each)
+        elif os.path.isfile(os.path.expanduser(each)):
+            pictures.append(as_source(each))
+        elif _ROW.fullmatch(each):
+            item_ids.append(items[int(each)].item_id)
+        else:
+            raise ItemNotFoundError(
+                f"{each!r} is neither an item of the collection, nor a file, nor a row number.",
+                hint=f"Rows go from 0 to {len(items) - 1}; the first item is {items[0].item_id!r}.",
+            )
+    return item_ids, pictures
+
+
+def as_source(picture: object) -> Source:
+    """A picture, see `Picture`, as embedders take it.
+
+    Raises:
+        InvalidQueryError: it is no picture: an array of another shape or kind, or something else.
+    """
+    if isinstance(picture, str):
+        return Path(os.path.expanduser(picture))
+    if isinstance(picture, Image.Image):
+        return to_rgb(ImageOps.exif_transpose(picture), 1)
+    if isinstance(picture, np.ndarray):
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+            raise InvalidQueryError(
+                "An array must be a picture, uint8 of shape (height, width, 3). "
+                f"Received: {picture.dtype} of shape {picture.shape}."
+            )
+        return picture
+    if isinstance(picture, Path | bytes):
+        return picture
+    raise InvalidQueryError(
+        f"A picture must be a path, bytes, an array or a Pillow image. Received: {type(picture).__name__}."
+    )
