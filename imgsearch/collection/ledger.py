@@ -17,6 +17,7 @@ from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError
 from imgsearch.files.home import NOTES_FILE
 from imgsearch.pictures.items import Item
+from imgsearch.records import parse
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS items (item_id TEXT PRIMARY KEY, record TEXT NOT NULL);
@@ -63,9 +64,12 @@ class Ledger:
 
     def items(self) -> dict[str, Item]:
         """The items looked at so far, by item id. Their labels are not to be relied on."""
-        records = [json.loads(record) for (record,) in self._db.execute("SELECT record FROM items")]
-        # What another version of this program noted may have other fields: it is looked at again.
-        return {record["item_id"]: Item(**record) for record in records if record.keys() == set(Item.__slots__)}
+        items = {}
+        for (record,) in self._db.execute("SELECT record FROM items"):
+            with contextlib.suppress(ValueError):  # of another version, with other fields: it is looked at again
+                item = parse(Item, record)
+                items[item.item_id] = item
+        return items
 
     def is_empty(self) -> bool:
         """Whether nothing has been embedded yet."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from imgsearch.collection.manifest import Manifest
-from imgsearch.collection.reading import read_manifest, read_outline
-from imgsearch.errors import CollectionNotFoundError
+from imgsearch.collection.reading import COPY_AGAIN, read_manifest, read_outline
+from imgsearch.errors import CollectionCorruptError, CollectionNotFoundError
 from imgsearch.files.home import MANIFEST_FILE, collection_path, list_collections, thumbnail_path
 from imgsearch.pictures.items import Item, Items, Skipped
+from imgsearch.records import parse
 from imgsearch.settings import get_settings
 
 
@@ -57,9 +57,16 @@ class Outline:
 
     @cached_property
     def skipped(self) -> list[Skipped]:
-        """What the build left out, by name."""
-        lines = (self.path / self.manifest.skipped.file).read_text(encoding="utf-8").splitlines()
-        return [Skipped(**json.loads(line)) for line in lines]
+        """What the build left out, by name.
+
+        Raises:
+            CollectionCorruptError: the file does not hold that.
+        """
+        entry = self.manifest.skipped
+        try:
+            return [parse(Skipped, line) for line in (self.path / entry.file).read_text(encoding="utf-8").splitlines()]
+        except ValueError as exc:
+            raise CollectionCorruptError(f"{entry.file} holds no list of what was left out.", hint=COPY_AGAIN) from exc
 
     def thumbnail_path(self, item: Item) -> Path:
         """WebP file, short side 320 px."""

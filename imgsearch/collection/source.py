@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from imgsearch.files.disk import disk_errors, write_atomically
 from imgsearch.files.home import SOURCE_FILE, collection_path
+from imgsearch.records import parse
 
 Kind = Literal["folder", "archive", "dataset", "sample", "package"]
 
@@ -48,8 +49,6 @@ def remember(source: Source, name: str, home: Path) -> None:
 def remembered(name: str, home: Path) -> Source | None:
     """Where a collection comes from, or None where that is not known."""
     try:
-        source = Source(**json.loads((collection_path(name, home) / SOURCE_FILE).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        return parse(Source, (collection_path(name, home) / SOURCE_FILE).read_bytes())
+    except (OSError, ValueError):
         return None
-    is_sound = source.kind in get_args(Kind) and isinstance(source.location, str) and isinstance(source.encoding, str)
-    return source if is_sound else None

@@ -13,6 +13,7 @@ from imgsearch.embedding.weights import bundled_digest, keep_weights
 from imgsearch.errors import BackboneError, UnknownBackboneError
 from imgsearch.files.disk import DIGEST
 from imgsearch.files.home import list_own_backbones, own_weights_file
+from imgsearch.records import read
 
 LAYERS = ("pooled", "logits")
 
@@ -101,12 +102,10 @@ class EmbedderSpec:
         Raises:
             BackboneError: `data` is not what `to_json` gives, or names what this version does not have.
         """
-        if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
-            raise BackboneError("An embedder's description must be an object of strings.")
         try:
-            return cls(**data)
-        except TypeError as exc:
-            raise BackboneError(f"An embedder's description has unknown or missing parts: {sorted(data)}.") from exc
+            return read(cls, data)
+        except ValueError as exc:
+            raise BackboneError(f"This is no description of an embedder. {exc}") from exc
 
 
 def embedder_spec(

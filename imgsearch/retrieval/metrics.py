@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+
+from imgsearch.records import ANY, read
 
 K_VALUES = (1, 5, 10)
 N_RESAMPLES = 2000
@@ -76,8 +78,10 @@ class Evaluation:
         gain: What the re-ranking adds; None where there is none, or nothing to compare with.
         per_label: The worst first, by precision_at_k for k = 5.
         confused: The most frequent pairs first.
+        passed_over: Whatever other versions measure besides.
     """
 
+    passed_over: ClassVar = ANY
     space: str
     rerank: str
     n_queries: int
@@ -96,21 +100,8 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, data: Any) -> Evaluation:
-        """The opposite of `to_json`, also after a trip through JSON; ValueError, KeyError or TypeError for all else."""
-        return cls(
-            space=str(data["space"]),
-            rerank=str(data["rerank"]),
-            n_queries=int(data["n_queries"]),
-            n_skipped=int(data["n_skipped"]),
-            **{name: _estimates_by_k(data[name]) for name in ("precision_at_k", "recall_at_k", "hit_rate_at_k")},
-            mean_average_precision=_estimate(data["mean_average_precision"]),
-            gain=Gain(**{name: _estimate(part) for name, part in data["gain"].items()}) if data["gain"] else None,
-            per_label=tuple(_label_scores(each) for each in data["per_label"]),
-            confused=tuple(
-                Confusion(str(each["label"]), str(each["other"]), int(each["count"]), tuple(map(str, each["examples"])))
-                for each in data["confused"]
-            ),
-        )
+        """The opposite of `to_json`, after a trip through JSON; ValueError for all else."""
+        return read(cls, data)
 
 
 def average_precision(is_relevant: np.ndarray, n_relevant: int) -> float:
@@ -146,21 +137,3 @@ def estimates(values: np.ndarray) -> list[Estimate]:
 def _resamples(n: int) -> np.ndarray:
     """float64 (N_RESAMPLES, n): how often each of n is drawn, n times with replacement."""
     return np.random.default_rng(_SEED).multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES).astype(np.float64)
-
-
-def _estimate(data: Any) -> Estimate:
-    return Estimate(float(data["mean"]), float(data["low"]), float(data["high"]))
-
-
-def _estimates_by_k(data: Any) -> dict[int, Estimate]:
-    return {int(k): _estimate(part) for k, part in data.items()}
-
-
-def _label_scores(data: Any) -> LabelScores:
-    by_k: Sequence[str] = ("precision_at_k", "recall_at_k", "hit_rate_at_k")
-    return LabelScores(
-        label=str(data["label"]),
-        n_queries=int(data["n_queries"]),
-        **{name: {int(k): float(value) for k, value in data[name].items()} for name in by_k},
-        mean_average_precision=float(data["mean_average_precision"]),
-    )

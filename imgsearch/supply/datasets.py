@@ -34,6 +34,7 @@ from imgsearch.pictures.items import Skipped
 from imgsearch.pictures.left_out import LeftOut
 from imgsearch.pictures.metadata import METADATA_FILE
 from imgsearch.progress import Progress
+from imgsearch.records import read
 from imgsearch.retrieval.rerank import DEFAULT_RERANKING
 from imgsearch.sample.gallery import draw_gallery, draw_queries
 from imgsearch.settings import SAMPLE_COLLECTION
@@ -209,11 +210,11 @@ def _note(folder: Path, left_out: Sequence[Skipped], remarks: Sequence[str] = ()
     (folder / LEFT_OUT_FILE).write_text(json.dumps(noted), encoding="utf-8")
 
 
-def _noted(folder: Path) -> tuple[list[Skipped], list[str]]:
+def _noted(folder: Path) -> tuple[Sequence[Skipped], Sequence[str]]:
     noted = json.loads((folder / LEFT_OUT_FILE).read_text(encoding="utf-8"))
     if isinstance(noted, list):  # by an earlier version
         noted = {"left_out": noted, "remarks": []}
-    return [Skipped(**record) for record in noted["left_out"]], noted["remarks"]
+    return read(tuple[Skipped, ...], noted["left_out"]), read(tuple[str, ...], noted["remarks"])
 
 
 def alone_with_pictures(folder: Path) -> AbstractContextManager[None]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, astuple, dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from imgsearch.distance import MAX_DISTANCE, angular_distance
+from imgsearch.records import read
 from imgsearch.vectors.neighbors import distances_between
 
 NEIGHBORHOOD = 10
@@ -37,8 +38,6 @@ _N_ROWS = 5_000
 _MIN_OF_EACH = 10
 _MAX_COEFFICIENT = 1e6
 _MAX_COUNT = 2**53
-_EARLIER_FIELDS = frozenset({"brier", "brier_of_base_rate", "bins"})
-"""What `same_label` of earlier builds has besides: how well it does on pictures that are new to it. Nobody read it."""
 _SEED = 0
 
 
@@ -49,8 +48,10 @@ class SameLabel:
     Attributes:
         intercept, per_distance, per_neighborhood: Log odds = intercept + per_distance * distance + per_neighborhood *
             mean distance of the query's NEIGHBORHOOD nearest. Fitted to all labelled pictures.
+        passed_over: What earlier builds wrote besides: how well it does on pictures that are new to it. Nobody read it.
     """
 
+    passed_over: ClassVar = ("brier", "brier_of_base_rate", "bins")
     intercept: float
     per_distance: float
     per_neighborhood: float
@@ -142,15 +143,17 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: Any) -> Calibration:
-        """The opposite of `to_json`. ValueError, KeyError or TypeError for anything else."""
-        same_label = _fields(data, cls)["same_label"]
-        return cls(
-            pairs=_quantiles(data["pairs"]),
-            neighborhoods=None if data["neighborhoods"] is None else _quantiles(data["neighborhoods"]),
-            near=_number(data["near"], 0, MAX_DISTANCE),
-            n_items=_count(data["n_items"]),
-            same_label=None if same_label is None else _same_label(same_label),
+        """The opposite of `to_json`. ValueError for anything else."""
+        found = read(cls, data)
+        is_sound = (
+            all(_are_quantiles(values) for values in (found.pairs, found.neighborhoods) if values is not None)
+            and 0 <= found.near <= MAX_DISTANCE
+            and 1 <= found.n_items <= _MAX_COUNT
+            and (found.same_label is None or all(abs(each) <= _MAX_COEFFICIENT for each in astuple(found.same_label)))
         )
+        if not is_sound:
+            raise ValueError("A calibration must be of numbers that a build could have measured.")
+        return found
 
 
 def neighborhood(distances: np.ndarray) -> float:
@@ -264,34 +267,5 @@ def _levels(values: np.ndarray) -> tuple[float, ...]:
     return tuple(float(value) for value in np.percentile(values.astype(np.float64), _LEVELS))
 
 
-def _same_label(data: Any) -> SameLabel:
-    _fields(data, SameLabel, may_have=_EARLIER_FIELDS)
-    names = [field.name for field in fields(SameLabel)]
-    return SameLabel(**{name: _number(data[name], -_MAX_COEFFICIENT, _MAX_COEFFICIENT) for name in names})
-
-
-def _fields(data: Any, cls: type, may_have: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The object itself, if it has the attributes of the class and none but these and those that it may have."""
-    names = {field.name for field in fields(cls)}
-    if not isinstance(data, dict) or not names <= set(data) <= names | may_have:
-        raise ValueError(f"not a {cls.__name__}")
-    return data
-
-
-def _quantiles(data: Any) -> tuple[float, ...]:
-    values = tuple(_number(value, 0, MAX_DISTANCE) for value in data)
-    if len(values) != len(_LEVELS) or list(values) != sorted(values):
-        raise ValueError("quantiles")
-    return values
-
-
-def _number(value: Any, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:  # NaN is not either
-        raise ValueError(f"not a number from {low} to {high}")
-    return float(value)
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or not 1 <= value <= _MAX_COUNT:
-        raise ValueError("not a count")
-    return value
+def _are_quantiles(values: tuple[float, ...]) -> bool:
+    return len(values) == len(_LEVELS) and list(values) == sorted(values) and 0 <= values[0] <= values[-1] <= MAX_DISTANCE

@@ -272,11 +272,11 @@ HOSTILE = {
 def test_anything_else_is_refused(calibrated: Calibration, change: Callable[[Any], None]) -> None:
     data = json.loads(json.dumps(calibrated.to_json()))
     change(data)
-    with pytest.raises((ValueError, KeyError, TypeError)):
+    with pytest.raises(ValueError, match=" must be "):
         Calibration.from_json(data)
 
 
 @pytest.mark.parametrize("data", [None, [], 1, "pairs", {}, [[]]])
 def test_what_is_not_even_an_object_is_refused(data: object) -> None:
-    with pytest.raises((ValueError, KeyError, TypeError)):
+    with pytest.raises(ValueError, match=" must be "):
         Calibration.from_json(data)

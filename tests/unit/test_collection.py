@@ -333,6 +333,13 @@ def test_damage_to_the_empty_list_of_left_out_pictures_shows(
         Collection.open("discs", home)
 
 
+def test_a_list_of_left_out_pictures_that_holds_something_else_is_damage(collection: Collection, home: Path) -> None:
+    opened = Collection.open("discs", home)
+    (collection.path / collection.manifest.skipped.file).write_text('{"item_id": 7, "reason": "x"}\n')
+    with pytest.raises(CollectionCorruptError, match="holds no list of what was left out"):
+        opened.skipped  # noqa: B018
+
+
 def test_damage_is_described(collection: Collection, home: Path) -> None:
     file = collection.manifest.spaces["color_histogram"].embeddings.file
     path = collection.path / file
