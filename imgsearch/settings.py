@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Annotated, Any, get_type_hints
 
 from imgsearch.errors import ImgSearchError
 from imgsearch.processors import n_processors
 
 Network = IPv4Network | IPv6Network
+Sources = Annotated[str, "as in the header Content-Security-Policy"]
+Emails = Annotated[tuple[str, ...], "addresses, and domains with an @ before them"]
 
 SAMPLE_COLLECTION = "sample"
 DEFAULT_K = 10
@@ -76,38 +79,28 @@ class Settings:
     max_own_of_one: int = 3
     uploads_per_minute: int = 60
     proxies: tuple[Network, ...] = ()
-    frame_ancestors: str = "'self'"
+    frame_ancestors: Sources = "'self'"
     collections: tuple[str, ...] = ()
     keep_judgements: bool = False
     metrics: bool = False
-    allowed_emails: tuple[str, ...] = ()
+    allowed_emails: Emails = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "home", _absolute("IMGSEARCH_HOME", self.home))
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> Settings:
-        """Settings from environment variables or any other mapping of the same names.
+        """Settings from environment variables or any other mapping of the same names; an empty value counts as none.
 
         Raises:
             ImgSearchError: a value is not what it must be, such as a whole number from 1 to 999,999,999.
         """
-        numbers = {
-            field.name: _positive(values, f"IMGSEARCH_{field.name.upper()}", int(field.default))
-            for field in fields(cls)
-            if field.type == "int" and isinstance(field.default, int)
-        }
-        return cls(
-            home=Path(values.get("IMGSEARCH_HOME") or "collections"),
-            collections=tuple(values.get("IMGSEARCH_COLLECTIONS", "").split()),
-            frame_ancestors=_frame_ancestors(values),
-            keep_judgements=_switch(values, "IMGSEARCH_KEEP_JUDGEMENTS", "0"),
-            metrics=_switch(values, "IMGSEARCH_METRICS", "0"),
-            warm_up=_switch(values, "IMGSEARCH_WARM_UP", "1"),
-            allowed_emails=_allowed_emails(values),
-            proxies=_proxies(values),
-            **numbers,
-        )
+        read: dict[str, Any] = {}
+        for field, kind in get_type_hints(cls, include_extras=True).items():
+            name = f"IMGSEARCH_{field.upper()}"
+            if text := values.get(name):
+                read[field] = _READ[kind](name, text)
+        return cls(**read)
 
 
 @cache
@@ -127,44 +120,50 @@ def _absolute(name: str, path: Path) -> Path:
         ) from None
 
 
-def _frame_ancestors(values: Mapping[str, str]) -> str:
-    text = values.get("IMGSEARCH_FRAME_ANCESTORS") or "'self'"
+def _sources(name: str, text: str) -> str:
     if not _SOURCES.fullmatch(text):
-        raise ImgSearchError(f"IMGSEARCH_FRAME_ANCESTORS must be sites with spaces between. Received: {text[:40]!r}.")
+        raise ImgSearchError(f"{name} must be sites with spaces between. Received: {text[:40]!r}.")
     return text
 
 
-def _allowed_emails(values: Mapping[str, str]) -> tuple[str, ...]:
-    emails = tuple(values.get("IMGSEARCH_ALLOWED_EMAILS", "").lower().split())
+def _emails(name: str, text: str) -> tuple[str, ...]:
+    emails = tuple(text.lower().split())
     for email in emails:
         if not _EMAIL.fullmatch(email):
             raise ImgSearchError(
-                "IMGSEARCH_ALLOWED_EMAILS must be addresses and domains such as @example.org with spaces between. "
-                f"Received: {email[:40]!r}."
+                f"{name} must be addresses and domains such as @example.org with spaces between. Received: {email[:40]!r}."
             )
     return emails
 
 
-def _proxies(values: Mapping[str, str]) -> tuple[Network, ...]:
-    text = values.get("IMGSEARCH_PROXIES", "")
+def _networks(name: str, text: str) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(part) for part in text.split())
     except ValueError:
         raise ImgSearchError(
-            "IMGSEARCH_PROXIES must be addresses and networks such as 10.0.0.0/8 with spaces between. "
-            f"Received: {text[:40]!r}."
+            f"{name} must be addresses and networks such as 10.0.0.0/8 with spaces between. Received: {text[:40]!r}."
         ) from None
 
 
-def _switch(values: Mapping[str, str], name: str, default: str) -> bool:
-    text = values.get(name) or default
+def _switch(name: str, text: str) -> bool:
     if text not in ("0", "1"):
         raise ImgSearchError(f"{name} must be 0 or 1. Received: {text[:40]!r}.")
     return text == "1"
 
 
-def _positive(values: Mapping[str, str], name: str, default: int) -> int:
-    text = values.get(name) or str(default)
+def _positive(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):
         raise ImgSearchError(f"{name} must be a whole number from 1 to 999999999. Received: {text[:40]!r}.")
     return int(text)
+
+
+_READ: Mapping[Any, Callable[[str, str], Any]] = {
+    Path: lambda name, text: Path(text),
+    int: _positive,
+    bool: _switch,
+    tuple[str, ...]: lambda name, text: tuple(text.split()),
+    tuple[Network, ...]: _networks,
+    Sources: _sources,
+    Emails: _emails,
+}
+"""How a setting of each kind is read from its variable: name and text, never empty, to value."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import get_type_hints
 
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.errors import JudgementError
@@ -49,7 +50,7 @@ SCHEMA_VERSION = 2
 1 says which columns there are; 2 holds nothing of collections that visitors made of their own pictures."""
 MAX_KEPT = 200_000
 """Judgements in a file, some 40 MB."""
-_DEFAULTS = {field.name: {"str": "", "int": 0, "float": 0.0, "bool": False}[str(field.type)] for field in fields(Judgement)}
+_DEFAULTS = {name: kind() for name, kind in get_type_hints(Judgement).items()}
 """What an older file may lack, by column."""
 _COLUMNS = ", ".join(_DEFAULTS)
 _MARKS = ", ".join("?" * len(_DEFAULTS))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
 from imgsearch.errors import ImgSearchError
 from imgsearch.settings import Settings, get_settings
+
+KINDS = get_type_hints(Settings)
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -52,12 +55,28 @@ def test_values_are_taken_from_their_variables() -> None:
     )
 
 
-@pytest.mark.parametrize("name", [f"IMGSEARCH_{field.name.upper()}" for field in fields(Settings) if field.type == "int"])
+@pytest.mark.parametrize("name", [f"IMGSEARCH_{name.upper()}" for name, kind in KINDS.items() if kind is int])
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "ten", " 5", "5 ", "1e3", "٣", "²", "inf", "9" * 5000])
 def test_a_bad_number_is_refused_by_name(name: str, text: str) -> None:
     with pytest.raises(ImgSearchError, match=f"{name} must be a whole number") as caught:
         Settings.from_mapping({name: text})
     assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize(("name", "kind"), KINDS.items())
+def test_every_setting_is_read_from_its_variable_and_changes_nothing_else(name: str, kind: type) -> None:
+    default = getattr(Settings(), name)
+    by_kind = {int: ("7", 7), bool: (str(int(not default)), not default)}
+    by_name = {
+        "home": ("/x", Path("/x")),
+        "proxies": ("10.0.0.0/8", (ip_network("10.0.0.0/8"),)),
+        "frame_ancestors": ("https://example.org", "https://example.org"),
+        "collections": ("https://example.org/a#sha256=1 b", ("https://example.org/a#sha256=1", "b")),
+        "allowed_emails": ("@example.org", ("@example.org",)),
+    }
+    text, value = by_name.get(name) or by_kind[kind]
+    assert value != default
+    assert Settings.from_mapping({f"IMGSEARCH_{name.upper()}": text}) == replace(Settings(), **{name: value})
 
 
 def test_the_settings_of_the_process_are_read_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
