@@ -38,7 +38,7 @@ class Ledger:
         try:
             self._db = self._open()
         except sqlite3.OperationalError as exc:
-            if "locked" not in str(exc):
+            if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
             raise BuildError("Another build of this collection is running.", hint="Wait until it is done.") from exc
         except sqlite3.DatabaseError:  # damaged notes are worth less than a new start

@@ -37,6 +37,7 @@ from imgsearch.errors import (
     CollectionError,
     IncompatibleCollectionError,
 )
+from imgsearch.files.disk import disk_errors
 from imgsearch.pictures import items
 from imgsearch.pictures.items import Items
 from imgsearch.vectors.engines.annoy import AnnoyIndex
@@ -937,14 +938,26 @@ def test_a_later_build_killed_at_any_step_leaves_the_old_or_the_new(
 
 # --- full disks
 
-FULL = OSError(errno.ENOSPC, "No space left on device")
+FULL = OSError(errno.ENOSPC, "Kein Platz")
+
+
+def full_database() -> sqlite3.OperationalError:
+    """What SQLite raises, with its code."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            db.execute("CREATE TABLE t (x)")
+    caught.value.args = ("kein Platz",)
+    return caught.value
+
+
 WRITES: list[tuple[Any, str, BaseException]] = [
     (os, "fsync", FULL),
     (os, "replace", FULL),
     (Items, "write", FULL),
-    (AnnoyIndex, "build", OSError("Unable to write: No space left on device (28)")),
+    (AnnoyIndex, "build", OSError("Unable to write: Kein Platz (28)")),  # the code is all that counts
     (np.lib.format, "write_array_header_1_0", FULL),
-    (Ledger, "add", sqlite3.OperationalError("database or disk is full")),
+    (Ledger, "add", full_database()),
 ]
 
 
@@ -1020,6 +1033,20 @@ def test_a_disk_that_is_really_full_is_named_and_room_helps(pictures: Path, smal
         assert collection.verify() == []
     assert failures == ["The disk is full."] * len(failures)
     assert 5 < len(failures) < len(sizes)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("Unable to open: full of beans (13)"),
+        OSError(errno.EACCES, "No space left on device"),
+        sqlite3.OperationalError("the disk is full"),
+    ],
+)
+def test_what_only_sounds_like_a_full_disk_is_none(error: Exception) -> None:
+    with pytest.raises(BuildError, match="The collection cannot be written: ") as caught, disk_errors():
+        raise error
+    assert str(error.args[-1]) in caught.value.message
 
 
 @pytest.mark.parametrize("kind", ["file", "read-only"])
