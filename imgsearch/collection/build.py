@@ -32,6 +32,7 @@ from imgsearch.errors import (
 )
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.home import collection_path, thumbnails_folder
+from imgsearch.files.locks import alone
 from imgsearch.pictures import folder
 from imgsearch.pictures.folder import Labeller, PictureFile
 from imgsearch.pictures.items import Item, Skipped
@@ -132,10 +133,10 @@ def build_collection(
     files = folder.scan(directory, exclude=home, left_out=passed_over)
     if directory.resolve() == home.resolve() or directory.resolve().is_relative_to(path.resolve()):
         raise BuildError("The pictures must lie outside of the collection, since nothing is written among them.")
-    with disk_errors():
+    with disk_errors(), alone(path):
         is_first = not path.exists()
         thumbnails_folder(path).mkdir(parents=True, exist_ok=True)
-        notes = ledger.Ledger(path)  # from here on no other build changes what is there
+        notes = ledger.Ledger(path)
         is_done = False
         try:
             before = _before(name, home)

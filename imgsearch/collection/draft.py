@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch.collection.collection import Collection
-from imgsearch.collection.ledger import alone
 from imgsearch.collection.manifest import FileEntry, Manifest, SpaceEntry
 from imgsearch.collection.reading import read_manifest
 from imgsearch.collection.sweep import retire
@@ -23,6 +22,7 @@ from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError
 from imgsearch.files.disk import disk_errors, file_digest, write_atomically
 from imgsearch.files.home import MANIFEST_FILE, thumbnail_path
+from imgsearch.files.locks import alone
 from imgsearch.pictures.items import Item, Items, Skipped
 from imgsearch.vectors.calibration import calibrate
 from imgsearch.vectors.engines.annoy import SEED, AnnoyIndex, annoy_fault

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft
-from imgsearch.collection.ledger import alone
 from imgsearch.collection.outline import Outline, find
 from imgsearch.collection.sweep import sweep
 from imgsearch.files.disk import disk_errors
+from imgsearch.files.locks import alone
 from imgsearch.vectors.engines.annoy import annoy_fault
 
 

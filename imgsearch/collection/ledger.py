@@ -8,13 +8,12 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import BuildError
 from imgsearch.files.home import NOTES_FILE
 from imgsearch.pictures.items import Item
 from imgsearch.records import parse
@@ -29,30 +28,21 @@ class Ledger:
     """One build's notes, in `<collection>/build.sqlite`. Everything handed to `add` at once is kept at once or not."""
 
     def __init__(self, folder: Path) -> None:
-        """Opens or makes the ledger and takes it for this process.
-
-        Raises:
-            BuildError: another build of this collection is running.
-        """
+        """Opens or makes the ledger. Who writes it must be `alone` with the collection."""
         self.path = folder / NOTES_FILE
         try:
             self._db = self._open()
-        except sqlite3.OperationalError as exc:
-            if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
-            raise BuildError("Another build of this collection is running.", hint="Wait until it is done.") from exc
+        except sqlite3.OperationalError:  # the disk, not what is on it
+            raise
         except sqlite3.DatabaseError:  # damaged notes are worth less than a new start
             for file in (self.path, self.path.with_name(f"{NOTES_FILE}-journal")):
                 file.unlink(missing_ok=True)
             self._db = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=0.5)
+        db = sqlite3.connect(self.path)
         try:
-            db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("PRAGMA synchronous = NORMAL")
-            db.execute("BEGIN EXCLUSIVE")
-            db.commit()
             db.executescript(_SCHEMA)
             (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if state != "ok":
@@ -112,18 +102,3 @@ class Ledger:
 
 def _key(spec: EmbedderSpec) -> str:
     return json.dumps(spec.to_json(), sort_keys=True)
-
-
-@contextlib.contextmanager
-def alone(path: Path) -> Iterator[Ledger]:
-    """Keeps builds of the collection away; the notes of one that was cut off stay as they are, also where they are moved.
-
-    Raises:
-        BuildError: a build is running.
-    """
-    is_cut_off = (path / NOTES_FILE).exists()
-    notes = Ledger(path)
-    try:
-        yield notes
-    finally:
-        notes.close(remove=not is_cut_off)

@@ -28,7 +28,8 @@ def sweep(collection: Outline) -> None:
     path = collection.path
     named = {path / entry.file for entry in collection.manifest.files}
     named |= {collection.thumbnail_path(item) for item in collection.items}
-    named |= {path / MANIFEST_FILE, path / NOTES_FILE, path / SOURCE_FILE}
+    notes = (path / NOTES_FILE, path / f"{NOTES_FILE}-journal")  # what a kill has left of a transaction is undone with it
+    named |= {path / MANIFEST_FILE, path / SOURCE_FILE, *notes}
     oldest = time.time() - SWEEP_AFTER_S
     for file in path.rglob("*"):
         if file in named:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from imgsearch.errors import ImgSearchError
+from imgsearch.errors import BuildError, ImgSearchError
 
 
 def take(stream: IO[Any], busy: ImgSearchError) -> None:
@@ -22,10 +23,38 @@ def take(stream: IO[Any], busy: ImgSearchError) -> None:
         raise busy from None
 
 
-@contextmanager
+@contextlib.contextmanager
 def exclusive(path: Path, busy: ImgSearchError) -> Iterator[None]:
-    """Locks a file made for the purpose, which stays: to remove it would take the lock from who waits for it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
-        take(stream, busy)
-        yield
+    """Keeps others away from a file or folder, whether it is there or not; raises `busy` where another process has it.
+
+    What is locked is a file beside it, made for the purpose and removed in the end; one that a kill has left locks nothing.
+    The file or folder itself may meanwhile be renamed or removed, which Windows refuses where a file in it is open.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    if not lock.parent.exists():
+        lock.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with lock.open("ab") as stream:
+            take(stream, busy)
+            if not _is_still(stream, lock):
+                continue
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):  # on Windows, where it is open; it does no harm
+                    lock.unlink()
+            return
+
+
+def _is_still(stream: IO[Any], path: Path) -> bool:
+    """Whether an open file is what is at that path: who had the lock before may have removed it in between."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def alone(collection: Path) -> contextlib.AbstractContextManager[None]:
+    """Keeps builds, and whatever else changes a collection, away from its folder. BuildError where one is running."""
+    busy = BuildError("Another build of this collection is running.", hint="Wait until it is done.")
+    return exclusive(collection, busy)

@@ -11,9 +11,9 @@ import numpy as np
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft
-from imgsearch.collection.ledger import alone
 from imgsearch.errors import QueryError
 from imgsearch.files.disk import disk_errors
+from imgsearch.files.locks import alone
 from imgsearch.pictures.items import Items
 from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.search import search

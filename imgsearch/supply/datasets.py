@@ -220,7 +220,7 @@ def _noted(folder: Path) -> tuple[Sequence[Skipped], Sequence[str]]:
 def alone_with_pictures(folder: Path) -> AbstractContextManager[None]:
     """Keeps others away from a folder of unpacked pictures, whether it is there or not. BuildError where they are at it."""
     busy = BuildError("Another process is unpacking these pictures.", hint="Wait until it is done.")
-    return exclusive(folder.with_name(f".{folder.name}.lock"), busy)
+    return exclusive(folder, busy)
 
 
 def keep_filled(folder: Path, stamp: str, fill: Callable[[Path], None]) -> None:

@@ -23,7 +23,6 @@ from typing import IO
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.indexing import add_indexes
-from imgsearch.collection.ledger import alone
 from imgsearch.collection.outline import Outline
 from imgsearch.collection.reading import read_manifest
 from imgsearch.collection.source import Source, remember, remembered
@@ -34,7 +33,7 @@ from imgsearch.files.confined import Died, confined
 from imgsearch.files.disk import DIGEST, disk_errors, file_digest, replacing, write_atomically
 from imgsearch.files.download import fetch
 from imgsearch.files.home import MANIFEST_FILE, collection_path, downloads_folder, list_collections, weights_path
-from imgsearch.files.locks import exclusive
+from imgsearch.files.locks import alone, exclusive
 from imgsearch.progress import Progress
 from imgsearch.settings import Settings
 from imgsearch.supply.staging import MAX_PACKAGE_BYTES, stage
@@ -232,7 +231,7 @@ def _package(reference: Reference, home: Path, progress: Progress | None) -> Ite
 
 def _pulling(home: Path, sha256: str) -> contextlib.AbstractContextManager[None]:
     busy = DownloadError("Another process is pulling this package.", hint="Wait until it is done.")
-    return exclusive(downloads_folder(home) / f".{sha256}.lock", busy)
+    return exclusive(downloads_folder(home) / sha256, busy)
 
 
 def _install(staged: Outline, name: str, home: Path, sha256: str) -> None:
@@ -241,8 +240,8 @@ def _install(staged: Outline, name: str, home: Path, sha256: str) -> None:
     source = remembered(name, home)
     if name in list_collections(home) and (source is None or source.kind != "package"):
         raise CollectionError(f"A collection called {name!r} was built here.", hint="Pull under another name: --name NAME")
-    path.mkdir(parents=True, exist_ok=True)
     with alone(path):
+        path.mkdir(exist_ok=True)
         with contextlib.suppress(CollectionError):  # none, or one that cannot be used anyway
             retire(Collection.open(name, home), list(staged.items))
         _install_weights(staged, home)

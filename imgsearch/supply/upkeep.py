@@ -6,11 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
-from imgsearch.collection.ledger import alone
 from imgsearch.collection.source import remembered
 from imgsearch.errors import BuildError, CollectionError, CollectionNotFoundError
 from imgsearch.files.disk import disk_errors
-from imgsearch.files.home import MANIFEST_FILE, NOTES_FILE, collection_path, list_collections, pictures_folder
+from imgsearch.files.home import MANIFEST_FILE, collection_path, list_collections, pictures_folder
+from imgsearch.files.locks import alone
 from imgsearch.measure.judgements import JudgementStore
 from imgsearch.supply.datasets import alone_with_pictures
 
@@ -33,17 +33,17 @@ def rename_collection(old: str, new: str, home: Path) -> None:
         JudgementError: the judgements cannot be renamed.
     """
     path, target = _folder_of(old, home), collection_path(new, home)
-    if target.exists():
-        raise CollectionError(
-            f"There is a collection called {new!r} already, or a part of one.", hint="Choose another name."
-        )
-    with disk_errors(), alone(path) as notes:
-        source = remembered(old, home)
-        if source and source.kind == "archive":
-            _move_pictures(pictures_folder(home, old), pictures_folder(home, new))
-        JudgementStore(home).rename_collection(old, new)
-        os.rename(path, target)
-        notes.path = target / NOTES_FILE
+    with disk_errors(), alone(target):
+        if target.exists():
+            raise CollectionError(
+                f"There is a collection called {new!r} already, or a part of one.", hint="Choose another name."
+            )
+        with alone(path):
+            source = remembered(old, home)
+            if source and source.kind == "archive":
+                _move_pictures(pictures_folder(home, old), pictures_folder(home, new))
+            JudgementStore(home).rename_collection(old, new)
+            os.rename(path, target)
 
 
 def remove_collection(name: str, home: Path) -> None:

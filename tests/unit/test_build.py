@@ -14,6 +14,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +26,7 @@ from PIL import Image
 from imgsearch import BuildReport, Collection, build_collection, list_collections
 from imgsearch.collection import build, survey
 from imgsearch.collection.ledger import Ledger
-from imgsearch.collection.sweep import SWEEP_AFTER_S
+from imgsearch.collection.sweep import SWEEP_AFTER_S, sweep
 from imgsearch.embedding import embedder, local, spec
 from imgsearch.embedding.descriptors import DESCRIPTORS, Descriptor
 from imgsearch.embedding.embedder import DescriptorEmbedder
@@ -38,6 +39,7 @@ from imgsearch.errors import (
     IncompatibleCollectionError,
 )
 from imgsearch.files.disk import disk_errors
+from imgsearch.files.locks import alone
 from imgsearch.pictures import items
 from imgsearch.pictures.items import Items
 from imgsearch.vectors.engines.annoy import AnnoyIndex
@@ -634,6 +636,15 @@ def test_what_no_manifest_names_is_swept_after_a_time_of_grace(pictures: Path, h
     assert Collection.open("discs", home).manifest.title == "swept"
 
 
+def test_the_notes_of_a_build_that_was_cut_off_are_not_swept(collection: Collection) -> None:
+    notes = [collection.path / name for name in ("build.sqlite", "build.sqlite-journal")]
+    for file in notes:
+        file.touch()
+        os.utime(file, (1, 1))
+    sweep(collection)
+    assert [file for file in notes if file.exists()] == notes
+
+
 def test_a_sweep_that_fails_does_not_fail_the_build(pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = make(pictures, home).collection
     (old.path / "left.tmp").touch()
@@ -725,14 +736,14 @@ def test_a_space_that_another_build_has_just_added_is_kept(
 ) -> None:
     make(pictures, home)
 
-    def late(folder: Path) -> Ledger:
+    def late(folder: Path) -> AbstractContextManager[None]:
         monkeypatch.undo()
         know(monkeypatch, known)
         make(pictures, home, embedders=[mean_color])  # done just before this one gets its turn
-        return Ledger(folder)
+        return alone(folder)
 
     known = embedder.DESCRIPTORS
-    monkeypatch.setattr(build.ledger, "Ledger", late)
+    monkeypatch.setattr(build, "alone", late)
     report = make(pictures, home, title="late")
     assert list(report.collection.spaces) == ["color_histogram", "mean_color"]
 

@@ -305,7 +305,7 @@ def test_an_archive_without_pictures_is_named_and_leaves_nothing(
     result = run("build", "discs", "--images", tmp_path / "holidays.zip", "--embedder", "color_histogram")
     assert result.exit_code == 1
     assert reason.format(tmp_path / "holidays.zip") in result.stderr
-    assert [path.name for path in home.rglob("*")] == ["pictures", ".discs.lock"]
+    assert [path.name for path in home.rglob("*")] == ["pictures"]
 
 
 def test_an_archive_of_a_collection_that_is_there_is_kept_when_a_build_fails(

@@ -13,9 +13,9 @@ from sklearn.metrics import average_precision_score
 from sklearn.neighbors import NearestNeighbors
 
 from imgsearch import Collection, build_collection, embedder_spec
-from imgsearch.collection.ledger import alone
 from imgsearch.distance import normalize
 from imgsearch.errors import BuildError, CollectionCorruptError, QueryError
+from imgsearch.files.locks import alone
 from imgsearch.measure.evaluation import (
     ALL_RERANKINGS,
     Questions,

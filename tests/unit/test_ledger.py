@@ -12,7 +12,6 @@ import pytest
 
 from imgsearch.collection.ledger import Ledger
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import BuildError
 from imgsearch.files.home import NOTES_FILE
 from imgsearch.pictures.items import Item
 
@@ -58,15 +57,6 @@ def test_what_fails_half_way_is_not_there_at_all(tmp_path: Path) -> None:
     with pytest.raises(AttributeError):
         ledger.add([ITEM], {SPEC: {"a" * 64: None}})  # type: ignore[dict-item]
     assert ledger.items() == {}
-
-
-def test_a_second_ledger_of_the_same_folder_is_refused(tmp_path: Path) -> None:
-    first = Ledger(tmp_path)
-    with pytest.raises(BuildError, match="Another build of this collection is running"):
-        Ledger(tmp_path)
-    first.add([ITEM], {})  # the first is not disturbed
-    first.close()
-    assert Ledger(tmp_path).items() == {ITEM.item_id: ITEM}
 
 
 def test_a_finished_ledger_is_removed(tmp_path: Path) -> None:

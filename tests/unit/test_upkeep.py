@@ -103,8 +103,8 @@ def test_one_that_is_not_there_is_said(collection: Collection, home: Path) -> No
     "act", [lambda home: rename_collection("discs", "new", home), lambda home: remove_collection("discs", home)]
 )
 def test_a_build_that_runs_is_not_disturbed(collection: Collection, home: Path, act: Callable[[Path], None]) -> None:
-    code = "import sys; from pathlib import Path; from imgsearch.collection.ledger import Ledger\n"
-    code += "notes = Ledger(Path(sys.argv[1])); print('taken', flush=True); sys.stdin.read()"
+    code = "import sys; from pathlib import Path; from imgsearch.files.locks import alone\n"
+    code += "with alone(Path(sys.argv[1])): print('taken', flush=True); sys.stdin.read()"
     arguments = [sys.executable, "-c", code, str(home / "discs")]
     with subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
