@@ -1,29 +1,54 @@
 """imgsearch: find visually similar pictures with the features of a pretrained CNN.
 
 Importing it loads neither TensorFlow nor Streamlit.
+
+    >>> from imgsearch import Collection
+    >>> discs = Collection.open("discs")
+    >>> page = discs.search("red/1.png", k=3)
+    >>> [result.item.item_id for result in page.results]
+    ['red/0.png', 'red/2.png', 'red/3.png']
+    >>> round(page.results[0].distance, 3)
+    0.109
 """
 
+from imgsearch import errors
 from imgsearch.collection.build import BuildReport, build_collection
 from imgsearch.collection.collection import Collection
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
-from imgsearch.errors import ImgSearchError
+from imgsearch.errors import *  # noqa: F403
 from imgsearch.files.home import list_collections
+from imgsearch.measure.evaluation import evaluate_collection, evaluate_folder
 from imgsearch.pictures.decode import Picture, decode_image
 from imgsearch.pictures.items import Item
+from imgsearch.pictures.regions import Region
+from imgsearch.retrieval.ask import Ask
+from imgsearch.retrieval.metrics import Evaluation
 from imgsearch.retrieval.search import SearchPage, SearchResult
+from imgsearch.supply.publish import pack, pull
+from imgsearch.supply.sources import update_collection
+from imgsearch.vectors.engines.face import Effort
 from imgsearch.version import __version__ as __version__
 
 __all__ = [
+    "Ask",
     "BuildReport",
     "Collection",
+    "Effort",
     "EmbedderSpec",
-    "ImgSearchError",
+    "Evaluation",
     "Item",
     "Picture",
+    "Region",
     "SearchPage",
     "SearchResult",
     "build_collection",
     "decode_image",
     "embedder_spec",
+    "evaluate_collection",
+    "evaluate_folder",
     "list_collections",
+    "pack",
+    "pull",
+    "update_collection",
+    *errors.__all__,
 ]

@@ -16,6 +16,33 @@ server path, no class name). `hint` says what to do next. A caller's own mistake
 
 from __future__ import annotations
 
+__all__ = [
+    "BackboneError",
+    "BackboneUnavailableError",
+    "BuildBusyError",
+    "BuildError",
+    "CollectionCorruptError",
+    "CollectionError",
+    "CollectionNotFoundError",
+    "DownloadError",
+    "ImageDecodeError",
+    "ImageError",
+    "ImageTooLargeError",
+    "ImgSearchError",
+    "IncompatibleCollectionError",
+    "InvalidQueryError",
+    "ItemNotFoundError",
+    "JudgementError",
+    "OutdatedCollectionError",
+    "QueryError",
+    "UnknownBackboneError",
+    "WeightsError",
+    "WorkerBusyError",
+    "WorkerError",
+    "WorkerLimitError",
+    "WorkerTimeoutError",
+]
+
 
 class ImgSearchError(Exception):
     """Base of every error that imgsearch raises on purpose."""

@@ -114,10 +114,20 @@ class Collection(Outline):
 
         Example:
             >>> discs = Collection.open("discs")
-            >>> [result.item.item_id for result in discs.search("red/1.png", k=2).results]
+            >>> def found(page): return [result.item.item_id for result in page.results]
+            >>> found(discs.search("red/1.png", k=2))
             ['red/0.png', 'red/2.png']
-            >>> discs.search(PIL.Image.new("RGB", (80, 60), "gray"), k=1).results[0].item.item_id
-            'blue/0.png'
+            >>> found(discs.search(0, k=2))  # by its row
+            ['blue/1.png', 'blue/2.png']
+            >>> found(discs.search("red/1.png", "blue/1.png", k=2))  # both together
+            ['blue/0.png', 'red/0.png']
+            >>> red = PIL.Image.new("RGB", (80, 60), (220, 40, 40))
+            >>> found(discs.search(red, k=2, label="red"))
+            ['red/3.png', 'red/2.png']
+            >>> found(discs.search("red/3.png", region=Region(0.4, 0.4, 0.6, 0.6), k=1))
+            ['red/2.png']
+            >>> discs.search(red, k=2).to_pandas()["label"].tolist()
+            ['red', 'red']
 
         Args:
             what: An `Ask` alone, or see `ask.What`; several are asked with as one.

@@ -61,6 +61,22 @@ class SearchResult:
     is_same_label: bool | None
     p_same_label: float | None
 
+    def to_json(self) -> dict[str, Any]:
+        """The result as a flat JSON object."""
+        return {
+            "rank": self.rank,
+            "rank_before": self.rank_before,
+            "row": self.row,
+            "item_id": self.item.item_id,
+            "label": self.item.label,
+            "distance": round(self.distance, 6),
+            "similarity": round(self.similarity, 6),
+            "is_copy": self.is_copy,
+            "percentile": round(self.percentile, 3),
+            "is_same_label": self.is_same_label,
+            "p_same_label": None if self.p_same_label is None else round(self.p_same_label, 4),
+        }
+
 
 @dataclass(frozen=True)
 class SearchPage:
@@ -105,6 +121,12 @@ class SearchPage:
         cards += [(result.item, f"{result.rank}. {result.distance:.3f}") for result in self.results]
         return cards_html(cards, self.thumbnails)
 
+    def to_pandas(self) -> Any:
+        """The results as a pandas.DataFrame: a row each, in their order, with the names of `SearchResult.to_json`."""
+        import pandas
+
+        return pandas.DataFrame([result.to_json() for result in self.results])
+
     def to_json(self) -> dict[str, Any]:
         """The page as a JSON object, results as flat objects."""
         return {
@@ -114,22 +136,7 @@ class SearchPage:
             "is_foreign": self.verdict.is_foreign if self.verdict else None,
             "n_candidates": self.n_candidates,
             "timings_ms": {step: round(ms, 2) for step, ms in self.timings_ms.items()},
-            "results": [
-                {
-                    "rank": result.rank,
-                    "rank_before": result.rank_before,
-                    "row": result.row,
-                    "item_id": result.item.item_id,
-                    "label": result.item.label,
-                    "distance": round(result.distance, 6),
-                    "similarity": round(result.similarity, 6),
-                    "is_copy": result.is_copy,
-                    "percentile": round(result.percentile, 3),
-                    "is_same_label": result.is_same_label,
-                    "p_same_label": None if result.p_same_label is None else round(result.p_same_label, 4),
-                }
-                for result in self.results
-            ],
+            "results": [result.to_json() for result in self.results],
         }
 
 

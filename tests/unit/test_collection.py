@@ -31,12 +31,18 @@ from imgsearch.errors import (
     IncompatibleCollectionError,
     InvalidQueryError,
     ItemNotFoundError,
+    QueryError,
+    WorkerError,
 )
 from imgsearch.files.disk import file_digest
 from imgsearch.files.home import SOURCE_FILE, collection_path
+from imgsearch.pictures.regions import Region
+from imgsearch.retrieval.ask import Ask
 from imgsearch.vectors.engines.annoy import AnnoyFault, AnnoyIndex
 from imgsearch.vectors.engines.exact import ExactIndex
-from tests.conftest import crashing_annoy, draw_picture
+from imgsearch.vectors.transform import fit_pca
+from tests.conftest import crashing_annoy, draw_picture, toy_space
+from tests.fakes import FakeEmbedders
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,6 +135,87 @@ def test_items_rows_pictures_and_embeddings_are_asked_with_together(collection: 
     )
     again = collection.search(row=rows[:2], embedding=embeddings[rows[2]], k=12)
     assert again.results == page.results
+
+
+def test_what_is_asked_with_is_told_by_what_it_is(collection: Collection, pictures: Path) -> None:
+    file = pictures / "red" / "1.png"
+    pixels = np.asarray(Image.open(file))
+    asked = [
+        *("red/1.png", "9", 9, np.int64(9)),  # items, by name and row
+        *(str(file), file, file.read_bytes(), Image.open(file), pixels),  # pictures
+    ]
+    pages = [collection.search(what, k=12) for what in asked]
+    assert [len(page.query_items) for page in pages] == [1] * 4 + [0] * 5
+    assert [len(page.results) for page in pages] == [11] * 4 + [12] * 5
+    for page in pages:
+        distances = [result.distance for result in page.results if result.item.item_id != "red/1.png"]
+        assert distances == pytest.approx([result.distance for result in pages[0].results], abs=1e-6)
+    assert collection.search(row=np.int64(9), k=3).results == pages[0].results[:3]
+    assert collection.search(Ask(items=("red/1.png",), k=3)).results == pages[0].results[:3]
+
+
+def test_a_pillow_image_is_turned_upright_and_put_on_white(collection: Collection, pictures: Path) -> None:
+    image = Image.open(pictures / "red" / "1.png")
+    expected = collection.search(image, k=3)
+    lying = image.transpose(Image.Transpose.ROTATE_90)
+    lying.getexif()[0x0112] = 6  # to be turned a quarter clockwise
+    assert collection.search(lying, k=3).results == expected.results
+    clear = Image.new("RGBA", image.size, (220, 40, 40, 0))
+    assert collection.search(clear, k=3).results == collection.search(Image.new("RGB", image.size, "white"), k=3).results
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("nowhere.png", "'nowhere.png' is neither an item of the collection, nor a file, nor a row number"),
+        (12, "between 0 and 11. Received: 12"),
+        (np.zeros((9, 9), np.uint8), r"uint8 of shape \(height, width, 3\). Received: uint8 of shape \(9, 9\)"),
+        (np.zeros((9, 9, 3)), "Received: float64 of shape"),
+        (None, "a path, bytes, an array or a Pillow image. Received: NoneType"),
+    ],
+)
+def test_what_nothing_can_be_asked_with_is_refused(collection: Collection, what: Any, message: str) -> None:
+    with pytest.raises(QueryError, match=message):
+        collection.search(what)
+
+
+def test_an_option_that_there_is_not_is_a_mistake_of_the_caller(collection: Collection) -> None:
+    with pytest.raises(TypeError, match="search_k"):
+        collection.search("red/1.png", search_k=5)
+
+
+def test_vectors_are_those_of_the_embedder_or_of_the_space_itself(collection: Collection) -> None:
+    (entry,) = collection.spaces.values()
+    transform = fit_pca(entry.embeddings, 5)
+    points = transform.apply(entry.embeddings)
+    reduced = replace(toy_space(points), spec=entry.spec, transform=transform)
+    both = Collection(collection.path, collection.manifest, collection.items, collection.updated, {"reduced": reduced})
+    own, embedders = both.search(embedding=points[9]), both.search(embedding=entry.embeddings[9])
+    assert own.results == embedders.results
+    assert own.results[0].distance == 0
+    with pytest.raises(InvalidQueryError, match=r"must have 5 or 256 values. Received: an array of shape \(1, 4\)"):
+        both.search(embedding=points[9, :4])
+
+
+def test_previews_are_made_where_they_are_wanted(collection: Collection, pictures: Path) -> None:
+    file = pictures / "red" / "1.png"
+    plain, shown = collection.search(file), collection.search(file, previews=True)
+    assert [picture.preview for picture in plain.pictures] == [b""]
+    (picture,) = shown.pictures
+    assert (picture.width, picture.height, picture.preview[:3]) == (80, 60, b"\xff\xd8\xff")
+    assert set(shown.timings_ms) == {"decode", "embed", "search"}
+
+
+def test_a_picture_is_looked_at_by_who_is_handed_in(collection: Collection, pictures: Path) -> None:
+    file, embedders = pictures / "red" / "1.png", FakeEmbedders()
+    collection.search("red/0.png", embedders=embedders)
+    assert embedders.asked == []
+    region = Region(0.2, 0.2, 0.8, 0.8)
+    collection.search(file, embedders=embedders, region=region)
+    assert embedders.asked == [(collection.space().spec, region)]
+    away = FakeEmbedders(lambda content: WorkerError("The worker is away."))
+    with pytest.raises(WorkerError, match="is away"):
+        collection.search(file, embedders=away)
 
 
 @pytest.mark.parametrize(
