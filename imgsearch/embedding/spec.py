@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE, IMAGENET, N_CLASSES, get_backbone
-from imgsearch.embedding.descriptors import DESCRIPTORS
+import numpy as np
+
+from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE, IMAGENET, N_CLASSES, Backbone, get_backbone
+from imgsearch.embedding.descriptors import DESCRIPTORS, Descriptor, Match
 from imgsearch.embedding.weights import bundled_digest, keep_weights
 from imgsearch.errors import BackboneError, UnknownBackboneError
 from imgsearch.files.disk import DIGEST
@@ -73,9 +75,35 @@ class EmbedderSpec:
     @property
     def dim(self) -> int:
         """Length of an embedding."""
-        if self.is_descriptor:
-            return DESCRIPTORS[self.name].dim
-        return N_CLASSES if self.layer == "logits" else BACKBONES[self.name].dim
+        return N_CLASSES if self.layer == "logits" else self._row.dim
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square that the embedder sees of a picture, px."""
+        return self._row.input_size
+
+    @property
+    def reference(self) -> str:
+        """The paper that it comes from."""
+        return self._row.reference
+
+    @property
+    def weights_license(self) -> str:
+        """Whose the weights are that such a backbone usually has, and on what terms; "" for a descriptor."""
+        return "" if self.is_descriptor else BACKBONES[self.name].weights_license
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether it is a backbone of ours, whose weights come with the package, or one distilled from it."""
+        return not self.is_descriptor and bool(BACKBONES[self.name].bundled)
+
+    def matches(self, one: np.ndarray, other: np.ndarray) -> list[Match]:
+        """What two vectors of a descriptor have in common, see `Descriptor.matches`; nothing for a backbone."""
+        return DESCRIPTORS[self.name].matches(one, other) if self.is_descriptor else []
+
+    @property
+    def _row(self) -> Backbone | Descriptor:
+        return DESCRIPTORS[self.name] if self.is_descriptor else BACKBONES[self.name]
 
     @property
     def space(self) -> str:

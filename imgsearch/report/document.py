@@ -12,8 +12,6 @@ from pathlib import Path
 
 from imgsearch.counting import Count
 from imgsearch.distance import closeness
-from imgsearch.embedding.backbones import BACKBONES
-from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.pictures.items import label_words, short_name
 from imgsearch.pictures.regions import Region
@@ -119,7 +117,7 @@ def _facts(report: Report) -> Iterator[ET.Element]:
         words["source"]: manifest.source,
         words["license"]: manifest.license,
         words["compared_by"]: _compared_by(report),
-        words["reference"]: _reference(report),
+        words["reference"]: report.space.spec.reference,
         words["weights"]: _weights(report),
         words["rerank"]: words["reranked"].format(name=page.rerank) if page.rerank else "",
         **report.details,
@@ -140,18 +138,13 @@ def _compared_by(report: Report) -> str:
     return words["pca"].format(space=compared_by, dim=Count(entry.pca)) if entry.pca else compared_by
 
 
-def _reference(report: Report) -> str:
-    name = report.space.spec.name
-    return DESCRIPTORS[name].reference if report.space.spec.is_descriptor else BACKBONES[name].reference
-
-
 def _weights(report: Report) -> str:
     spec = report.space.spec
     if spec.is_descriptor:
         return ""
     # The table knows the licence of the weights it names; whose a file given by hand is, nobody here knows.
     is_given = spec.weights != embedder_spec(spec.name).weights
-    return f"sha256 {spec.weights}" if is_given else BACKBONES[spec.name].weights_license
+    return f"sha256 {spec.weights}" if is_given else spec.weights_license
 
 
 def _verdict(report: Report) -> Iterator[ET.Element]:

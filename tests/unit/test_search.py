@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -440,6 +441,21 @@ def test_of_a_foreign_query_no_probability_is_told(monkeypatch: pytest.MonkeyPat
     page = found(FAN_ITEMS, space, embeddings=at_degrees(0))
     assert [result.p_same_label for result in page.results] == [None] * 5
     assert {each["p_same_label"] for each in page.to_json()["results"]} == {None}
+
+
+def test_the_clock_covers_all_of_a_search_and_each_step_has_its_own_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_at: list[int] = []
+
+    def now() -> int:  # a second passes from one look at the clock to the next
+        asked_at.append(len(asked_at))
+        return asked_at[-1]
+
+    monkeypatch.setattr("imgsearch.retrieval.search.time", SimpleNamespace(perf_counter=now))
+    assert found(FAN_ITEMS, FAN, rows=(0,)).timings_ms == {"search": 1000 * asked_at[-1]}
+    asked_at.clear()
+    page = found(FAN_ITEMS, FAN, rows=(0,), rerank="expansion", liked=(4,))
+    assert page.timings_ms["rerank"] == 1000
+    assert sum(page.timings_ms.values()) == 1000 * asked_at[-1] > 1000
 
 
 def test_the_stored_embeddings_are_not_changed() -> None:

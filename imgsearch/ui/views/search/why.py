@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
-from imgsearch.embedding.descriptors import DESCRIPTORS, Match
+from imgsearch.embedding.descriptors import Match
 from imgsearch.errors import ImgSearchError
 from imgsearch.measure.explain import blend, explain, match_map, overlay
 from imgsearch.pictures.decode import decode_image
@@ -138,7 +138,7 @@ def _render_maps(pair: _Pair, places: list[DeltaGenerator]) -> None:
 
 def _render_matches(pair: _Pair, places: list[DeltaGenerator]) -> None:
     """What a descriptor counts in both, largest share first, and where, if it knows."""
-    matches = DESCRIPTORS[pair.space.spec.name].matches(pair.vector, pair.space.embeddings[pair.result.row])
+    matches = pair.space.spec.matches(pair.vector, pair.space.embeddings[pair.result.row])
     map_ = match_map(matches)
     if map_ is not None:
         asked = pair.collection.thumbnail_path(pair.query.item) if pair.query.item else pair.query.content
