@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -93,8 +94,37 @@ def shared_label(items: Iterable[Item]) -> str:
     return labels.pop() if len(labels) == 1 else ""
 
 
+class Gallery(Protocol):
+    """The pictures that are searched, by row, wherever they lie: search, re-ranking and the page know no more of them.
+
+    Attributes:
+        label_counts: Number of items of each label, labels in alphabetical order; items without label are left out.
+    """
+
+    @property
+    def label_counts(self) -> Mapping[str, int]: ...
+
+    def __len__(self) -> int: ...
+
+    def at(self, rows: Iterable[int]) -> list[Item]:
+        """The items of some rows, in that order. ItemNotFoundError where there is no such row."""
+        ...
+
+    def find(self, name: str) -> str | None:
+        """The id of the item of that name, in whatever normal form it is written; None where there is none."""
+        ...
+
+    def row_of(self, name: str) -> int:
+        """The row of an item, by its name as `find` takes it. ItemNotFoundError where there is none."""
+        ...
+
+    def rows_with_label(self, label: str) -> np.ndarray:
+        """int64 array of the rows with that label, ascending. ItemNotFoundError where no item has it."""
+        ...
+
+
 class Items:
-    """The items by row."""
+    """The items of a collection's file: see `Gallery`."""
 
     def __init__(self, items: Sequence[Item]) -> None:
         self._items = tuple(items)
@@ -103,15 +133,14 @@ class Items:
         return len(self._items)
 
     def __getitem__(self, row: int) -> Item:
-        """The item of a row. Raises like `check`."""
-        self.check((row,))
+        """The item of a row. Raises like `at`."""
+        if not 0 <= row < len(self):
+            raise ItemNotFoundError(f"A row must be between 0 and {len(self) - 1}. Received: {row}.")
         return self._items[row]
 
-    def check(self, rows: Iterable[int]) -> None:
-        """Raises ItemNotFoundError where there is no such row."""
-        for row in rows:
-            if not 0 <= row < len(self):
-                raise ItemNotFoundError(f"A row must be between 0 and {len(self) - 1}. Received: {row}.")
+    def at(self, rows: Iterable[int]) -> list[Item]:
+        """See `Gallery.at`."""
+        return [self[int(row)] for row in rows]
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)

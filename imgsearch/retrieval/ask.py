@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from imgsearch.distance import MAX_DISTANCE
 from imgsearch.embedding.embedders import Source
 from imgsearch.errors import InvalidQueryError, ItemNotFoundError
-from imgsearch.pictures.items import Items
+from imgsearch.pictures.items import Gallery, Item
 from imgsearch.pictures.regions import Region
 from imgsearch.pictures.rgb import to_rgb
 from imgsearch.retrieval.rerank import RERANKINGS
@@ -85,7 +85,7 @@ class Ask:
         return () if self.region else self.items
 
 
-def sort_out(what: Iterable[object], items: Items) -> tuple[list[str], list[Source]]:
+def sort_out(what: Iterable[object], items: Gallery) -> tuple[list[str], list[Source]]:
     """What each is, see `What`: the ids of items, and pictures from outside, each in the order given.
 
     Raises:
@@ -96,21 +96,26 @@ def sort_out(what: Iterable[object], items: Items) -> tuple[list[str], list[Sour
     pictures: list[Source] = []
     for each in what:
         if isinstance(each, Integral | int):
-            item_ids.append(items[int(each)].item_id)
+            item_ids.append(_at(items, int(each)).item_id)
         elif not isinstance(each, str):
             pictures.append(as_source(each))
-        elif each in items:
+        elif items.find(each):
             item_ids.append(each)
         elif os.path.isfile(os.path.expanduser(each)):
             pictures.append(as_source(each))
         elif _ROW.fullmatch(each):
-            item_ids.append(items[int(each)].item_id)
+            item_ids.append(_at(items, int(each)).item_id)
         else:
             raise ItemNotFoundError(
                 f"{each!r} is neither an item of the collection, nor a file, nor a row number.",
-                hint=f"Rows go from 0 to {len(items) - 1}; the first item is {items[0].item_id!r}.",
+                hint=f"Rows go from 0 to {len(items) - 1}; the first item is {_at(items, 0).item_id!r}.",
             )
     return item_ids, pictures
+
+
+def _at(items: Gallery, row: int) -> Item:
+    (item,) = items.at([row])
+    return item
 
 
 def as_source(picture: object) -> Source:

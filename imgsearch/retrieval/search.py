@@ -18,7 +18,7 @@ import numpy as np
 from imgsearch.distance import angular_distance, similarity_from_distance
 from imgsearch.embedding.embedders import Embedded
 from imgsearch.errors import InvalidQueryError
-from imgsearch.pictures.items import Item, Items, shared_label
+from imgsearch.pictures.items import Gallery, Item, shared_label
 from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.expansion import joint_query, rocchio
 from imgsearch.retrieval.notebook import cards_html
@@ -156,7 +156,7 @@ class AnnRecall:
     exact_ms: float
 
 
-def search(items: Items, space: Space, ask: Ask, outside: np.ndarray | None = None) -> SearchPage:
+def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = None) -> SearchPage:
     """Nearest items to what is asked, nearest first, unless another order is asked for.
 
     Args:
@@ -171,7 +171,7 @@ def search(items: Items, space: Space, ask: Ask, outside: np.ndarray | None = No
         InvalidQueryError: there is nothing to ask with.
     """
     started = time.perf_counter()
-    asked_with = tuple(items[items.row_of(item_id)] for item_id in ask.items)
+    asked_with = tuple(items.at(items.row_of(item_id) for item_id in ask.items))
     query_items = () if ask.region else asked_with
     vectors = _vectors(items, space, ask.whole_items)
     if outside is not None:
@@ -217,20 +217,21 @@ def search(items: Items, space: Space, ask: Ask, outside: np.ndarray | None = No
     is_guessed = not label and len(vectors) == 1 and not ask.region and not (verdict and verdict.is_foreign)
     distance_of = dict(zip(rows.tolist(), distances.tolist(), strict=True))
     rank_before = {row: rank for rank, row in enumerate(rows[np.isin(rows, found[0])].tolist(), start=1)}
+    shown = ordered[: ask.k].tolist()
     results = tuple(
         SearchResult(
             rank=rank,
             row=row,
-            item=items[row],
+            item=item,
             distance=distance_of[row],
             similarity=similarity_from_distance(distance_of[row]),
             rank_before=rank_before.get(row),
-            is_copy=items[row].sha256 in copied,
+            is_copy=item.sha256 in copied,
             percentile=space.calibration.percentile(distance_of[row]),
-            is_same_label=items[row].label == label if label and items[row].label else None,
+            is_same_label=item.label == label if label and item.label else None,
             p_same_label=space.calibration.p_same_label(distance_of[row], around) if is_guessed else None,
         )
-        for rank, row in enumerate(ordered[: ask.k].tolist(), start=1)
+        for rank, (row, item) in enumerate(zip(shown, items.at(shown), strict=True), start=1)
     )
     timings_ms = {"search": (time.perf_counter() - started) * 1000 - rerank_ms}
     return SearchPage(
@@ -247,7 +248,7 @@ def search(items: Items, space: Space, ask: Ask, outside: np.ndarray | None = No
     )
 
 
-def ann_recall_at_k(items: Items, space: Space, page: SearchPage) -> AnnRecall:
+def ann_recall_at_k(items: Gallery, space: Space, page: SearchPage) -> AnnRecall:
     """How much of the exact answer its index finds. Re-ranking and feedback are left aside.
 
     Args:
@@ -288,6 +289,6 @@ def _by_distance(space: Space, rows: np.ndarray, vector: np.ndarray) -> tuple[np
     return rows[nearest_first], distances[nearest_first]
 
 
-def _vectors(items: Items, space: Space, item_ids: Sequence[str]) -> np.ndarray:
+def _vectors(items: Gallery, space: Space, item_ids: Sequence[str]) -> np.ndarray:
     """float32 (n, dim): what the items are in the space."""
     return space.vectors([items.row_of(item_id) for item_id in item_ids])
