@@ -78,7 +78,9 @@ def _render_links(frame: Frame) -> None:
         Link(t(f"nav.{name}"), frame.link(view=None if name == state.SEARCH else name), is_current=name == frame.name)
         for name in VIEWS
     ]
-    links += [Link(name, frame.link(lang=code), language=code) for code, name in LANGUAGES.items() if code != language()]
+    links += [
+        Link(each.name, frame.link(lang=code), language=code) for code, each in LANGUAGES.items() if code != language()
+    ]
     if access.is_required():
         links.append(sign_in.way_out())
     query = state.link({name: frame.params.get(name, []) for name in state.PICTURES})

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 def render() -> None:
     """Draws the screen. It says nothing of any collection."""
     others = [code for code in LANGUAGES if code != language()]
-    links = [Link(LANGUAGES[code], state.link({}, lang=code), language=code) for code in others]
+    links = [Link(LANGUAGES[code].name, state.link({}, lang=code), language=code) for code in others]
     if access.is_signed_in():
         links.append(way_out())
     draw_links(links, name=t("nav.name"), key="nav")

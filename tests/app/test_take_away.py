@@ -58,7 +58,7 @@ def test_an_upload_is_in_the_report_in_the_language_of_the_page(
     collection: Collection, buttons: Buttons, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(take_away, "language", lambda: "ko")
-    monkeypatch.setattr(take_away, "t", lambda key: texts.TABLES["ko"][key])
+    monkeypatch.setattr(take_away, "t", lambda key: texts.LANGUAGES["ko"].texts[key])
     stream = io.BytesIO()
     draw_picture((1, 2, 3), 1).save(stream, "JPEG")
     page = collection.search(stream.getvalue(), k=2, previews=True)

@@ -93,7 +93,7 @@ def test_no_english_text_puts_a_plural_behind_any_number() -> None:
 
 
 def test_no_text_is_empty_or_left_in_english() -> None:
-    assert all(text.strip() for table in texts.TABLES.values() for text in table.values())
+    assert all(text.strip() for each in texts.LANGUAGES.values() for text in each.texts.values())
     # What both write the same is an abbreviation: CNN, mAP.
     same = [re.sub(r"\{.*?\}", "", text) for text in ko.TEXTS.values() if not re.search("[가-힣]", text)]
     words = [word for text in same for word in text.split() if word.isalpha()]

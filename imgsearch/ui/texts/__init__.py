@@ -1,4 +1,4 @@
-"""Every word that the page shows, in English and Korean; nowhere else.
+"""Every word that the page shows, in each language; nowhere else.
 
 `t("search.title")`, `t("note.k", most=60)`: a key, and values for its `{braces}`. `en.py` and `ko.py` have the same keys.
 """
@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from numbers import Integral
+from types import MappingProxyType
 
 import streamlit as st
 
@@ -18,24 +20,42 @@ from imgsearch.errors import ImgSearchError
 from imgsearch.ui.texts import en, ko, ko_core
 from imgsearch.ui.texts.markdown import escape
 
+
+@dataclass(frozen=True)
+class Language:
+    """A language that the page speaks.
+
+    Attributes:
+        name: In itself.
+        texts: Every text of the page, by its key.
+        matches: Patterns of what descriptors say, and what stands for them; English is what they say.
+        errors: Kinds of errors, and a sentence for each; where there is none, the error speaks for itself, in English.
+    """
+
+    name: str
+    texts: Mapping[str, str]
+    matches: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
 DEFAULT_LANGUAGE = "en"
-LANGUAGES = {"en": "English", "ko": "한국어"}
-"""Code in the address -> the language's name in itself."""
-TABLES = {"en": en.TEXTS, "ko": ko.TEXTS}
+LANGUAGES: Mapping[str, Language] = MappingProxyType(
+    {"en": Language("English", en.TEXTS), "ko": Language("한국어", ko.TEXTS, ko_core.MATCHES, ko_core.ERRORS)}
+)
+"""By their codes in the address."""
 _of_this_run: ContextVar[str | None] = ContextVar("_of_this_run", default=None)
 
 
 def t(key: str, **values: object) -> str:
     """The text of that key in the visitor's language, with the values put in; see `Count` for what depends on a number."""
     counts = {name: Count(value) if isinstance(value, Integral) else value for name, value in values.items()}
-    return TABLES[language()][key].format(**counts)
+    return LANGUAGES[language()].texts[key].format(**counts)
 
 
 def match_words(words: str) -> str:
     """What a descriptor compares, or where, in the visitor's language: see `descriptors.Match`."""
-    if language() == "ko":
-        for pattern, korean in ko_core.MATCHES.items():
-            words = re.sub(pattern, korean, words)
+    for pattern, ours in LANGUAGES[language()].matches.items():
+        words = re.sub(pattern, ours, words)
     return words
 
 
@@ -56,10 +76,10 @@ def one_language() -> Iterator[None]:
 
 def error_words(error: ImgSearchError) -> str:
     """An error in the visitor's language, in Markdown: its own words, or a sentence for its kind where one is known."""
-    if language() == "ko":
-        for kind in type(error).__mro__:
-            if kind.__name__ in ko_core.ERRORS:
-                return ko_core.ERRORS[kind.__name__]
+    known = LANGUAGES[language()].errors
+    for kind in type(error).__mro__:
+        if kind.__name__ in known:
+            return known[kind.__name__]
     return "  \n".join(escape(words) for words in (error.message, error.hint) if words)
 
 
