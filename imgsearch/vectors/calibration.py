@@ -67,16 +67,10 @@ class Verdict:
 
     Attributes:
         is_foreign: "Nothing similar in this collection".
-        neighborhood: Mean distance of the query's nearest items.
-        p_value: Share of the collection's own pictures, the query counted with them, whose nearest others are at least
-            as far away, give or take COPY_DISTANCE. Foreign is a query with at most FALSE_ALARM_RATE; in a collection of
-            fewer than 19 none can be.
-        false_alarm_rate: That rate.
+        false_alarm_rate: How often that is said of pictures like the collection's own.
     """
 
     is_foreign: bool
-    neighborhood: float
-    p_value: float
     false_alarm_rate: float = FALSE_ALARM_RATE
 
 
@@ -119,6 +113,7 @@ class Calibration:
     def verdict(self, neighborhood: float) -> Verdict | None:
         """Whether a query stands farther from the collection than its own pictures do: a conformal test of novelty.
 
+        Foreign is a query whose `p_value` is at most FALSE_ALARM_RATE; in a collection of fewer than 19 none can be.
         It holds for pictures from where the collection's own come from; of those from another source more are called so.
         With `mini` and the pets: 99.6 % of photographs without cats and dogs, and 24 % of those with some. Of descriptors
         there is none: they tell the former from the pets hardly better than chance (AUROC 0.55 to 0.71;
@@ -129,13 +124,23 @@ class Calibration:
 
         Source: Laxhammar and Falkman 2010, Conformal prediction for distribution-independent anomaly detection.
         """
+        p_value = self.p_value(neighborhood)
+        return None if p_value is None else Verdict(p_value <= FALSE_ALARM_RATE)
+
+    def p_value(self, neighborhood: float) -> float | None:
+        """Share of the collection's own pictures, the query counted with them, that stand at least as far from others.
+
+        None where there is no verdict.
+
+        Args:
+            neighborhood: `neighborhood` of the query; what is nearer by up to COPY_DISTANCE is as far.
+        """
         if self.neighborhoods is None:
             return None
         # Ties count as far: where all stand alike, as in a gallery of equal pictures, one more of them is not foreign.
         nearer = np.interp(neighborhood - COPY_DISTANCE, self.neighborhoods, _LEVELS) / 100
         n_as_far = self.n_items * (1 - nearer)
-        p_value = float((1 + n_as_far) / (1 + self.n_items))
-        return Verdict(p_value <= FALSE_ALARM_RATE, neighborhood, p_value)
+        return float((1 + n_as_far) / (1 + self.n_items))
 
     def to_json(self) -> dict[str, Any]:
         """The attributes as a JSON object."""

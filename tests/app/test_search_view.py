@@ -172,7 +172,7 @@ def test_a_button_changes_the_address_and_is_noted(
 def test_what_is_not_similar_to_anything_is_said_for_what_comes_from_outside(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Calibration, "verdict", lambda _, distance: Verdict(True, distance, 0.01))
+    monkeypatch.setattr(Calibration, "verdict", lambda _, distance: Verdict(True))
     at = page()
     assert at.header[0].value == "Most similar"
     at.file_uploader(key=state_uploader(at)).upload("x.png", png(draw_picture((9, 9, 9), 2)), "image/png").run()

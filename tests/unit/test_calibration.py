@@ -137,8 +137,8 @@ def test_a_p_value_counts_the_own_pictures_that_stand_as_far_away() -> None:
     levels = calibration._LEVELS
     own = tuple(level / 100 for level in levels)
     found = Calibration(tuple(0.0 for _ in levels), own, near=0.0, n_items=99, same_label=None)
-    assert verdict_of(found, 0.25).p_value == pytest.approx((1 + 0.751 * 99) / 100)  # a copy's distance nearer is as far
-    assert verdict_of(found, 1.5).p_value == pytest.approx(1 / 100)
+    assert found.p_value(0.25) == pytest.approx((1 + 0.751 * 99) / 100)  # a copy's distance nearer is as far
+    assert found.p_value(1.5) == pytest.approx(1 / 100)
     assert (verdict_of(found, 0.95).is_foreign, verdict_of(found, 0.97).is_foreign) == (False, True)
     assert not verdict_of(replace(found, n_items=18), 2.0).is_foreign
 
@@ -146,17 +146,16 @@ def test_a_p_value_counts_the_own_pictures_that_stand_as_far_away() -> None:
 def test_where_all_stand_equally_far_nobody_is_foreign() -> None:
     """Thirty pictures that have nothing in common, each sqrt 2 from all others, and one more of that kind."""
     orthogonal = measure(np.eye(31, dtype=np.float32)[:30], [""] * 30)
-    assert verdict_of(orthogonal, math.sqrt(2)).p_value == pytest.approx(1)
+    assert orthogonal.p_value(math.sqrt(2)) == pytest.approx(1)
     assert orthogonal.percentile(math.sqrt(2)) == 0  # no pair is nearer
-    assert verdict_of(orthogonal, 1.5).p_value == pytest.approx(1 / 31)
+    assert orthogonal.p_value(1.5) == pytest.approx(1 / 31)
     assert orthogonal.percentile(1.5) == 100
 
 
 def test_nothing_is_foreign_at_distance_0_from_thirty_equal_pictures() -> None:
     equal = measure(np.repeat(np.eye(2, dtype=np.float32)[:1], 30, axis=0), [""] * 30)
     for same_content in (0.0, 0.0009):
-        verdict = verdict_of(equal, same_content)
-        assert (verdict.p_value, verdict.is_foreign) == (1, False)
+        assert (equal.p_value(same_content), verdict_of(equal, same_content).is_foreign) == (1, False)
     assert equal.percentile(0.0) == 0
     assert verdict_of(equal, 1.0).is_foreign
 
@@ -166,10 +165,10 @@ def test_those_tied_with_a_query_are_as_far_as_it_is() -> None:
     levels = calibration._LEVELS
     own = tuple(float(value) for value in np.percentile(np.repeat([0.5, 0.7], [80, 20]), levels))
     found = Calibration(tuple(0.0 for _ in levels), own, near=0.0, n_items=100, same_label=None)
-    assert verdict_of(found, 0.5).p_value == pytest.approx(1)
-    assert verdict_of(found, 0.7).p_value == pytest.approx(21 / 101, abs=0.02)
+    assert found.p_value(0.5) == pytest.approx(1)
+    assert found.p_value(0.7) == pytest.approx(21 / 101, abs=0.02)
     assert not verdict_of(found, 0.7).is_foreign
-    assert verdict_of(found, 0.71).p_value == pytest.approx(1 / 101)
+    assert found.p_value(0.71) == pytest.approx(1 / 101)
 
 
 def test_where_distances_cannot_tell_there_is_no_verdict() -> None:

@@ -250,13 +250,13 @@ def test_the_html_tells_what_was_found(tmp_path: Path) -> None:
 
 def test_that_nothing_is_similar_is_said_of_pictures_from_outside(tmp_path: Path) -> None:
     report = make_report(tmp_path)
-    foreign = replace(report.page, verdict=Verdict(is_foreign=True, neighborhood=1.3, p_value=0.01, false_alarm_rate=0.05))
+    foreign = replace(report.page, verdict=Verdict(is_foreign=True, false_alarm_rate=0.05))
     assert "Nothing in this collection is similar" not in parse(replace(report, page=foreign)).text  # it is in it
     outside = replace(report, page=replace(foreign, query_items=(), pictures=shown(1)))
     assert (
         "Nothing in this collection is similar to the query. (Of the collection's own pictures, 5%" in parse(outside).text
     )
-    known = replace(foreign, query_items=(), verdict=Verdict(False, 1.0, 0.5))
+    known = replace(foreign, query_items=(), verdict=Verdict(False))
     assert "Nothing in this collection is similar" not in parse(replace(outside, page=known)).text
 
 

@@ -437,7 +437,7 @@ def test_a_known_label_is_a_fact_and_an_unknown_one_a_probability() -> None:
 def test_of_a_foreign_query_no_probability_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     same_label = SameLabel(intercept=2.0, per_distance=-3.0, per_neighborhood=1.0)
     space = replace(FAN, calibration=replace(FAN.calibration, same_label=same_label))
-    monkeypatch.setattr(Calibration, "verdict", lambda _, distance: Verdict(True, distance, 0.01))
+    monkeypatch.setattr(Calibration, "verdict", lambda _, distance: Verdict(True))
     page = found(FAN_ITEMS, space, embeddings=at_degrees(0))
     assert [result.p_same_label for result in page.results] == [None] * 5
     assert {each["p_same_label"] for each in page.to_json()["results"]} == {None}
