@@ -25,7 +25,7 @@ from imgsearch.pictures.items import Items, Skipped
 from imgsearch.pictures.left_out import LeftOut
 from imgsearch.progress import Progress, in_turn
 from imgsearch.retrieval.ask import Ask
-from imgsearch.retrieval.metrics import K_VALUES, Confusion, Evaluation, Gain, LabelScores, average_precision, estimates
+from imgsearch.retrieval.metrics import K_VALUES, Confusion, Evaluation, LabelScores, average_precision, estimates
 from imgsearch.retrieval.rerank import N_NEAREST, RERANKINGS, Candidates, reorder
 from imgsearch.retrieval.search import search
 from imgsearch.vectors.engines.face import Effort
@@ -209,8 +209,7 @@ def evaluate(
             tally.add(number, is_relevant, [labels[row] for row in ranking[:_CONFUSED_AT]])
         if progress and (number + 1) % _CHUNK in (0, len(questions.rows) % _CHUNK):
             progress(number + 1, len(questions.rows), f"measuring {space.name}")
-    plain = tallies.get("")
-    return [tally.evaluation(space.name, name, plain if name else None) for name, tally in tallies.items()]
+    return [tally.evaluation(space.name, name) for name, tally in tallies.items()]
 
 
 def _rankings(space: Space, questions: Questions) -> Iterator[np.ndarray]:
@@ -256,14 +255,10 @@ class _Tally:
             if other and other != own:
                 self._confused[own, other][self._questions.names[number]] += 1
 
-    def evaluation(self, space: str, rerank: str, plain: _Tally | None) -> Evaluation:
-        """Everything, with the gain over the tally of the plain order."""
+    def evaluation(self, space: str, rerank: str) -> Evaluation:
+        """Everything."""
         values = self._values()
         measured = dict(zip((*_MEASURES, "map"), estimates(values), strict=True))
-        gain = None
-        if plain:
-            difference = dict(zip((*_MEASURES, "map"), estimates(values - plain._values()), strict=True))
-            gain = Gain(difference["precision_at_1"], difference["precision_at_5"], difference["map"])
         confused = sorted(self._confused.items(), key=lambda entry: (-entry[1].total(), entry[0]))
         return Evaluation(
             space=space,
@@ -274,7 +269,6 @@ class _Tally:
             recall_at_k={k: measured[f"recall_at_{k}"] for k in K_VALUES},
             hit_rate_at_k={k: measured[f"hit_rate_at_{k}"] for k in K_VALUES},
             mean_average_precision=measured["map"],
-            gain=gain,
             per_label=self._per_label(values),
             confused=tuple(
                 Confusion(*pair, names.total(), tuple(name for name, _ in names.most_common(_N_EXAMPLES)))

@@ -26,15 +26,6 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Gain:
-    """What a re-ranking adds, query by query, to the order of the distances: paired differences of means."""
-
-    precision_at_1: Estimate
-    precision_at_5: Estimate
-    mean_average_precision: Estimate
-
-
-@dataclass(frozen=True)
 class LabelScores:
     """Means over the queries of one label; see `Evaluation`."""
 
@@ -75,10 +66,9 @@ class Evaluation:
         recall_at_k: By k: share of all relevant items that is among the first k.
         hit_rate_at_k: By k: share of queries with at least one relevant item among the first k.
         mean_average_precision: Mean over queries of `average_precision`.
-        gain: What the re-ranking adds; None where there is none, or nothing to compare with.
         per_label: The worst first, by precision_at_k for k = 5.
         confused: The most frequent pairs first.
-        passed_over: Whatever other versions measure besides.
+        passed_over: Whatever other versions measure besides, such as the `gain` of earlier ones.
     """
 
     passed_over: ClassVar = ANY
@@ -90,7 +80,6 @@ class Evaluation:
     recall_at_k: Mapping[int, Estimate]
     hit_rate_at_k: Mapping[int, Estimate]
     mean_average_precision: Estimate
-    gain: Gain | None
     per_label: tuple[LabelScores, ...]
     confused: tuple[Confusion, ...]
 

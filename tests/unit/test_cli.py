@@ -358,7 +358,6 @@ def test_evaluate_takes_rerankings_and_a_folder_and_keeps_only_the_whole(
     result = run("evaluate", "discs", "--rerank", "augmentation", "--json")
     facts = [json.loads(line) for line in result.stdout.splitlines()]
     assert [each["rerank"] for each in facts] == ["", "augmentation"]
-    assert facts[1]["gain"]["precision_at_1"]["mean"] == pytest.approx(0)
     assert facts[0]["dim"] == 256
     result = run("evaluate", "discs", "--queries", pictures, "--rerank", "diverse", "--json")
     assert [json.loads(line)["n_queries"] for line in result.stdout.splitlines()] == [12, 12]

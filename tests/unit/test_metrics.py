@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from imgsearch.retrieval.metrics import Confusion, Estimate, Evaluation, Gain, LabelScores, average_precision, estimates
+from imgsearch.retrieval.metrics import Confusion, Estimate, Evaluation, LabelScores, average_precision, estimates
 
 
 def test_average_precision_by_hand() -> None:
@@ -52,13 +52,15 @@ def test_an_evaluation_comes_back_from_json() -> None:
         recall_at_k=of_k,
         hit_rate_at_k=of_k,
         mean_average_precision=of_k[1],
-        gain=Gain(of_k[1], of_k[5], of_k[1]),
         per_label=(LabelScores("beagle", 3, {1: 0.1}, {1: 0.2}, {1: 0.3}, 0.4),),
         confused=(Confusion("beagle", "pug", 4, ("a.jpg", "b.jpg")),),
     )
     data = json.loads(json.dumps(evaluation.to_json()))
     assert Evaluation.from_json(data) == evaluation
-    assert Evaluation.from_json({**data, "what_another_version_measures": {"x": 1}}) == evaluation
+    # Earlier versions wrote how much a re-ranking adds.
+    gain = {"precision_at_1": {"mean": 0.1, "low": 0.0, "high": 0.2}}
+    for other in ({"gain": None}, {"gain": gain, "what_another_version_measures": [1]}):
+        assert Evaluation.from_json(data | other) == evaluation
 
 
 @pytest.mark.parametrize("data", [None, [], "text", {}, {"space": "mini"}, {"precision_at_k": {"x": 1}}])
