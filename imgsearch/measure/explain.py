@@ -113,16 +113,13 @@ class Explanation:
     """Why a result is like the query.
 
     Attributes:
-        query, result: The two pictures; each map says what the places of that picture do.
-        similarity: Their cosine by the stored vectors. `query.map.similarity` and `result.map.similarity` differ from it
-            by what a thumbnail lacks of the original: 0.01 in the median for whole pictures with mobilenet_v2.
-        scale: The value of the centred maps that the overlays show at full strength, in both pictures.
+        query, result: The two pictures; each map says what the places of that picture do. `query.map.similarity` and
+            `result.map.similarity` differ from the cosine of the stored vectors by what a thumbnail lacks of the original:
+            0.01 in the median for whole pictures with mobilenet_v2. Both overlays have one scale.
     """
 
     query: ExplainedPicture
     result: ExplainedPicture
-    similarity: float
-    scale: float
 
 
 def explain(
@@ -171,12 +168,7 @@ def explain(
     query_map = similarity_map(query_maps, result_embedding, mean, chosen.transform)
     result_map = similarity_map(result_maps, query_embedding, mean, chosen.transform)
     scale = max(float(np.abs(map_.centred).max()) for map_ in (query_map, result_map))
-    return Explanation(
-        query=_explained(query_data, query_map, scale),
-        result=_explained(result_data, result_map, scale),
-        similarity=float(query_embedding.astype(np.float64) @ result_embedding),
-        scale=scale,
-    )
+    return Explanation(_explained(query_data, query_map, scale), _explained(result_data, result_map, scale))
 
 
 def _thumbnail(collection: Collection, row: int) -> bytes:

@@ -32,18 +32,16 @@ _HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", 
 
 @dataclass(frozen=True)
 class JpegFrame:
-    """The frame header of a JPEG and how its scans are laid out.
+    """The frame header of a JPEG, and what it costs to decode.
 
     Attributes:
         width, height: in px, as stored (before the orientation is applied).
-        scans: passes over the picture; 1 in most files, about 10 in a progressive one.
         is_buffered: whether the decoder must hold all coefficients in memory (progressive, or one scan a component).
         coefficients: number of 2-byte DCT coefficients of all components, with padding.
     """
 
     width: int
     height: int
-    scans: int
     is_buffered: bool
     coefficients: int
 
@@ -155,10 +153,10 @@ def strip_jpeg(data: bytes, *, max_scans: int) -> tuple[bytes, int, JpegFrame]:
     # Between a scan's bytes and a marker any number of 0xFF may stand. Megabytes of them make libjpeg start again at
     # the first with each piece of the file it is given: 48 MB took 20 s. (A table may hold up to 128 in a row.)
     kept.append(_JPEG_FILL.sub(b"\xff", data[first_scan:position]))
-    return b"".join(kept), orientation, _jpeg_frame(frame, frame_marker, scans, data[first_scan + 4])
+    return b"".join(kept), orientation, _jpeg_frame(frame, frame_marker, data[first_scan + 4])
 
 
-def _jpeg_frame(header: bytes, marker: int, scans: int, components_in_first_scan: int) -> JpegFrame:
+def _jpeg_frame(header: bytes, marker: int, components_in_first_scan: int) -> JpegFrame:
     # P (1 byte), Y (2), X (2), Nf (1), then 3 bytes a component: name, sampling across and down, quantization table.
     if len(header) < 6 or len(header) < 6 + 3 * header[5] or not header[5]:
         raise ImageDecodeError(DAMAGED)
@@ -171,7 +169,6 @@ def _jpeg_frame(header: bytes, marker: int, scans: int, components_in_first_scan
     return JpegFrame(
         width=width,
         height=height,
-        scans=scans,
         is_buffered=marker == 0xC2 or components_in_first_scan < len(samplings),
         coefficients=64 * units * sum(h * v for h, v in samplings),
     )

@@ -68,18 +68,17 @@ def make_thumbnail(pixels: np.ndarray, short_side: int = 320) -> bytes:
     return _encode(_scaled(pixels, scale), "WEBP", quality=90, method=2)
 
 
-def make_preview(pixels: np.ndarray, long_side: int = 1_024) -> bytes:
+def make_preview(pixels: np.ndarray) -> bytes:
     """A JPEG to show an upload with: re-encoded, so nothing of the original bytes is ever served.
 
     Args:
         pixels: uint8 array of shape (height, width, 3).
-        long_side: Largest long side, in px; smaller pictures are not enlarged. Defaults to 1,024.
 
     Returns:
-        A JPEG file, quality 88, without metadata.
+        A JPEG file, quality 88, without metadata; its long side has at most 1,024 px, and it is never enlarged.
     """
     height, width = _check_pixels(pixels)
-    return _encode(_scaled(pixels, min(1.0, long_side / max(height, width))), "JPEG", quality=88)
+    return _encode(_scaled(pixels, min(1.0, 1_024 / max(height, width))), "JPEG", quality=88)
 
 
 def data_url(picture: bytes) -> str:
