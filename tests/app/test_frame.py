@@ -22,6 +22,7 @@ from imgsearch.errors import BackboneUnavailableError
 from imgsearch.settings import get_settings
 from imgsearch.ui import frame, resources, state
 from imgsearch.ui.server import routes
+from imgsearch.ui.texts import LANGUAGES
 from imgsearch.ui.texts.markdown import escape
 from imgsearch.ui.views import about
 from imgsearch.vectors.transform import Transform
@@ -72,7 +73,7 @@ def test_links_between_views_carry_the_query_on(collection: Collection) -> None:
     at = page(item="red/0.png", k="5", label="red", lang="ko", space="color_histogram", page="99")
     kept = {"item": "red/0.png", "k": "5", "label": "red", "lang": "ko"}  # the default space and nonsense are not
     found = links(at)
-    assert len(found) == len(frame.VIEWS) + 1
+    assert len(found) == len(frame.VIEWS) + len(LANGUAGES) - 1
     assert found["검색"] == kept
     assert found["소개"] == {**kept, "view": "about"}
     assert found["English"] == {**kept, "lang": "en"}
