@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.expansion import joint_query, rocchio
 from imgsearch.retrieval.notebook import cards_html
 from imgsearch.retrieval.rerank import DEPTH, N_NEAREST, Candidates, reorder
-from imgsearch.vectors.calibration import Verdict, neighborhood
+from imgsearch.vectors.calibration import Calibration, Verdict, neighborhood
 from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space
 
@@ -181,26 +181,25 @@ def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = 
     left_out = sorted({items.row_of(item_id) for item_id in (*ask.items, *ask.disliked)})
     among = None if ask.label is None else items.rows_with_label(ask.label)
     near_to = partial(_near, space, ask, left_out)
-    point = joint_query(vectors)
-    near = near_moved = near_to(point)
-    found = rows, distances = near if among is None else near_to(point, among)
-    moved = point
+    point = moved = joint_query(vectors)
+    near = near_moved = near_to(point)  # of the whole gallery
+    found = first = near if among is None else near_to(point, among)
     if ask.liked or ask.disliked:
         moved = rocchio(point, _vectors(items, space, ask.liked), _vectors(items, space, ask.disliked))
         near_moved = near_to(moved)
         more = near_moved if among is None else near_to(moved, among)
-        rows, distances = _by_distance(space, np.union1d(rows, more[0]), point)
-    n_candidates = len(rows)
+        found = _by_distance(space, np.union1d(first.rows, more.rows), point)
+    n_candidates = len(found.rows)
     if ask.max_distance is not None:
-        is_close = distances <= ask.max_distance
-        rows, distances = rows[is_close], distances[is_close]
-    ordered = rows if moved is point else _by_distance(space, rows, moved)[0]
+        is_close = found.distances <= ask.max_distance
+        found = _Near(found.rows[is_close], found.distances[is_close])
+    ordered = found.rows if moved is point else _by_distance(space, found.rows, moved).rows
     rerank_ms = 0.0
     if ask.rerank:
         candidates = Candidates(
             query=moved,
             rows=ordered,
-            nearest=near_moved[0][:N_NEAREST],
+            nearest=near_moved.rows[:N_NEAREST],
             vectors=space.vectors,
             neighbors=space.neighbors,
             left_out=tuple(left_out),
@@ -208,30 +207,19 @@ def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = 
         searched = time.perf_counter()
         ordered = reorder(ask.rerank, candidates)
         rerank_ms = (time.perf_counter() - searched) * 1000
-    near_distances = near[1][:N_NEAREST]
-    around = neighborhood(near_distances) if len(near_distances) else 0.0
-    verdict = space.calibration.verdict(around) if len(near_distances) else None
-    copied = {item.sha256 for item in query_items}
-    label = shared_label(query_items)
+    around = neighborhood(near.distances[:N_NEAREST]) if len(near.rows) else None
+    verdict = None if around is None else space.calibration.verdict(around)
     # Calibrated with whole pictures, one at a time, that show something that is labelled here.
-    is_guessed = not label and len(vectors) == 1 and not ask.region and not (verdict and verdict.is_foreign)
-    distance_of = dict(zip(rows.tolist(), distances.tolist(), strict=True))
-    rank_before = {row: rank for rank, row in enumerate(rows[np.isin(rows, found[0])].tolist(), start=1)}
-    shown = ordered[: ask.k].tolist()
-    results = tuple(
-        SearchResult(
-            rank=rank,
-            row=row,
-            item=item,
-            distance=distance_of[row],
-            similarity=similarity_from_distance(distance_of[row]),
-            rank_before=rank_before.get(row),
-            is_copy=item.sha256 in copied,
-            percentile=space.calibration.percentile(distance_of[row]),
-            is_same_label=item.label == label if label and item.label else None,
-            p_same_label=space.calibration.p_same_label(distance_of[row], around) if is_guessed else None,
-        )
-        for rank, (row, item) in enumerate(zip(shown, items.at(shown), strict=True), start=1)
+    is_guessed = not shared_label(query_items) and len(vectors) == 1 and not ask.region
+    is_guessed = is_guessed and not (verdict and verdict.is_foreign)
+    results = _results(
+        items,
+        space.calibration,
+        ordered[: ask.k].tolist(),
+        found=found,
+        first=first.rows,
+        query_items=query_items,
+        around=around if is_guessed else None,
     )
     timings_ms = {"search": (time.perf_counter() - started) * 1000 - rerank_ms}
     return SearchPage(
@@ -272,23 +260,69 @@ def ann_recall_at_k(items: Gallery, space: Space, page: SearchPage) -> AnnRecall
     return AnnRecall(k=k, recall=recall, index_ms=best_ms[False], exact_ms=best_ms[True])
 
 
-def _near(
-    space: Space, ask: Ask, left_out: Sequence[int], vector: np.ndarray, among: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """int64, float32: rows near to the vector, nearest first, none that is left out, and their distances."""
+class _Near(NamedTuple):
+    """int64 and float32 (n,): rows, nearest first, ties by row, and their distances."""
+
+    rows: np.ndarray
+    distances: np.ndarray
+
+
+def _near(space: Space, ask: Ask, left_out: Sequence[int], vector: np.ndarray, among: np.ndarray | None = None) -> _Near:
+    """What is near to the vector, but for what is left out."""
     n = max(ask.k * CANDIDATES_PER_RESULT, MIN_CANDIDATES, DEPTH if ask.rerank else 0)
     # More than wanted, since what is left out may be among them.
     rows = space.index.nearest(vector, n + len(left_out), effort=ask.effort, among=among)
     return _by_distance(space, rows[~np.isin(rows, left_out)], vector)
 
 
-def _by_distance(space: Space, rows: np.ndarray, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows, nearest to the vector first, ties by row, and their distances."""
+def _by_distance(space: Space, rows: np.ndarray, vector: np.ndarray) -> _Near:
+    """The rows by their distances to the vector."""
     distances = angular_distance(space.vectors(rows), vector)
     nearest_first = np.lexsort((rows, distances))
-    return rows[nearest_first], distances[nearest_first]
+    return _Near(rows[nearest_first], distances[nearest_first])
 
 
 def _vectors(items: Gallery, space: Space, item_ids: Sequence[str]) -> np.ndarray:
     """float32 (n, dim): what the items are in the space."""
     return space.vectors([items.row_of(item_id) for item_id in item_ids])
+
+
+def _results(
+    items: Gallery,
+    calibration: Calibration,
+    rows: Sequence[int],
+    *,
+    found: _Near,
+    first: np.ndarray,
+    query_items: Sequence[Item],
+    around: float | None,
+) -> tuple[SearchResult, ...]:
+    """Rows of an answer, with what there is to say of each.
+
+    Args:
+        items, calibration: Of the gallery and the space.
+        rows: The best first.
+        found: They and others by plain distance.
+        first: int64, those that were found without feedback.
+        query_items: Whole items that were asked with.
+        around: The query's `neighborhood`, where labels may be guessed.
+    """
+    copied = {item.sha256 for item in query_items}
+    label = shared_label(query_items)
+    distance_of = dict(zip(found.rows.tolist(), found.distances.tolist(), strict=True))
+    rank_before = {row: rank for rank, row in enumerate(found.rows[np.isin(found.rows, first)].tolist(), start=1)}
+    return tuple(
+        SearchResult(
+            rank=rank,
+            row=row,
+            item=item,
+            distance=distance_of[row],
+            similarity=similarity_from_distance(distance_of[row]),
+            rank_before=rank_before.get(row),
+            is_copy=item.sha256 in copied,
+            percentile=calibration.percentile(distance_of[row]),
+            is_same_label=item.label == label if label and item.label else None,
+            p_same_label=None if around is None else calibration.p_same_label(distance_of[row], around),
+        )
+        for rank, (row, item) in enumerate(zip(rows, items.at(rows), strict=True), start=1)
+    )
