@@ -23,7 +23,7 @@ from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.collection.source import Source, remember
 from imgsearch.settings import get_settings
 from imgsearch.vectors.calibration import calibrate
-from imgsearch.vectors.engines import annoy
+from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.engines.face import VectorIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
@@ -101,13 +101,11 @@ def collection(built_home: Path, pictures: Path, home: Path) -> Collection:
 
 
 @contextmanager
-def crashing_annoy() -> Iterator[None]:
-    """Inside, annoy dies when it is asked."""
+def crashing(engine: str = "annoy") -> Iterator[None]:
+    """Inside, the package of an engine dies when it is asked."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(annoy, "_PROBE", "import os; os.abort()")
-        annoy.annoy_fault.cache_clear()
+        patch.setattr(ENGINES[engine], "asking", "import os; os.abort()")
         yield
-    annoy.annoy_fault.cache_clear()
 
 
 class _UnflaggedInfo(zipfile.ZipInfo):

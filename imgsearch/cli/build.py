@@ -21,6 +21,7 @@ from imgsearch.files.home import list_collections
 from imgsearch.settings import get_settings
 from imgsearch.supply.datasets import DATASETS
 from imgsearch.supply.sources import discarding, prepare
+from imgsearch.vectors.engines import DEFAULT_ENGINE, ENGINES
 
 _MOST_LEFT_OUT = 50
 
@@ -66,9 +67,9 @@ _MOST_LEFT_OUT = 50
     help="Add a space of so many principal components of each backbone's: a smaller, faster index.",
 )
 @click.option(
-    "--whiten",
-    is_flag=True,
-    help="With --pca: let all components count alike; for many more pictures than components. Measure it with evaluate.",
+    "--engine",
+    type=click.Choice(list(ENGINES)),
+    help=f"What every space is searched with; tune says which to take.  [default: what it has, else {DEFAULT_ENGINE}]",
 )
 @click.option("--title", help="Name for people.  [default: NAME]")
 @click.option("--source", help="Where the pictures come from, for people.")
@@ -87,7 +88,7 @@ def build(
     layer: str,
     precision: str,
     pca: int | None,
-    whiten: bool,
+    engine: str | None,
     title: str | None,
     source: str | None,
     license: str | None,
@@ -118,8 +119,6 @@ def build(
     specs = _specs(names or ((DEFAULT_BACKBONE,) if is_new or not is_plain else ()), weights, layer, precision, home)
     if archives and not dataset:
         raise click.UsageError("--archive goes with --dataset; an archive of your own pictures goes to --images.")
-    if whiten and not pca:
-        raise click.UsageError("--whiten goes with --pca.")
     origin = Source.of(images, encoding) if images else Source("dataset", str(dataset))
     if encoding and origin.kind != "archive":
         raise click.UsageError("--encoding goes with a zip or tar file.")
@@ -134,7 +133,7 @@ def build(
         "origin": origin,
         "remarks": prepared.remarks,
         "pca": pca,
-        "whiten": whiten,
+        "engine": engine,
     }
     with discarding(origin, name, home):
         try:

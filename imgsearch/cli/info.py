@@ -11,6 +11,7 @@ from imgsearch.cli.group import cli, json_option, print_exact, print_json, print
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.outline import Outline, describe
 from imgsearch.counting import counted
+from imgsearch.vectors.engines import ENGINES
 
 
 @cli.command()
@@ -32,10 +33,11 @@ def info(name: str, as_json: bool) -> None:
     )
     for space, parts in facts["spaces"].items():
         weights = f", weights {parts['weights'][:12]}" if parts["weights"] else ""
-        trees = counted(parts["n_trees"], "tree") if parts["index_bytes"] else "no index"
+        engine = ENGINES[parts["engine"]]
+        index = engine.words(parts["params"]) if parts["index_bytes"] or engine.is_exact else "no index"
         click.echo(
             f"space {space}: {counted(parts['dim'], 'dimension')}, {parts['layer']}, {parts['precision']}{weights}, "
-            f"{trees}, {(parts['embeddings_bytes'] + parts['index_bytes']) / 2**20:.1f} MiB"
+            f"{index}, {(parts['embeddings_bytes'] + parts['index_bytes']) / 2**20:.1f} MiB"
         )
     print_exact(collection)
     for skipped in collection.skipped:

@@ -7,7 +7,7 @@ goes on from its ledger. The folder of pictures is only read.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from imgsearch.collection import ledger
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft
 from imgsearch.collection.manifest import Manifest
-from imgsearch.collection.reading import read_manifest
+from imgsearch.collection.reading import read_manifest, read_transform
 from imgsearch.collection.source import Source, remember
 from imgsearch.collection.survey import Known, Survey
 from imgsearch.collection.sweep import retire, sweep
@@ -39,7 +39,8 @@ from imgsearch.pictures.items import Item, Skipped
 from imgsearch.pictures.left_out import LeftOut
 from imgsearch.pictures.metadata import METADATA_FILE
 from imgsearch.progress import Progress, in_turn
-from imgsearch.vectors.space import SpaceSpec
+from imgsearch.vectors.space import SpaceRecipe
+from imgsearch.vectors.transform import Transform
 
 MAX_TEXT_BYTES = 4096
 """Longest title, source, license and label pattern."""
@@ -83,7 +84,7 @@ def build_collection(
     home: Path,
     embedders: Sequence[EmbedderSpec] = (),
     pca: int | None = None,
-    whiten: bool = False,
+    engine: str | None = None,
     title: str | None = None,
     source: str | None = None,
     license: str | None = None,
@@ -91,7 +92,6 @@ def build_collection(
     left_out: Sequence[Skipped] = (),
     remarks: Sequence[str] = (),
     origin: Source | None = None,
-    n_trees: int | None = None,
     embedders_port: Embedders | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
@@ -106,19 +106,19 @@ def build_collection(
             ImageNet weights.
         pca: Adds a space of so many principal components for each backbone among the embedders, or, where none are given,
             among those that the collection has.
-        whiten: With `pca`: divides each component by its standard deviation.
+        engine: What every space is searched with, a name of `engines.ENGINES`; one that a space does not have yet is told
+            its defaults. Defaults to what each has, else to annoy.
         title: For people. Defaults to the one it has, or its name.
         source, license: Where the pictures come from and under which terms, for people. Default to what it says.
         label_pattern: See `folder.labeller`. Defaults to the one it was built with.
         left_out: What somebody else left out before the folder came about, for the list of what was skipped.
         remarks: What there is to say of how the folder came about, for the report.
         origin: Where the pictures come from, for an update. Defaults to the directory.
-        n_trees: Annoy's: more trees, better recall, larger file. Defaults to what the collection has, or 50.
         embedders_port: Who looks at the pictures. Defaults to this process.
         progress: Told how far the build is.
 
-    Where annoy cannot be used (see `annoy_fault`), new spaces get no index and are searched exactly; the next build on a
-    machine where it can adds the index, and embeds nothing for that.
+    Where an engine cannot be used (see `Engine.fault`), new spaces get no index and are searched exactly; the next build on
+    a machine where it can adds the index, and embeds nothing for that.
 
     Raises:
         BuildError: the folder, the labels or the result (no usable picture) will not do, or the disk is full.
@@ -141,16 +141,16 @@ def build_collection(
         try:
             before = _before(name, home)
             previous = before.collection
-            specs = _specs(before.manifest, embedders, pca, whiten)
-            if n_trees is not None:
-                specs = {space: replace(spec, n_trees=n_trees) for space, spec in specs.items()}
+            recipes = _recipes(before.manifest, embedders, pca, engine)
+            transforms, without_transform = _kept_transforms(path, before.manifest, recipes)
+            recipes = {space: recipe for space, recipe in recipes.items() if space not in without_transform}
             if before.manifest:
                 source = before.manifest.source if source is None else source
                 license = before.manifest.license if license is None else license
                 label_pattern = before.manifest.label_pattern if label_pattern is None else label_pattern
             label = _labeller(directory, label_pattern, files)
             known = Known(previous, notes)
-            known.load(dict.fromkeys(spec.embedder for spec in specs.values()))
+            known.load(dict.fromkeys(recipe.embedder for recipe in recipes.values()))
             tell = in_turn(progress)
             survey = Survey(path, (embedders_port or LocalEmbedders(home, tell)).embed, known, tell)
             items, unusable = survey.look_at(files)
@@ -158,7 +158,7 @@ def build_collection(
                 raise folder.none_usable(len(files), unusable)
             items = [replace(item, label=label(item.item_id)) for item in items]
             missing = label.without_picture(file.item_id for file in files)
-            remarks = [*remarks, *_remarks(label, items)]
+            remarks = [*remarks, *without_transform.values(), *_remarks(label, items)]
             skipped = sorted([*unusable, *left_out, *passed_over.skipped(), *missing], key=lambda each: each.item_id)
             draft = Draft(
                 title=title or (before.manifest.title if before.manifest else name),
@@ -167,7 +167,8 @@ def build_collection(
                 label_pattern=label_pattern,
                 items=items,
                 skipped=skipped,
-                specs=specs,
+                recipes=recipes,
+                transforms=transforms,
             )
             # Before the commit: of a build that is killed in between, an update makes what it was to be.
             remember(origin or Source("folder", str(directory)), name, home)
@@ -205,18 +206,43 @@ def _before(name: str, home: Path) -> _Before:
         return _Before(manifest, None, exc.message)
 
 
-def _specs(
-    manifest: Manifest | None, embedders: Sequence[EmbedderSpec], pca: int | None, whiten: bool
-) -> dict[str, SpaceSpec]:
+def _recipes(
+    manifest: Manifest | None, embedders: Sequence[EmbedderSpec], pca: int | None, engine: str | None
+) -> dict[str, SpaceRecipe]:
     """The spaces to be, by name: those that are there, then the new ones; a reduced space goes with its embedder's."""
-    specs = {space: entry.spec for space, entry in manifest.spaces.items()} if manifest else {}
-    specs |= {spec.space: replace(specs.get(spec.space, SpaceSpec(spec)), embedder=spec) for spec in embedders}
-    specs = specs or {DEFAULT_BACKBONE: SpaceSpec(embedder_spec(DEFAULT_BACKBONE))}
+    recipes = {space: entry.recipe for space, entry in manifest.spaces.items()} if manifest else {}
+    recipes |= {spec.space: replace(recipes.get(spec.space, SpaceRecipe(spec)), embedder=spec) for spec in embedders}
+    recipes = recipes or {DEFAULT_BACKBONE: SpaceRecipe(embedder_spec(DEFAULT_BACKBONE))}
     if pca:
-        chosen = embedders or [spec.embedder for spec in specs.values() if not spec.pca]
-        reduced = [SpaceSpec(embedder, pca, whiten) for embedder in chosen if not embedder.is_descriptor]
-        specs |= {spec.name: spec for spec in reduced}
-    return {name: replace(spec, embedder=specs[spec.embedder.space].embedder) for name, spec in specs.items()}
+        chosen = embedders or [recipe.embedder for recipe in recipes.values() if not recipe.pca]
+        reduced = [SpaceRecipe(embedder, pca) for embedder in chosen if not embedder.is_descriptor]
+        recipes |= {recipe.name: recipes.get(recipe.name, recipe) for recipe in reduced}
+    if engine:
+        recipes = {
+            name: recipe if recipe.engine == engine else replace(recipe, engine=engine, params={})
+            for name, recipe in recipes.items()
+        }
+    return {name: replace(recipe, embedder=recipes[recipe.embedder.space].embedder) for name, recipe in recipes.items()}
+
+
+def _kept_transforms(
+    path: Path, manifest: Manifest | None, recipes: Mapping[str, SpaceRecipe]
+) -> tuple[dict[str, Transform], dict[str, str]]:
+    """What whitens the spaces that are whitened, by space; and why those are left out for which there is nothing."""
+    transforms, left_out = {}, {}
+    for name, entry in manifest.spaces.items() if manifest else ():
+        if not entry.whiten:
+            continue
+        try:
+            if recipes[name].embedder.for_queries() != entry.embedder.for_queries():
+                raise CollectionError("It belongs to another embedder.")
+            if transform := read_transform(path, entry):
+                transforms[name] = transform
+        except CollectionError as exc:
+            left_out[name] = (
+                f"{name} is left out: spaces are no longer whitened, and its transform cannot be kept. {exc.message}"
+            )
+    return transforms, left_out
 
 
 def _check_text(what: str, text: str | None) -> None:

@@ -29,7 +29,7 @@ from imgsearch.pictures.items import Items
 from imgsearch.retrieval.ask import Ask, Picture, What, as_source, sort_out
 from imgsearch.retrieval.metrics import Evaluation
 from imgsearch.retrieval.search import SearchPage, search
-from imgsearch.vectors.engines.annoy import annoy_fault
+from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.space import Space
 
 
@@ -66,7 +66,8 @@ class Collection(Outline):
     @property
     def exact_spaces(self) -> list[str]:
         """Names of the spaces that are searched by comparing with every picture, since they have no index for here."""
-        return [name for name, space in self.spaces.items() if space.index.is_exact]
+        is_meant = {name: ENGINES[entry.engine].is_exact for name, entry in self.manifest.spaces.items()}
+        return [name for name, space in self.spaces.items() if space.index.is_exact and not is_meant[name]]
 
     @cached_property
     def evaluation(self) -> tuple[Evaluation, ...]:
@@ -198,10 +199,11 @@ class Collection(Outline):
 
 def exact_notice(collection: Collection) -> tuple[str, str] | None:
     """Which spaces are searched exactly and why, and what to do about it; None where each has an index that works here."""
-    names = ", ".join(collection.exact_spaces)
+    names = collection.exact_spaces
     if not names:
         return None
-    fault = annoy_fault()
+    faults = [ENGINES[collection.manifest.spaces[name].engine].fault() for name in names]
+    fault = next(filter(None, faults), None)
     reason = fault.sentence if fault else "There is no index that works here."
     hint = f"Build or update gives an index; without the pictures: python -m imgsearch tune {collection.name} --apply"
-    return f"Searched by comparing with every picture: {names}. {reason}", fault.hint if fault else hint
+    return f"Searched by comparing with every picture: {', '.join(names)}. {reason}", fault.hint if fault else hint

@@ -8,14 +8,14 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.manifest import FileEntry, Manifest, SpaceEntry
-from imgsearch.collection.reading import read_manifest
+from imgsearch.collection.reading import open_index, read_manifest
 from imgsearch.collection.sweep import retire
 from imgsearch.counting import counted
 from imgsearch.embedding.spec import EmbedderSpec
@@ -25,12 +25,10 @@ from imgsearch.files.home import MANIFEST_FILE, thumbnail_path
 from imgsearch.files.locks import alone
 from imgsearch.pictures.items import Item, Items, Skipped
 from imgsearch.vectors.calibration import calibrate
-from imgsearch.vectors.engines.annoy import SEED, AnnoyIndex, annoy_fault
-from imgsearch.vectors.engines.exact import ExactIndex
-from imgsearch.vectors.engines.face import VectorIndex
+from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.neighbors import N_NEIGHBORS, nearest_neighbors
 from imgsearch.vectors.projection import Method, project
-from imgsearch.vectors.space import SpaceSpec
+from imgsearch.vectors.space import SpaceRecipe
 from imgsearch.vectors.transform import Transform, fit_pca
 
 _CHUNK = 1024
@@ -41,7 +39,13 @@ Lookup = Callable[[str, EmbedderSpec], np.ndarray]
 
 @dataclass(frozen=True)
 class Draft:
-    """A collection that is about to be. `map_method` is how its maps are drawn: see `projection.project`."""
+    """A collection that is about to be.
+
+    Attributes:
+        recipes: What its spaces are made by, by their names.
+        transforms: Those that are kept, by space: a whitened space needs one, others are fitted.
+        map_method: How its maps are drawn, see `projection.project`.
+    """
 
     title: str
     source: str
@@ -49,7 +53,8 @@ class Draft:
     label_pattern: str | None
     items: Sequence[Item]
     skipped: Sequence[Skipped]
-    specs: Mapping[str, SpaceSpec]
+    recipes: Mapping[str, SpaceRecipe]
+    transforms: Mapping[str, Transform] = field(default_factory=dict)
     map_method: Method = "tsne"
 
     @classmethod
@@ -63,7 +68,8 @@ class Draft:
             label_pattern=manifest.label_pattern,
             items=list(collection.items),
             skipped=collection.skipped,
-            specs={name: entry.spec for name, entry in manifest.spaces.items()},
+            recipes={name: entry.recipe for name, entry in manifest.spaces.items()},
+            transforms={name: space.transform for name, space in collection.spaces.items() if space.transform},
         )
 
     def equals(self, previous: Collection) -> bool:
@@ -74,8 +80,8 @@ class Draft:
             and self.label_pattern == manifest.label_pattern
             and list(self.items) == list(previous.items)
             and list(self.skipped) == previous.skipped
-            and dict(self.specs) == {name: entry.spec for name, entry in manifest.spaces.items()}
-            and not (previous.exact_spaces and annoy_fault() is None)  # else they get their index now
+            and dict(self.recipes) == {name: entry.recipe for name, entry in manifest.spaces.items()}
+            and not indexable(previous)  # else they get their index now
         )
 
     def commit(self, path: Path, embedding: Lookup, previous: Collection | None, tell: Callable[[str], None]) -> None:
@@ -94,8 +100,9 @@ class Draft:
             records = [{key: value for key, value in vars(each).items() if value != 1} for each in self.skipped]
             file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
         spaces: dict[str, SpaceEntry] = {}
-        for name, spec in sorted(self.specs.items(), key=lambda pair: bool(pair[1].pca)):  # the bases first
-            spaces[name] = _SpaceWriter(self, path, name, spec, tell).write(embedding, spaces, previous)
+        for name, recipe in sorted(self.recipes.items(), key=lambda pair: bool(pair[1].pca)):  # the bases first
+            spaces[name] = _SpaceWriter(self, path, name, recipe, tell).write(embedding, spaces, previous)
+        measured = previous.manifest if previous and self._is_measured(spaces, previous) else None
         manifest = Manifest(
             title=self.title,
             source=self.source,
@@ -106,8 +113,9 @@ class Draft:
             thumbnails_bytes=sum({item.thumbnail: item.thumbnail_bytes for item in self.items}.values()),
             items=items[0],
             skipped=skipped[0],
-            evaluation=self._evaluation(spaces, previous),
-            spaces={name: spaces[name] for name in self.specs},
+            evaluation=measured.evaluation if measured else None,
+            spaces={name: spaces[name] for name in self.recipes},
+            more=measured.more if measured else {},
         )
         write_atomically(path / MANIFEST_FILE, manifest.to_bytes(), sync=True)
 
@@ -118,15 +126,12 @@ class Draft:
         retire(collection, self.items)
         self.commit(collection.path, lambda sha256, spec: spaces[spec][rows[sha256]], collection, tell)
 
-    def _evaluation(self, spaces: Mapping[str, SpaceEntry], previous: Collection | None) -> FileEntry | None:
-        """The saved evaluation, where what it measured is still what there is."""
-        if previous is None:
-            return None
+    def _is_measured(self, spaces: Mapping[str, SpaceEntry], previous: Collection) -> bool:
+        """Whether all is as it was that an evaluation measures, or that a later version has added something to."""
         before = {name: entry.embeddings for name, entry in previous.manifest.spaces.items()}
         is_same = before == {name: entry.embeddings for name, entry in spaces.items()}
         names = [(item.item_id, item.label) for item in self.items]
-        is_same = is_same and names == [(item.item_id, item.label) for item in previous.items]
-        return previous.manifest.evaluation if is_same else None
+        return is_same and names == [(item.item_id, item.label) for item in previous.items]
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ class _SpaceWriter:
     draft: Draft
     path: Path
     name: str
-    spec: SpaceSpec
+    recipe: SpaceRecipe
     tell: Callable[[str], None]
 
     def write(self, embedding: Lookup, written: Mapping[str, SpaceEntry], previous: Collection | None) -> SpaceEntry:
@@ -147,54 +152,53 @@ class _SpaceWriter:
         """
         (self.path / "spaces" / self.name).mkdir(parents=True, exist_ok=True)
         transform_file = None
-        if self.spec.pca:
-            base = self._load(written[self.spec.embedder.space].embeddings)
-            transform = self._fit(base)
+        if self.recipe.pca:
+            base = self._load(written[self.recipe.embedder.space].embeddings)
+            transform = self.draft.transforms[self.name] if self.recipe.whiten else self._fit(base)
             transform_file = self._write_bytes("transform", ".npy", transform.to_bytes())
             chunks = (transform.apply(base[start : start + _CHUNK]) for start in range(0, len(base), _CHUNK))
         else:
-            chunks = (embedding(item.sha256, self.spec.embedder)[None] for item in self.draft.items)
+            chunks = (embedding(item.sha256, self.recipe.embedder)[None] for item in self.draft.items)
         embeddings_file = self._write_embeddings(chunks)
         embeddings = self._load(embeddings_file)
         earlier = self._earlier(embeddings_file, previous)
         index_file = self._index(embeddings, earlier, previous)
         facts = self._facts(embeddings, index_file) if earlier is None else _facts_of(earlier)
         return SpaceEntry(
-            embedder=self.spec.embedder,
-            pca=self.spec.pca,
-            whiten=self.spec.whiten,
-            n_trees=self.spec.n_trees,
-            search_k=self.spec.search_k,
-            seed=SEED,
+            embedder=self.recipe.embedder,
+            pca=self.recipe.pca,
+            whiten=self.recipe.whiten,
+            engine=self.recipe.engine,
+            params=self.recipe.params,
             embeddings=embeddings_file,
             index=index_file,
             transform=transform_file,
+            more=earlier.more if earlier else {},
             **facts,
         )
 
     def _index(self, embeddings: np.ndarray, earlier: SpaceEntry | None, previous: Collection | None) -> FileEntry | None:
-        """Annoy's index: the earlier one where that will do, None where there is none and annoy cannot be used."""
-        kept = earlier.index if earlier and earlier.n_trees == self.spec.n_trees else None
+        """The earlier index where that will do; None where there is none and the engine makes none, or cannot be used."""
+        engine = ENGINES[self.recipe.engine]
+        kept = earlier.index if earlier and _have_the_same_index(earlier.recipe, self.recipe) else None
         is_exact = previous is not None and self.name in previous.exact_spaces
-        if annoy_fault() or (kept and not is_exact):
+        if engine.is_exact or engine.fault() or (kept and not is_exact):
             return kept
         self.tell(f"indexing {self.name}")
-        with self._writing("index", ".ann") as (file, entries):
-            AnnoyIndex.build(embeddings, file, n_trees=self.spec.n_trees)
+        with self._writing("index", engine.suffix) as (file, entries):
+            engine.build(embeddings, file, self.recipe.params)
         return entries[0]
 
     def _facts(self, embeddings: np.ndarray, index_file: FileEntry | None) -> dict[str, FileEntry]:
         """What is measured of the embeddings: neighbours, map and calibration."""
-        index: VectorIndex = ExactIndex(embeddings)
-        if index_file:
-            index = AnnoyIndex(self.path / index_file.file, embeddings)
+        index = open_index(self.path, index_file, self.recipe, embeddings)
         self.tell(f"finding neighbours in {self.name}")
         neighbors = nearest_neighbors(embeddings, index, N_NEIGHBORS)
         self.tell(f"drawing the map of {self.name}")
         projection = project(embeddings, neighbors, self.draft.map_method)
         self.tell(f"calibrating {self.name}")
         labels = [item.label for item in self.draft.items]
-        calibration = calibrate(embeddings, neighbors, labels, has_verdict=not self.spec.embedder.is_descriptor)
+        calibration = calibrate(embeddings, neighbors, labels, has_verdict=not self.recipe.embedder.is_descriptor)
         return {
             "neighbors": self._write_array("neighbors", neighbors),
             "projection": self._write_array("projection", projection),
@@ -202,18 +206,18 @@ class _SpaceWriter:
         }
 
     def _fit(self, base: np.ndarray) -> Transform:
-        if len(base) <= self.spec.pca:
+        pca = self.recipe.pca
+        if len(base) <= pca:
             raise BuildError(
-                f"PCA to {counted(self.spec.pca, 'dimension')} needs more than {counted(self.spec.pca, 'picture')}. "
-                f"Received: {len(base):,}."
+                f"PCA to {counted(pca, 'dimension')} needs more than {counted(pca, 'picture')}. Received: {len(base):,}."
             )
         self.tell(f"fitting {self.name}")
-        return fit_pca(base, self.spec.pca, whiten=self.spec.whiten)
+        return fit_pca(base, pca)
 
     def _write_embeddings(self, chunks: Iterable[np.ndarray]) -> FileEntry:
         """Writes float32 (m, dim) pieces, in the order of the items, as one .npy file."""
         with self._writing("embeddings", ".npy") as (file, entries), file.open("wb") as stream:
-            header = {"descr": "<f4", "fortran_order": False, "shape": (len(self.draft.items), self.spec.dim)}
+            header = {"descr": "<f4", "fortran_order": False, "shape": (len(self.draft.items), self.recipe.dim)}
             np.lib.format.write_array_header_1_0(stream, header)
             for chunk in chunks:
                 stream.write(chunk.astype("<f4").tobytes())
@@ -245,8 +249,22 @@ class _SpaceWriter:
         return array
 
 
+def _have_the_same_index(one: SpaceRecipe, other: SpaceRecipe) -> bool:
+    """Whether an index that was made by one recipe is what the other makes of the same vectors."""
+    if one.engine != other.engine:
+        return False
+    engine = ENGINES[one.engine]
+    return engine.file_params(one.params) == engine.file_params(other.params)
+
+
 def _facts_of(entry: SpaceEntry) -> dict[str, FileEntry]:
     return {"neighbors": entry.neighbors, "projection": entry.projection, "calibration": entry.calibration}
+
+
+def indexable(collection: Collection) -> list[str]:
+    """Names of the spaces that are searched exactly for want of an index, and whose engine can be used here."""
+    spaces = collection.manifest.spaces
+    return [name for name in collection.exact_spaces if ENGINES[spaces[name].engine].fault() is None]
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Indexes for spaces that have none: pulled ones, and those built where annoy could not be used."""
+"""Indexes for spaces that have none: pulled ones, and those built where their engine could not be used."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from imgsearch.collection.collection import Collection
-from imgsearch.collection.draft import Draft
+from imgsearch.collection.draft import Draft, indexable
 from imgsearch.collection.outline import Outline, find
 from imgsearch.collection.sweep import sweep
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.locks import alone
-from imgsearch.vectors.engines.annoy import annoy_fault
 
 
 def add_indexes(name: str, home: Path, tell: Callable[[str], None] = lambda what: None) -> list[str]:
@@ -23,19 +22,18 @@ def add_indexes(name: str, home: Path, tell: Callable[[str], None] = lambda what
         tell: Told what is being done, a few words.
 
     Returns:
-        The names of those spaces; none where annoy cannot be used here.
+        The names of those spaces; none where their engines cannot be used here.
 
     Raises:
         CollectionError: there is no such collection, or it is damaged.
         BuildError: a build of it is running, or the disk is full.
     """
-    if annoy_fault():
-        return []
     path, _, _ = find(name, home)
     with disk_errors(), alone(path):
         collection = Collection.open(name, home)
-        if not collection.exact_spaces:
+        names = indexable(collection)
+        if not names:
             return []
         Draft.of(collection).renew(collection, tell)
     sweep(Outline.open(name, home))
-    return collection.exact_spaces
+    return names

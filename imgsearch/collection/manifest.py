@@ -1,6 +1,11 @@
 """manifest.json: the only commit point of a collection. It names every other file with size and sha256.
 
 The file is written in one canonical form and carries its own digest, so that a change of any byte of it shows.
+
+Later versions may add fields, to it and to its spaces. This one reads past those that it does not know and keeps them while
+they are true; a file that one of them names, an object of exactly file, size and sha256, is a file of the collection. Meant
+for that are: `attributes`, what else is known of the items; in a space `network`, the function that embeds, and
+`class_values`, what its classifier says of each item.
 """
 
 from __future__ import annotations
@@ -9,8 +14,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Self
 
 from imgsearch.distance import METRIC
 from imgsearch.embedding.spec import EmbedderSpec
@@ -21,10 +26,14 @@ from imgsearch.errors import (
     IncompatibleCollectionError,
     OutdatedCollectionError,
 )
-from imgsearch.vectors.space import SpaceSpec
+from imgsearch.records import read
+from imgsearch.vectors.engines import ENGINES
+from imgsearch.vectors.engines.face import Params
+from imgsearch.vectors.space import SpaceRecipe
 
-FORMAT_VERSION = 2
-OLDER_VERSIONS = (1,)
+FORMAT_VERSION = 3
+READ_VERSIONS = (2, 3)
+OUTDATED_VERSIONS = (1,)
 """A build replaces collections of these."""
 MAX_MANIFEST_BYTES = 1 << 20
 SPACE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -41,37 +50,49 @@ class FileEntry:
     size: int
     sha256: str
 
+    def __post_init__(self) -> None:
+        if not (_FILE.fullmatch(self.file) and _SHA256.fullmatch(self.sha256) and self.size >= 0):
+            raise ValueError(f"A file of a collection must lie in its folder. Received: {self.file!r}.")
+
 
 @dataclass(frozen=True)
 class SpaceEntry:
-    """A space: what made it, the parameters of its index, and its files (see `space.Space`).
+    """A space: what made it, and its files (see `space.SpaceRecipe` and `space.Space`).
 
-    `transform` is there where the space is derived by PCA; `index` unless the space was built where annoy cannot be used.
+    `transform` is there where the space is derived by PCA; `index` where its engine writes one, unless the space was built
+    where that cannot be used. `more` has the fields that this version does not know.
     """
 
     embedder: EmbedderSpec
     pca: int
-    whiten: bool
-    n_trees: int
-    search_k: int
-    seed: int
+    engine: str
+    params: Params
     embeddings: FileEntry
     index: FileEntry | None
     neighbors: FileEntry
     projection: FileEntry
     calibration: FileEntry
     transform: FileEntry | None
+    whiten: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def spec(self) -> SpaceSpec:
+    def recipe(self) -> SpaceRecipe:
         """What the space is made by."""
-        return SpaceSpec(self.embedder, self.pca, self.whiten, self.n_trees, self.search_k)
+        return SpaceRecipe(self.embedder, self.pca, self.whiten, self.engine, self.params)
 
     @property
     def files(self) -> list[FileEntry]:
         """All of its files."""
         files = (self.embeddings, self.index, self.neighbors, self.projection, self.calibration, self.transform)
-        return [file for file in files if file]
+        return [*(file for file in files if file), *_files_in(self.more)]
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object; `whiten` only where it is true."""
+        body = {**asdict(replace(self, more={})), "dim": self.recipe.dim}
+        for name in ("more", *(() if self.whiten else ("whiten",))):
+            del body[name]
+        return {**body, **self.more}
 
 
 @dataclass(frozen=True)
@@ -87,6 +108,7 @@ class Manifest:
         items, skipped: The table of items; the list of what was left out, one JSON object a line.
         evaluation: What `evaluate` saved, or None; a build that changes items, labels or embeddings leaves it out.
         spaces: By name, in the order in which they were added; the first is the default.
+        more: The fields that this version does not know.
     """
 
     title: str
@@ -100,12 +122,14 @@ class Manifest:
     skipped: FileEntry
     evaluation: FileEntry | None
     spaces: Mapping[str, SpaceEntry]
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def files(self) -> list[FileEntry]:
         """Every file that is checked by hash when the collection is opened."""
         of_spaces = [file for space in self.spaces.values() for file in space.files]
-        return [self.items, self.skipped, *([self.evaluation] if self.evaluation else []), *of_spaces]
+        own = [self.items, self.skipped, *([self.evaluation] if self.evaluation else [])]
+        return [*own, *_files_in(self.more), *of_spaces]
 
     def without_indexes(self) -> Manifest:
         """The same without the index files: they are built from the embeddings where they are missing."""
@@ -113,58 +137,101 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The canonical form: UTF-8 JSON, indented, keys in this order, the digest of all before it at the end."""
-        body: dict[str, Any] = {"format_version": FORMAT_VERSION, "metric": METRIC, **asdict(self)}
-        body["spaces"] = {name: {**asdict(space), "dim": space.spec.dim} for name, space in self.spaces.items()}
+        body: dict[str, Any] = {
+            "format_version": FORMAT_VERSION,
+            "metric": METRIC,
+            **asdict(replace(self, more={}, spaces={})),
+        }
+        body["spaces"] = {name: space.to_json() for name, space in self.spaces.items()}
+        del body["more"]
+        body |= self.more
         return _dump({**body, "digest": hashlib.sha256(_dump(body)).hexdigest()})
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Manifest:
+    def from_bytes(cls, data: bytes) -> Self:
         """The opposite of `to_bytes`.
 
         Raises:
             CollectionCorruptError: the bytes are not exactly what `to_bytes` writes.
-            IncompatibleCollectionError: they are of another version, or name an embedder that is not known here.
+            IncompatibleCollectionError: they are of another version, or name an embedder or engine that is not known here.
         """
         if data.startswith(_GIT_LFS):
             raise CollectionCorruptError(
                 "The collection's manifest is a git-lfs pointer, not the file itself.", hint="Run: git lfs pull"
             )
         body = _parse(data)
-        version = body.get("format_version")
-        if version in OLDER_VERSIONS:
+        version = body.pop("format_version", None)
+        known = " and ".join(str(each) for each in READ_VERSIONS)
+        if type(version) is int and version in OUTDATED_VERSIONS:
             raise OutdatedCollectionError(
-                f"The collection has format version {version}, of an older imgsearch; this one reads {FORMAT_VERSION}.",
+                f"The collection has format version {version}, of an older imgsearch; this one reads {known}.",
                 hint="Build it again with the same command.",
             )
-        if version != FORMAT_VERSION:
+        if type(version) is not int or version not in READ_VERSIONS:
             raise IncompatibleCollectionError(
-                f"The collection has format version {version!r}; this program reads version {FORMAT_VERSION}.",
+                f"The collection has format version {version!r}; this program reads {known}.",
                 hint="Build one under another name, or use the version of imgsearch that built it.",
             )
         try:
-            spaces = {name: _space(name, entry, body["n_items"]) for name, entry in body["spaces"].items()}
-            manifest = cls(
-                title=str(body["title"]),
-                source=str(body["source"]),
-                license=str(body["license"]),
-                label_pattern=body["label_pattern"],
-                n_items=int(body["n_items"]),
-                n_skipped=int(body["n_skipped"]),
-                thumbnails_bytes=int(body["thumbnails_bytes"]),
-                items=_file(body["items"]),
-                skipped=_file(body["skipped"]),
-                evaluation=_file(body["evaluation"]) if body["evaluation"] else None,
-                spaces=spaces,
-            )
-            if body["metric"] != METRIC or not spaces or manifest.n_items < 1:
-                raise ValueError("metric, spaces or n_items out of range")
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
+            return cls._from_json(_from_version_2(body) if version == 2 else body)
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise IncompatibleCollectionError(
                 "The collection's manifest is whole, but its contents are not what this program expects."
             ) from exc
         except (BackboneError, BuildError) as exc:
             raise IncompatibleCollectionError(f"The collection cannot be served here. {exc.message}") from exc
+
+    @classmethod
+    def _from_json(cls, body: dict[str, Any]) -> Self:
+        metric, spaces = body.pop("metric"), body.pop("spaces")
+        dims = {name: space.pop("dim") for name, space in spaces.items()}
+        more = {name: _take_unknown(SpaceEntry, space) for name, space in spaces.items()}
+        more_of_all = _take_unknown(cls, body)
+        manifest = replace(read(cls, {**body, "spaces": spaces}), more=more_of_all)
+        entries = {name: replace(space, more=more[name]) for name, space in manifest.spaces.items()}
+        if metric != METRIC or not entries or manifest.n_items < 1:
+            raise ValueError("metric, spaces or n_items out of range")
+        for name, entry in entries.items():
+            has_transform, is_reduced = entry.transform is not None, entry.recipe.pca > 0
+            if not SPACE_NAME.fullmatch(name) or dims[name] != entry.recipe.dim or has_transform != is_reduced:
+                raise ValueError(f"not a space: {name!r}")
+        manifest = replace(manifest, spaces=entries)
+        _ = manifest.files  # also those that `more` names must be files of a collection
         return manifest
+
+
+def _from_version_2(body: dict[str, Any]) -> dict[str, Any]:
+    """A manifest as version 3 has it: there was Annoy alone, and what it was told stood in the space itself."""
+    spaces = {}
+    for name, space in body["spaces"].items():
+        params = {param: space[param] for param in ENGINES["annoy"].params}
+        space = {**space, "engine": "annoy", "params": params}
+        spaces[name] = {each: space[each] for each in (*_names(SpaceEntry), "dim")}
+    known = {each: body[each] for each in (*_names(Manifest), "metric")}
+    return {**known, "spaces": spaces}
+
+
+def _names(kind: type[Manifest | SpaceEntry]) -> list[str]:
+    """The fields that a file has."""
+    return [each.name for each in fields(kind) if each.name != "more"]
+
+
+def _take_unknown(kind: type[Manifest | SpaceEntry], body: dict[str, Any]) -> dict[str, Any]:
+    """Takes out of an object what is no field of the class."""
+    known = _names(kind)
+    return {name: body.pop(name) for name in list(body) if name not in known}
+
+
+def _files_in(value: Any) -> list[FileEntry]:
+    """The files that fields name which this version does not know, however deep."""
+    files, waiting = [], [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping) and value.keys() == {each.name for each in fields(FileEntry)}:
+            files.append(read(FileEntry, value))
+        elif isinstance(value, Mapping | list):
+            waiting += value.values() if isinstance(value, Mapping) else value
+    return files
 
 
 def _dump(body: Mapping[str, Any]) -> bytes:
@@ -187,35 +254,3 @@ def _parse(data: bytes) -> dict[str, Any]:
     if not is_whole:
         raise damaged
     return dict(body)
-
-
-def _file(entry: Any) -> FileEntry:
-    """A file entry, its path proven to stay inside the collection."""
-    file = FileEntry(**entry)
-    if not (_FILE.fullmatch(file.file) and _SHA256.fullmatch(file.sha256)):
-        raise ValueError(f"not a file of a collection: {file.file!r}")
-    if not (isinstance(file.size, int) and file.size >= 0):
-        raise ValueError(f"not a size: {file.size!r}")
-    return file
-
-
-def _space(name: str, entry: dict[str, Any], n_items: int) -> SpaceEntry:
-    numbers = [entry[part] for part in ("pca", "n_trees", "search_k", "seed")]
-    if any(type(number) is not int for number in numbers) or type(entry["whiten"]) is not bool:
-        raise ValueError(f"not numbers: {numbers}")
-    embedder = EmbedderSpec.from_json(entry["embedder"])
-    spec = SpaceSpec(embedder, entry["pca"], entry["whiten"], entry["n_trees"], entry["search_k"])
-    has_transform = entry["transform"] is not None
-    if not SPACE_NAME.fullmatch(name) or entry["dim"] != spec.dim or n_items < 1 or has_transform != bool(spec.pca):
-        raise ValueError(f"not a space: {name!r}")
-    return SpaceEntry(
-        embedder=spec.embedder,
-        pca=spec.pca,
-        whiten=spec.whiten,
-        n_trees=spec.n_trees,
-        search_k=spec.search_k,
-        seed=entry["seed"],
-        index=_file(entry["index"]) if entry["index"] is not None else None,
-        transform=_file(entry["transform"]) if has_transform else None,
-        **{part: _file(entry[part]) for part in ("embeddings", "neighbors", "projection", "calibration")},
-    )

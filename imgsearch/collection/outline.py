@@ -105,11 +105,11 @@ def describe(outline: Outline) -> dict[str, Any]:
         "spaces": {
             name: {
                 **space.embedder.to_json(),
-                "dim": space.spec.dim,
+                "dim": space.recipe.dim,
                 "pca": space.pca,
                 "whiten": space.whiten,
-                "n_trees": space.n_trees,
-                "search_k": space.search_k,
+                "engine": space.engine,
+                "params": dict(space.params),
                 "embeddings_bytes": space.embeddings.size,
                 "index_bytes": space.index.size if space.index else 0,
             }

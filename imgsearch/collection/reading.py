@@ -12,21 +12,20 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch.collection.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, SpaceEntry
-from imgsearch.distance import angular_distance
 from imgsearch.errors import CollectionCorruptError
 from imgsearch.files.disk import file_digest
 from imgsearch.files.home import MANIFEST_FILE, thumbnails_folder
 from imgsearch.pictures.items import Items
 from imgsearch.vectors.calibration import Calibration
-from imgsearch.vectors.engines.annoy import AnnoyIndex, annoy_fault
+from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.engines.face import VectorIndex
 from imgsearch.vectors.neighbors import N_NEIGHBORS
-from imgsearch.vectors.space import Space
+from imgsearch.vectors.space import Space, SpaceRecipe
 from imgsearch.vectors.transform import Transform
 
 COPY_AGAIN = "Copy the collection again, or build it again."
-_SELF_TEST_ROWS = 3
+_N_TESTED = 3
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -125,17 +124,14 @@ def _check_thumbnail_sizes(path: Path, items: Items) -> None:
 
 def _read_space(path: Path, manifest: Manifest, name: str) -> Space:
     entry = manifest.spaces[name]
-    n_items, dim = manifest.n_items, entry.spec.dim
+    n_items, dim = manifest.n_items, entry.recipe.dim
     embeddings = _read_array(path, entry.embeddings, np.float32, (n_items, dim))
-    index = _open_index(path, entry, embeddings)
-    if index.is_exact and not _finds_itself(embeddings, index):
+    some = embeddings[np.linspace(0, n_items - 1, min(_N_TESTED, n_items)).astype(int)]
+    if not np.all(np.abs(np.linalg.norm(some, axis=1) - 1) < 1e-3):  # not so either where one is not a number
         raise CollectionCorruptError(f"{entry.embeddings.file} does not hold vectors of length 1.", hint=COPY_AGAIN)
     neighbors = _read_array(path, entry.neighbors, np.int32, (n_items, min(N_NEIGHBORS, n_items - 1)))
     if neighbors.size and not (neighbors.min() >= 0 and neighbors.max() < n_items):
         raise CollectionCorruptError(f"{entry.neighbors.file} names pictures that are not there.", hint=COPY_AGAIN)
-    transform = None
-    if entry.transform:
-        transform = Transform.from_array(_read_array(path, entry.transform, np.float32, (1 + dim, entry.embedder.dim)))
     try:
         calibration = Calibration.from_json(json.loads((path / entry.calibration.file).read_bytes()))
     except (KeyError, TypeError, RecursionError) as exc:
@@ -146,25 +142,45 @@ def _read_space(path: Path, manifest: Manifest, name: str) -> Space:
         name=name,
         spec=entry.embedder,
         embeddings=embeddings,
-        index=index,
+        index=open_index(path, entry.index, entry.recipe, embeddings),
         neighbors=neighbors,
         projection=_read_array(path, entry.projection, np.float32, (n_items, 2)),
         calibration=calibration,
-        transform=transform,
+        transform=read_transform(path, entry),
     )
 
 
-def _open_index(path: Path, entry: SpaceEntry, embeddings: np.ndarray) -> VectorIndex:
-    """The index of a space; an exact one where it has none, and where it or annoy cannot be used.
+def open_index(path: Path, file: FileEntry | None, recipe: SpaceRecipe, embeddings: np.ndarray) -> VectorIndex:
+    """The index of a space; an exact one where it has none, and where it or its engine cannot be used.
 
-    A file that does not answer here has the right hash, so it is not damaged: a faulty annoy wrote it.
+    A file that does not answer here has the right hash, so it is not damaged: a faulty engine wrote it.
+
+    Args:
+        path: Folder of the collection.
+        file: That of the index, checked by hash.
+        recipe: What the space is made by.
+        embeddings: float32 (n, dim), its vectors.
     """
-    if entry.index and annoy_fault() is None:
+    engine = ENGINES[recipe.engine]
+    if file and engine.fault() is None:
         with contextlib.suppress(OSError):
-            index = AnnoyIndex(path / entry.index.file, embeddings, search_k=entry.search_k)
-            if _finds_itself(embeddings, index):
-                return index
+            return engine.open(path / file.file, embeddings, recipe.params)
     return ExactIndex(embeddings)
+
+
+def read_transform(path: Path, entry: SpaceEntry) -> Transform | None:
+    """What makes the points of a reduced space, from its file; None where the space is not reduced.
+
+    Raises:
+        CollectionCorruptError: the file is missing, cut short or changed.
+    """
+    if entry.transform is None:
+        return None
+    with _reading_errors():
+        _check_size(path, entry.transform)
+        _check_digest(path, entry.transform)
+        shape = (1 + entry.recipe.dim, entry.embedder.dim)
+        return Transform.from_array(_read_array(path, entry.transform, np.float32, shape))
 
 
 def _read_array(path: Path, entry: FileEntry, dtype: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
@@ -175,15 +191,3 @@ def _read_array(path: Path, entry: FileEntry, dtype: type[np.generic], shape: tu
             f"{entry.file} should be {np.dtype(dtype)} {shape} and is {array.dtype} {array.shape}.", hint=COPY_AGAIN
         )
     return array
-
-
-def _finds_itself(embeddings: np.ndarray, index: VectorIndex) -> bool:
-    """Whether a stored picture finds itself, and as many answers come back as were asked for."""
-    n_items = len(embeddings)
-    n = min(10, n_items)
-    for row in np.linspace(0, n_items - 1, min(_SELF_TEST_ROWS, n_items)).astype(int):
-        rows = index.nearest(embeddings[row], n)
-        is_sound = len(rows) == n and rows.min() >= 0 and rows.max() < n_items
-        if not is_sound or angular_distance(embeddings[rows], embeddings[row]).min() > 1e-3:
-            return False
-    return True

@@ -32,7 +32,7 @@ from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.folder import PictureFile, labeller, no_pictures, none_usable, scan
 from imgsearch.pictures.left_out import LeftOut
 from imgsearch.progress import Progress, in_turn
-from imgsearch.vectors.space import SpaceSpec
+from imgsearch.vectors.space import SpaceRecipe
 
 SESSION_NAME = re.compile(r"own-[0-9a-f]{32}")
 """Names of these collections; 128 bits by chance."""
@@ -151,7 +151,7 @@ class SessionCollections:
                     label_pattern=None,
                     items=items,
                     skipped=sorted([*skipped, *left_out.skipped(), *missing], key=lambda each: each.item_id),
-                    specs={spec.space: SpaceSpec(spec) for spec in specs},
+                    recipes={spec.space: SpaceRecipe(spec) for spec in specs},
                     map_method="pca",  # t-SNE would load scikit-learn, and keep the page's process busy
                 )
                 draft.commit(self.home / name, known.embedding, None, lambda what: tell(len(files), len(files), what))

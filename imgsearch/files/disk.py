@@ -17,8 +17,6 @@ from imgsearch.errors import BuildError, CollectionError
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_ANNOYS_CODE = re.compile(r"\((\d+)\)$")
-"""Annoy's errors have the system's code only at the end of their words."""
 
 
 @contextlib.contextmanager
@@ -51,9 +49,7 @@ def disk_errors(what: str = "collection") -> Iterator[None]:
     except OSError as exc:
         if isinstance(exc, CollectionError):  # CollectionNotFoundError is a FileNotFoundError too
             raise
-        in_words = _ANNOYS_CODE.search(str(exc))
-        code = exc.errno or (int(in_words[1]) if in_words else None)
-        raise _disk_error(what, code in _FULL, exc.strerror or str(exc)) from exc
+        raise _disk_error(what, exc.errno in _FULL, exc.strerror or str(exc)) from exc
     except sqlite3.OperationalError as exc:
         is_full = getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL  # errors of Python's own have no code
         raise _disk_error(what, is_full, str(exc)) from exc

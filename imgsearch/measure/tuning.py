@@ -1,51 +1,54 @@
-"""Which index settings are enough: recall, time and size over n_trees and search_k, and the cheapest that will do."""
+"""Which engine, and what to tell it: what each finds, costs and takes, and the cheapest that finds enough."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft
+from imgsearch.distance import angular_distance
 from imgsearch.errors import QueryError
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.locks import alone
-from imgsearch.pictures.items import Items
-from imgsearch.retrieval.ask import Ask
-from imgsearch.retrieval.search import search
-from imgsearch.vectors.engines.annoy import AnnoyIndex, annoy_fault
+from imgsearch.retrieval.search import MIN_CANDIDATES
+from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.face import Fault, Params, VectorIndex
 from imgsearch.vectors.space import Space
 
 TARGET_RECALL = 0.99
 K = 10
-N_TREES_TRIED = (5, 10, 25, 50, 100)
-SEARCH_K_FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""Multiples of Annoy's own default for search_k."""
 N_QUERIES = 200
 _SEED = 0
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What one setting of the index reaches.
+    """What an engine reaches that is told something.
 
     Attributes:
-        n_trees, search_k: See `space.SpaceSpec`.
+        engine, params: See `space.SpaceRecipe`.
         recall: ann_recall_at_k for k = 10: share of the exact 10 nearest others that is found, mean over queries.
-        query_ms: Median time of a query, ms, re-scoring included.
-        index_bytes: Size of the index file.
+        n_compared: With how many vectors a query is compared, mean over queries: see `VectorIndex.n_compared`.
+        time_ratio: Median time of a query, exact distances included, as a share of that of comparing with every vector.
+        size_ratio: Size of the file, as a share of that of the vectors.
+        build_ms: Time to build the file, ms.
     """
 
-    n_trees: int
-    search_k: int
+    engine: str
+    params: Params
     recall: float
-    query_ms: float
-    index_bytes: int
+    n_compared: float
+    time_ratio: float
+    size_ratio: float
+    build_ms: float
 
 
 @dataclass(frozen=True)
@@ -53,55 +56,73 @@ class Tuning:
     """A table of settings.
 
     Attributes:
-        settings: What was tried, by n_trees and then search_k.
-        exact_ms: Median time of a query that compares with every vector, ms.
+        settings: What was tried, an engine after another.
         recommended: The setting to take, or None where none reaches the target.
+        faults: Why engines were left out that cannot be used here, by name.
     """
 
     settings: Sequence[Setting]
-    exact_ms: float
     recommended: Setting | None
+    faults: Mapping[str, Fault]
 
 
-def tune(items: Items, space: Space, *, progress: Callable[[int, int, str], None] | None = None) -> Tuning:
-    """Builds an index for each number of trees and searches with it at each search_k, items of the gallery as queries.
+def tune(
+    space: Space, engines: Sequence[str] = tuple(ENGINES), *, progress: Callable[[int, int, str], None] | None = None
+) -> Tuning:
+    """Builds indexes of a space, each in a file of its own, and asks them with items of the gallery.
 
     Args:
-        items: The gallery, of at least two.
-        space: Whose index to tune; its own index is not touched.
+        space: Whose vectors to index, at least two; its own index is not touched.
+        engines: Names of those to compare.
         progress: Told how many indexes of how many are measured.
 
     Raises:
-        QueryError: annoy cannot be used here.
+        QueryError: no engine can be used here but that which compares with everything.
     """
-    if fault := annoy_fault():
+    faults = {name: fault for name in engines if (fault := ENGINES[name].fault())}
+    usable = [ENGINES[name] for name in engines if name not in faults]
+    if faults and all(engine.is_exact for engine in usable):
+        fault = next(iter(faults.values()))
         raise QueryError(f"{fault.sentence} There are no settings to measure.", hint=fault.hint)
-    n = len(space.embeddings)
+    embeddings = space.embeddings
+    n = len(embeddings)
     queries = np.sort(np.random.default_rng(_SEED).choice(n, min(N_QUERIES, n), replace=False))
-    truth, exact_ms = _answers(items, replace(space, index=ExactIndex(space.embeddings)), queries)
+    _answers(embeddings, ExactIndex(embeddings), queries)  # so that the vectors are in memory for what is measured now
+    truth, exact_s = _answers(embeddings, ExactIndex(embeddings), queries)
+    files = [
+        (engine, list(settings))
+        for engine in usable
+        for _, settings in groupby(map(engine.checked, engine.grid(n)), key=engine.file_params)
+    ]
     settings = []
     with tempfile.TemporaryDirectory() as folder, disk_errors():
-        for done, n_trees in enumerate(N_TREES_TRIED):
+        for done, (engine, tried) in enumerate(files):
             if progress:
-                progress(done, len(N_TREES_TRIED), "measuring indexes")
-            path = Path(folder) / f"{n_trees}.ann"
-            AnnoyIndex.build(space.embeddings, path, n_trees=n_trees)
-            for factor in SEARCH_K_FACTORS:
-                search_k = max(1, round(factor * n_trees * 100))
-                index = AnnoyIndex(path, space.embeddings, search_k=search_k)
-                found, query_ms = _answers(items, replace(space, index=index), queries)
-                recall = float(np.mean([len(rows & exact) / len(exact) for rows, exact in zip(found, truth, strict=True)]))
-                settings.append(Setting(n_trees, search_k, recall, query_ms, path.stat().st_size))
-    return Tuning(settings, exact_ms, recommend(settings))
+                progress(done, len(files), "measuring indexes")
+            path = Path(folder) / f"index{engine.suffix}"
+            started = time.perf_counter()
+            engine.build(embeddings, path, tried[0])
+            build_ms = (time.perf_counter() - started) * 1000
+            size_ratio = path.stat().st_size / embeddings.nbytes
+            for params in tried:
+                index = engine.open(path, embeddings, params)
+                found, query_s = _answers(embeddings, index, queries)
+                recall = np.mean([len(rows & exact) / len(exact) for rows, exact in zip(found, truth, strict=True)])
+                n_compared = np.mean([index.n_compared(embeddings[row], MIN_CANDIDATES) for row in queries])
+                cost = {"time_ratio": query_s / exact_s, "size_ratio": size_ratio, "build_ms": build_ms}
+                settings.append(Setting(engine.name, params, float(recall), float(n_compared), **cost))
+            del index  # which may hold the file
+            path.unlink()
+    return Tuning(settings, recommend(settings), faults)
 
 
 def recommend(settings: Sequence[Setting]) -> Setting | None:
-    """The cheapest setting that reaches the target: fewest nodes looked at, then fewest trees.
+    """The cheapest setting that reaches the target: compared with fewest vectors, then the smallest file.
 
-    Nodes and not milliseconds, since those are the same on every run; a query's time grows with them.
+    Vectors and not milliseconds, since those are the same on every run; a query's time grows with them.
     """
     enough = [setting for setting in settings if setting.recall >= TARGET_RECALL]
-    return min(enough, key=lambda setting: (setting.search_k, setting.n_trees), default=None)
+    return min(enough, key=lambda setting: (setting.n_compared, setting.size_ratio), default=None)
 
 
 def apply_setting(collection: Collection, space: str, setting: Setting) -> Collection:
@@ -113,13 +134,19 @@ def apply_setting(collection: Collection, space: str, setting: Setting) -> Colle
     with disk_errors(), alone(collection.path):
         collection = Collection.open(collection.name, collection.home)
         draft = Draft.of(collection)
-        spec = replace(draft.specs[space], n_trees=setting.n_trees, search_k=setting.search_k)
-        replace(draft, specs={**draft.specs, space: spec}).renew(collection)
+        recipe = replace(draft.recipes[space], engine=setting.engine, params=setting.params)
+        replace(draft, recipes={**draft.recipes, space: recipe}).renew(collection)
     return Collection.open(collection.name, collection.home)
 
 
-def _answers(items: Items, space: Space, queries: np.ndarray) -> tuple[list[set[int]], float]:
-    """Rows of the K nearest others of each query, and the median time of a search, ms."""
-    pages = [search(items, space, Ask(items=(items[int(row)].item_id,), k=K)) for row in queries]
-    rows = [{result.row for result in page.results} for page in pages]
-    return rows, float(np.median([page.timings_ms["search"] for page in pages]))
+def _answers(embeddings: np.ndarray, index: VectorIndex, queries: np.ndarray) -> tuple[list[set[int]], float]:
+    """Rows of the K nearest others of each query, and the median time that takes, s."""
+    answers, times = [], []
+    for row in queries:
+        started = time.perf_counter()
+        rows = index.nearest(embeddings[row], MIN_CANDIDATES)
+        rows = rows[rows != row]
+        distances = angular_distance(embeddings[rows], embeddings[row])
+        answers.append(set(rows[np.lexsort((rows, distances))][:K].tolist()))
+        times.append(time.perf_counter() - started)
+    return answers, float(np.median(times))

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from imgsearch.vectors.engines.face import Effort, VectorIndex
+from imgsearch.vectors.engines.face import VectorIndex
 
 N_NEIGHBORS = 20
 EXACT_UP_TO = 20_000
 """Larger galleries ask their index: comparing all with all grows with the square."""
 _ASKED = 100
-"""Rows that an index is asked for, of which the nearest are taken: it looks harder than for as many as are wanted."""
+"""Rows that an index is asked for, of which at least half come and the nearest are taken."""
 _SPARE = 4
 """Candidates beyond the k-th: a product in float32 cannot order what is nearly as near, so exact distances do."""
 _CHUNK = 64
@@ -37,7 +37,7 @@ def nearest_neighbors(embeddings: np.ndarray, index: VectorIndex, k: int = N_NEI
     if k == 0:
         return table
     is_compared = n <= EXACT_UP_TO or index.is_exact
-    found = _by_comparison(embeddings, k) if is_compared else _by_index(embeddings, index, k)
+    found = _by_comparison(embeddings, k) if is_compared else _by_index(embeddings, index)
     for rows, candidates in found:
         order = np.argsort(distances_between(embeddings, rows, candidates), axis=1, kind="stable")[:, :k]
         table[rows] = np.take_along_axis(candidates, order, axis=1)
@@ -75,10 +75,8 @@ def _by_comparison(embeddings: np.ndarray, k: int) -> Iterator[tuple[np.ndarray,
         yield rows, np.sort(np.argpartition(similarity, first, axis=1)[:, first:], axis=1)
 
 
-def _by_index(embeddings: np.ndarray, index: VectorIndex, k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The same as the index finds them, one row at a time: annoy holds Python's lock, so threads gain nothing."""
+def _by_index(embeddings: np.ndarray, index: VectorIndex) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The same as the index finds them, one row at a time: engines answer one after the other, so threads gain nothing."""
     for row, vector in enumerate(embeddings):
         candidates = index.nearest(vector, _ASKED)
-        if len(candidates) <= k:  # a forest may give fewer than it was asked for
-            candidates = index.nearest(vector, _ASKED, effort=Effort.EXACT)
         yield np.array([row]), np.sort(candidates[candidates != row])[None]

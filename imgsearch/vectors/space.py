@@ -3,46 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError, InvalidQueryError
 from imgsearch.vectors.calibration import Calibration
-from imgsearch.vectors.engines.annoy import N_TREES
-from imgsearch.vectors.engines.face import VectorIndex
+from imgsearch.vectors.engines import DEFAULT_ENGINE, get_engine
+from imgsearch.vectors.engines.face import Params, VectorIndex
 from imgsearch.vectors.transform import Transform
 
 
 @dataclass(frozen=True)
-class SpaceSpec:
+class SpaceRecipe:
     """All that is needed to make a space again, but for the pictures.
 
     Attributes:
         embedder: What makes the embeddings.
         pca: Dimensions kept by principal component analysis, 0 for all of the embedder's.
-        whiten: Whether the kept components are divided by their standard deviations.
-        n_trees: Annoy's: trees of the index.
-        search_k: Annoy's: nodes to look at for each 100 candidates wanted; -1 leaves it to Annoy (100 n_trees).
+        whiten: Whether the kept components are divided by their standard deviations. Spaces that earlier versions made so
+            are kept, and no new ones made.
+        engine: Name of the engine of its index.
+        params: What that is told; what is left out gets the engine's defaults.
     """
 
     embedder: EmbedderSpec
     pca: int = 0
     whiten: bool = False
-    n_trees: int = N_TREES
-    search_k: int = -1
+    engine: str = DEFAULT_ENGINE
+    params: Params = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 <= self.pca <= self.embedder.dim or (self.whiten and not self.pca):
             raise BuildError(
                 f"PCA of {self.embedder.space} must keep 1 to {self.embedder.dim} dimensions. Received: {self.pca}."
             )
-        if self.n_trees < 1 or (self.search_k < 1 and self.search_k != -1):
-            raise BuildError(
-                "An index needs at least one tree, and a query at least one node or -1. "
-                f"Received: n_trees={self.n_trees}, search_k={self.search_k}."
-            )
+        object.__setattr__(self, "params", get_engine(self.engine).checked(self.params))
 
     @property
     def name(self) -> str:

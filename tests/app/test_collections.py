@@ -113,7 +113,7 @@ def test_a_card_says_what_the_collection_is(pictures: Path, home: Path) -> None:
         (pictures / f"broken {number:03}.jpg").write_bytes(b"nothing")
     spec = embedder_spec("color_histogram")
     built = build_collection(
-        "discs", pictures, home=home, embedders=[spec], title="[Discs](x)", source="A <drawer>", license="CC0", n_trees=7
+        "discs", pictures, home=home, embedders=[spec], title="[Discs](x)", source="A <drawer>", license="CC0"
     ).collection
     at = page(view="collections")
     assert [each.value for each in at.header] == ["Your own pictures", "\\[Discs\\]\\(x\\)"]
@@ -121,7 +121,7 @@ def test_a_card_says_what_the_collection_is(pictures: Path, home: Path) -> None:
     size = sum(file.stat().st_size for file in built.path.rglob("*") if file.is_file() and file.name not in apart)
     assert f"Pictures **12** · labels **3** · **{size / 2**20:,.1f}** MB" in words(at)
     assert "Source: A \\<drawer\\>" in words(at)
-    assert f"to {spec.dim} numbers, n_trees 7," in words(at)
+    assert f"to {spec.dim} numbers, index Annoy," in words(at)
     assert at.expander[0].label == "Left out: 101"
     listed = at.expander[0].markdown[0].value
     assert listed.count("\n") == 99

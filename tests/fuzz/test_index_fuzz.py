@@ -1,4 +1,4 @@
-"""Indexes: Annoy's rows are rows of the gallery, the exact ones are those of a full sort."""
+"""Indexes: what an engine finds are rows of the gallery; what is exact is a full sort."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from imgsearch.distance import angular_distance, normalize
 from imgsearch.pictures.items import Item, Items
 from imgsearch.retrieval.search import Query, search
-from imgsearch.vectors.engines.annoy import AnnoyIndex
+from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.face import Effort, VectorIndex
 from tests.conftest import toy_space
 
 pytestmark = pytest.mark.fuzz
@@ -35,7 +36,7 @@ def test_the_exact_index_is_a_full_sort(vectors: np.ndarray, data: st.DataObject
     query = vectors[data.draw(st.integers(0, len(vectors) - 1))]
     chosen = data.draw(st.none() | st.sets(st.integers(0, len(vectors) - 1), min_size=1))
     rows = np.arange(len(vectors)) if chosen is None else np.array(sorted(chosen))
-    found = ExactIndex(vectors, None if chosen is None else rows).candidates(query, n)
+    found = ExactIndex(vectors).nearest(query, n, among=None if chosen is None else rows)
     assert len(found) == len(set(found.tolist())) == min(n, len(rows))
     assert set(found.tolist()) <= set(rows.tolist())
     # Ties may go either way by rounding, so the distances are compared and not the rows.
@@ -43,29 +44,36 @@ def test_the_exact_index_is_a_full_sort(vectors: np.ndarray, data: st.DataObject
     assert np.sort(angular_distance(vectors[found], query)) == pytest.approx(expected, abs=1e-3)
 
 
+def build(name: str, vectors: np.ndarray, folder: Path, data: st.DataObject) -> VectorIndex:
+    """An index of that engine with one of the settings that it would try."""
+    engine = ENGINES[name]
+    params = engine.checked(data.draw(st.sampled_from([{}, *engine.grid(len(vectors))])))
+    path = folder / f"index{engine.suffix}"
+    engine.build(vectors, path, params)
+    return engine.open(path, vectors, params)
+
+
+@pytest.mark.parametrize("name", ENGINES)
 @settings(deadline=None, max_examples=60)
 @given(galleries(), st.data())
-def test_annoy_returns_rows_of_the_gallery(
-    tmp_path_factory: pytest.TempPathFactory, vectors: np.ndarray, data: st.DataObject
+def test_every_engine_returns_rows_of_the_gallery(
+    name: str, tmp_path_factory: pytest.TempPathFactory, vectors: np.ndarray, data: st.DataObject
 ) -> None:
-    path: Path = tmp_path_factory.mktemp("annoy") / "index.ann"
-    AnnoyIndex.build(vectors, path, n_trees=data.draw(st.integers(1, 10)))
-    index = AnnoyIndex(path, dim=vectors.shape[1], n_items=len(vectors))
+    index = build(name, vectors, tmp_path_factory.mktemp("index"), data)
     n = data.draw(st.integers(1, len(vectors) + 2))
     row = data.draw(st.integers(0, len(vectors) - 1))
-    found = index.candidates(vectors[row], n, search_k=data.draw(st.sampled_from((-1, 1, 1000))))
-    assert 1 <= len(found) == len(set(found.tolist())) <= min(n, len(vectors))
+    found = index.nearest(vectors[row], n, effort=data.draw(st.sampled_from(Effort)))
+    assert min(len(vectors), n / 2) <= len(found) == len(set(found.tolist())) <= min(n, len(vectors))
     assert set(found.tolist()) <= set(range(len(vectors)))
 
 
+@pytest.mark.parametrize("name", ENGINES)
 @settings(deadline=None, max_examples=60)
 @given(galleries(), st.data())
 def test_a_search_is_a_sort_of_the_gallery_without_the_query(
-    tmp_path_factory: pytest.TempPathFactory, vectors: np.ndarray, data: st.DataObject
+    name: str, tmp_path_factory: pytest.TempPathFactory, vectors: np.ndarray, data: st.DataObject
 ) -> None:
-    path: Path = tmp_path_factory.mktemp("annoy") / "index.ann"
-    AnnoyIndex.build(vectors, path)
-    index = AnnoyIndex(path, dim=vectors.shape[1], n_items=len(vectors))
+    index = build(name, vectors, tmp_path_factory.mktemp("index"), data)
     items = Items([Item(str(row), "", 1, 1, 1, 1, "", "", 1) for row in range(len(vectors))])
     row, k = data.draw(st.integers(0, len(vectors) - 1)), data.draw(st.integers(1, 200))
     page = search(items, toy_space(vectors, index), Query(rows=(row,), k=k))

@@ -25,6 +25,7 @@ from PIL import Image
 
 from imgsearch import BuildReport, Collection, build_collection, list_collections
 from imgsearch.collection import build, survey
+from imgsearch.collection.collection import exact_notice
 from imgsearch.collection.ledger import Ledger
 from imgsearch.collection.sweep import SWEEP_AFTER_S, sweep
 from imgsearch.embedding import embedder, local, spec
@@ -42,8 +43,9 @@ from imgsearch.files.disk import disk_errors
 from imgsearch.files.locks import alone
 from imgsearch.pictures import items
 from imgsearch.pictures.items import Items
+from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.annoy import AnnoyIndex
-from tests.conftest import crashing_annoy, draw_picture
+from tests.conftest import crashing, draw_picture
 from tests.fakes import FakeEmbedders
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -234,12 +236,12 @@ def test_a_collection_of_another_version_is_not_replaced(collection: Collection,
     file = home / "discs" / "manifest.json"
     body = json.loads(file.read_bytes())
     del body["digest"]
-    body["format_version"] = 3
+    body["format_version"] = 4
     text = json.dumps(body, indent=1, ensure_ascii=False) + "\n"
     digest = hashlib.sha256(text.encode()).hexdigest()
     newer = (json.dumps({**body, "digest": digest}, indent=1, ensure_ascii=False) + "\n").encode()
     file.write_bytes(newer)
-    with pytest.raises(IncompatibleCollectionError, match="format version 3"):
+    with pytest.raises(IncompatibleCollectionError, match="format version 4"):
         build_collection("discs", pictures, home=home)
     assert file.read_bytes() == newer
 
@@ -549,12 +551,27 @@ def test_a_further_embedder_adds_a_space_and_keeps_the_first(
     assert counts.n_embedded == 2  # one picture, two embedders
 
 
-def test_other_trees_are_grown_without_embedding(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
-    make(pictures, home, embedders_port=counts)
+@pytest.mark.parametrize(("first", "then"), [(None, "exact"), ("exact", "annoy")])
+def test_another_engine_is_taken_without_embedding_and_kept(
+    pictures: Path, home: Path, counts: FakeEmbedders, first: str | None, then: str
+) -> None:
+    before = make(pictures, home, embedders_port=counts, engine=first).collection.manifest.spaces["color_histogram"]
+    assert before.engine == (first or "annoy")
     counts.forget()
-    report = make(pictures, home, embedders_port=counts, n_trees=3)
-    assert report.collection.manifest.spaces["color_histogram"].n_trees == 3
+    report = make(pictures, home, embedders_port=counts, engine=then)
     assert (report.is_unchanged, counts.n_embedded) == (False, 0)
+    assert make(pictures, home).is_unchanged
+    space = report.collection.manifest.spaces["color_histogram"]
+    assert (space.engine, space.index is None) == (then, then == "exact")
+    assert report.collection.space().index.is_exact == (then == "exact")
+    assert report.collection.exact_spaces == []  # an index is missing where it is meant to be there
+    assert exact_notice(report.collection) is None
+
+
+def test_an_engine_that_is_not_there_is_refused_and_leaves_nothing(pictures: Path, home: Path) -> None:
+    with pytest.raises(BuildError, match="An engine must be one of exact, annoy"):
+        make(pictures, home, engine="faiss")
+    assert list_collections(home) == []
 
 
 def test_progress_counts_up_to_the_number_of_pictures(pictures: Path, home: Path) -> None:
@@ -665,7 +682,7 @@ def test_a_sweep_that_fails_does_not_fail_the_build(pictures: Path, home: Path, 
 
 def test_where_annoy_crashes_a_collection_is_built_without_an_index(pictures: Path, home: Path, tmp_path: Path) -> None:
     indexed = make(pictures, tmp_path / "indexed").collection
-    with crashing_annoy():
+    with crashing():
         built = make(pictures, home).collection
         assert make(pictures, home).is_unchanged
     assert list(built.path.rglob("*.ann")) == []
@@ -680,7 +697,7 @@ def test_where_annoy_crashes_a_collection_is_built_without_an_index(pictures: Pa
 def test_the_next_build_where_annoy_works_adds_the_index_and_embeds_nothing_anew(
     pictures: Path, home: Path, counts: FakeEmbedders, n_more: int
 ) -> None:
-    with crashing_annoy():
+    with crashing():
         make(pictures, home, embedders_port=counts, pca=4)
     counts.forget()
     if n_more:
@@ -697,7 +714,7 @@ def test_the_next_build_where_annoy_works_adds_the_index_and_embeds_nothing_anew
 
 def test_where_annoy_crashes_the_index_that_is_there_is_kept_while_it_is_true(pictures: Path, home: Path) -> None:
     before = make(pictures, home).collection.manifest.spaces["color_histogram"]
-    with crashing_annoy():
+    with crashing():
         assert make(pictures, home).is_unchanged
         assert make(pictures, home, title="new").collection.manifest.spaces["color_histogram"] == before
         (pictures / "red" / "0.png").unlink()
@@ -813,12 +830,12 @@ from imgsearch.collection import build, ledger, survey
 from imgsearch.embedding import local
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.pictures import items
-from imgsearch.vectors.engines import annoy
+from imgsearch.vectors.engines import ENGINES
 import pyarrow.compute, sklearn.linear_model  # here once, and not in every child
 
 pictures, template, homes = map(Path, sys.argv[1:])
 survey._BATCH = local.BATCH_SIZE = 2
-annoy.annoy_fault()
+ENGINES["annoy"].fault()
 left = 0
 
 def tick():
@@ -832,7 +849,7 @@ def killing(owner, name):
     def replacement(*args, **options):
         tick()
         return function(*args, **options)
-    setattr(owner, name, staticmethod(replacement) if owner is annoy.AnnoyIndex else replacement)
+    setattr(owner, name, replacement)
 
 add = ledger.Ledger.add
 def noting(self, items, embeddings):
@@ -845,7 +862,7 @@ def noting(self, items, embeddings):
     tick()
 
 ledger.Ledger.add = noting
-for owner, name in ((os, "replace"), (os, "unlink"), (items.Items, "write"), (annoy.AnnoyIndex, "build"),
+for owner, name in ((os, "replace"), (os, "unlink"), (items.Items, "write"), (ENGINES["annoy"], "build"),
                     (ledger.Ledger, "close"), (build, "retire"), (build, "sweep")):
     killing(owner, name)
 
@@ -966,7 +983,7 @@ WRITES: list[tuple[Any, str, BaseException]] = [
     (os, "fsync", FULL),
     (os, "replace", FULL),
     (Items, "write", FULL),
-    (AnnoyIndex, "build", OSError("Unable to write: Kein Platz (28)")),  # the code is all that counts
+    (ENGINES["annoy"], "build", FULL),
     (np.lib.format, "write_array_header_1_0", FULL),
     (Ledger, "add", full_database()),
 ]
@@ -989,13 +1006,13 @@ def test_a_full_disk_leaves_the_old_collection_and_can_be_made_good(
                 raise error
             return function(*args, **options)
 
-        monkeypatch.setattr(owner, name, staticmethod(fail) if owner is AnnoyIndex else fail)
+        monkeypatch.setattr(owner, name, fail)
         error_message = ""
         try:
             report = make(pictures, home)
         except BuildError as caught:
             error_message = caught.message
-        monkeypatch.setattr(owner, name, staticmethod(function) if owner is AnnoyIndex else function)
+        monkeypatch.setattr(owner, name, function)
         if not error_message:
             break
         assert error_message == "The disk is full."

@@ -26,7 +26,7 @@ from imgsearch.errors import BackboneUnavailableError
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.rerank import RERANKINGS
 from imgsearch.settings import get_settings
-from tests.conftest import crashing_annoy, draw_picture
+from tests.conftest import crashing, draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,7 +86,7 @@ def test_a_second_build_says_that_nothing_was_to_do(pictures: Path) -> None:
 
 
 def test_build_verify_and_info_say_once_that_there_is_no_index_and_why(pictures: Path) -> None:
-    with crashing_annoy():
+    with crashing():
         results = [build(pictures, "--embedder", "color_layout"), run("verify", "discs"), run("info", "discs")]
         assert [result.exit_code for result in results] == [0, 0, 0]
         for result in results:
@@ -424,7 +424,7 @@ def test_info_names_what_was_left_out(pictures: Path) -> None:
     lines = result.stdout.splitlines()
     assert lines[0].startswith("My discs (discs), updated 20")
     assert lines[1] == "12 pictures, 3 labels, 1 left out"
-    assert lines[2].startswith("space color_histogram: 256 dimensions, pooled, float32, 50 trees, 0.1 MiB")
+    assert lines[2].startswith("space color_histogram: 256 dimensions, pooled, float32, Annoy (50 trees), 0.1 MiB")
     assert lines[3] == "left out bad.jpg: The file is empty."
     facts = json.loads(run("info", "discs", "--json").stdout)
     assert facts["skipped"] == [{"item_id": "bad.jpg", "reason": "The file is empty.", "n": 1}]

@@ -38,10 +38,11 @@ from imgsearch.files.disk import file_digest
 from imgsearch.files.home import SOURCE_FILE, collection_path
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.ask import Ask
-from imgsearch.vectors.engines.annoy import AnnoyFault, AnnoyIndex
+from imgsearch.vectors.engines import ENGINES
+from imgsearch.vectors.engines.annoy import AnnoyIndex
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.transform import fit_pca
-from tests.conftest import crashing_annoy, draw_picture, toy_space
+from tests.conftest import crashing, draw_picture, toy_space
 from tests.fakes import FakeEmbedders
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
@@ -254,7 +255,7 @@ def test_a_collection_describes_itself(collection: Collection) -> None:
     assert facts["n_skipped"] == 0
     assert facts["thumbnails_bytes"] == sum(path.stat().st_size for path in (collection.path / "thumbnails").iterdir())
     space = facts["spaces"]["color_histogram"]
-    assert (space["name"], space["dim"], space["n_trees"]) == ("color_histogram", 256, 50)
+    assert (space["name"], space["dim"], space["engine"]) == ("color_histogram", 256, "annoy")
     assert space["embeddings_bytes"] == 12 * 256 * 4 + 128  # and the header of .npy
 
 
@@ -336,11 +337,14 @@ def test_without_a_working_annoy_the_answers_are_the_same(collection: Collection
     expected = [answers(collection, item_id=(), row=row) for row in range(12)]
     assert isinstance(collection.space().index, AnnoyIndex)
     assert exact_notice(collection) is None
-    with crashing_annoy():
+    with crashing():
         exact = Collection.open("discs", collection.home)
         assert isinstance(exact.space().index, ExactIndex)
         reason, _ = exact_notice(exact) or ("", "")
-    assert reason == "Searched by comparing with every picture: color_histogram. " + AnnoyFault.CRASHES.sentence
+    assert (
+        reason
+        == "Searched by comparing with every picture: color_histogram. " + "The annoy package crashes when it is asked."
+    )
     assert [answers(exact, item_id=(), row=row) for row in range(12)] == expected
 
 
@@ -349,18 +353,21 @@ def test_what_a_faulty_annoy_wrote_is_not_used_not_called_damaged_and_replaced_b
     collection: Collection, pictures: Path, home: Path, kind: str
 ) -> None:
     expected = answers(collection)
+    annoy = ENGINES["annoy"]
     space = collection.manifest.spaces["color_histogram"]
     file = collection.path / "spaces" / "color_histogram" / "index-0.ann"
     vectors = np.array(collection.space().embeddings)
     if kind == "of other vectors":
-        AnnoyIndex.build(np.roll(vectors, 7, axis=1), file)
+        annoy.build(np.roll(vectors, 7, axis=1), file, annoy.checked({}))
     elif kind == "of a row less":
-        AnnoyIndex.build(vectors[:11], file)
+        annoy.build(vectors[:11], file, annoy.checked({}))
     else:
         file.write_bytes(b"0123456789")
     entry = FileEntry(f"spaces/color_histogram/{file.name}", file.stat().st_size, file_digest(file))
     index = None if kind == "no index" else entry
-    rewrite_manifest(collection, lambda manifest: replace(manifest, spaces={space.spec.name: replace(space, index=index)}))
+    rewrite_manifest(
+        collection, lambda manifest: replace(manifest, spaces={space.recipe.name: replace(space, index=index)})
+    )
     opened = Collection.open("discs", home)
     assert opened.exact_spaces == ["color_histogram"]
     assert answers(opened) == expected
@@ -548,10 +555,10 @@ def test_a_damaged_index_never_aborts_the_process(
 def test_a_manifest_of_another_version_is_incompatible(
     collection: Collection, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imgsearch.collection.manifest.FORMAT_VERSION", 3)
+    monkeypatch.setattr("imgsearch.collection.manifest.FORMAT_VERSION", 4)
     rewrite_manifest(collection, lambda manifest: manifest)
     monkeypatch.undo()
-    with pytest.raises(IncompatibleCollectionError, match="format version 3; this program reads version 2"):
+    with pytest.raises(IncompatibleCollectionError, match="format version 4; this program reads 2 and 3"):
         Collection.open("discs", home)
 
 

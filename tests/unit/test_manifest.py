@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -36,8 +37,18 @@ MANIFEST = Manifest(
     skipped=entry("skipped-0.jsonl"),
     evaluation=entry("evaluation-0.json"),
     spaces={
-        "color_histogram": SpaceEntry(EmbedderSpec("color_histogram"), 0, False, 50, -1, 1, *entries("a"), None),
-        "again": SpaceEntry(EmbedderSpec("color_histogram"), 64, True, 9, 400, 2, *entries("b"), entry("spaces/b/t.npy")),
+        "color_histogram": SpaceEntry(
+            EmbedderSpec("color_histogram"), 0, "annoy", {"n_trees": 50, "search_k": -1}, *entries("a"), None
+        ),
+        "again": SpaceEntry(
+            EmbedderSpec("color_histogram"),
+            64,
+            "annoy",
+            {"n_trees": 9, "search_k": 400},
+            *entries("b"),
+            entry("spaces/b/t.npy"),
+            whiten=True,
+        ),
     },
 )
 DATA = MANIFEST.to_bytes()
@@ -65,8 +76,77 @@ def test_what_is_written_is_read() -> None:
     assert with_right_digest(lambda body: None) == DATA  # the helper above writes the same form
 
 
+def as_version_2(body: dict[str, Any]) -> None:
+    """What the last version wrote that knew Annoy alone."""
+    body["format_version"] = 2
+    for space in body["spaces"].values():
+        del space["engine"]
+        space.update(space.pop("params"), seed=20_261_123, whiten=space.get("whiten", False))
+
+
+def test_version_2_is_read_and_becomes_version_3() -> None:
+    assert Manifest.from_bytes(with_right_digest(as_version_2)) == MANIFEST
+
+
 def test_one_that_still_says_when_it_was_built_is_read() -> None:
-    assert Manifest.from_bytes(with_right_digest(lambda body: body.update(created="2026-11-23T10:00:00+00:00"))) == MANIFEST
+    def change(body: dict[str, Any]) -> None:
+        as_version_2(body)
+        body["created"] = "2026-11-23T10:00:00+00:00"
+
+    assert Manifest.from_bytes(with_right_digest(change)) == MANIFEST
+
+
+def test_whitening_is_named_where_there_is_some() -> None:
+    assert [space.get("whiten") for space in json.loads(DATA)["spaces"].values()] == [None, True]
+
+
+# --- fields of later versions
+
+NETWORK = {"sha256": "0" * 64, "size": 5}  # of a file elsewhere: it has no path in the collection
+CLASSES = asdict(entry("spaces/a/classes.npy"))
+ATTRIBUTES = asdict(entry("attributes-0.parquet"))
+
+
+def later(body: dict[str, Any]) -> None:
+    """What a later version may add."""
+    body["attributes"] = {"tables": [ATTRIBUTES], "names": ["size", "more"]}
+    body["more"] = 1
+    body["spaces"]["color_histogram"].update(class_values=CLASSES, network=NETWORK, more=[], metric="x", spaces={})
+
+
+def test_fields_that_are_not_known_are_kept_and_the_files_that_they_name_are_files_of_the_collection() -> None:
+    manifest = Manifest.from_bytes(with_right_digest(later))
+    names = {file.file for file in manifest.files}
+    assert names - {file.file for file in MANIFEST.files} == {"attributes-0.parquet", "spaces/a/classes.npy"}
+    assert Manifest.from_bytes(manifest.to_bytes()) == manifest
+    expected = json.loads(with_right_digest(later))
+    written = json.loads(manifest.to_bytes())
+    assert {**written, "digest": ""} == {**expected, "digest": ""}
+    assert replace(manifest, more={}).spaces["again"] == MANIFEST.spaces["again"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"file": "../x", "size": 1, "sha256": "0" * 64},
+        [[{"deep": {"file": "/etc/passwd", "size": 1, "sha256": "0" * 64}}]],
+        {"file": "x", "size": -1, "sha256": "0" * 64},
+        {"file": "x", "size": 1, "sha256": "0"},
+        {"file": ["x"], "size": 1, "sha256": "0" * 64},
+    ],
+)
+def test_a_file_that_such_a_field_names_must_lie_in_the_folder(value: object) -> None:
+    for where in (lambda body: body, lambda body: body["spaces"]["again"]):
+        with pytest.raises(IncompatibleCollectionError):
+            Manifest.from_bytes(with_right_digest(lambda body, where=where: where(body).update(attributes=value)))
+
+
+def test_such_a_field_may_be_as_deep_as_json_is_read() -> None:
+    deep: list[Any] = []
+    for _ in range(400):
+        deep = [deep]
+    manifest = Manifest.from_bytes(with_right_digest(lambda body: body.update(deep=deep)))
+    assert Manifest.from_bytes(manifest.to_bytes()) == manifest
 
 
 def test_all_files_are_named() -> None:
@@ -77,7 +157,7 @@ def test_all_files_are_named() -> None:
 
 def test_an_older_version_is_told_from_a_newer_one() -> None:
     with pytest.raises(
-        OutdatedCollectionError, match="format version 1, of an older imgsearch; this one reads 2"
+        OutdatedCollectionError, match="format version 1, of an older imgsearch; this one reads 2 and 3"
     ) as caught:
         Manifest.from_bytes(with_right_digest(lambda body: body.update(format_version=1)))
     assert caught.value.hint == "Build it again with the same command."
@@ -143,10 +223,12 @@ def test_a_git_lfs_pointer_is_recognised() -> None:
     assert caught.value.hint == "Run: git lfs pull"
 
 
-@pytest.mark.parametrize("version", [0, 3, "2", None])
+@pytest.mark.parametrize("version", [0, 4, "2", 2.0, 3.0, True, [3], None])
 def test_another_version_is_refused_by_its_number(version: object) -> None:
     data = with_right_digest(lambda body: body.update(format_version=version))
-    with pytest.raises(IncompatibleCollectionError, match=f"format version {version!r}; this program reads version 2"):
+    with pytest.raises(
+        IncompatibleCollectionError, match=re.escape(f"format version {version!r}; this program reads 2 and 3")
+    ):
         Manifest.from_bytes(data)
 
 
@@ -210,10 +292,19 @@ def test_a_path_that_leaves_the_folder_is_refused_even_with_a_right_digest(path:
         lambda body: body["spaces"]["again"].update(whiten=1),
         lambda body: body["spaces"]["again"].update(transform=None),
         lambda body: body["spaces"]["again"].pop("neighbors"),
-        lambda body: body["spaces"]["again"].update(n_trees=[]),
-        lambda body: body["spaces"]["again"].update(n_trees=0),
-        lambda body: body["spaces"]["again"].update(search_k=0),
-        lambda body: body["spaces"]["again"].update(seed="1"),
+        lambda body: body["spaces"]["again"].update(engine="faiss"),
+        lambda body: body["spaces"]["again"].update(engine=["annoy"]),
+        lambda body: body["spaces"]["again"].update(engine="exact"),  # which has no such parameters
+        lambda body: body["spaces"]["again"].update(params=[]),
+        lambda body: body["spaces"]["again"]["params"].update(n_trees=[]),
+        lambda body: body["spaces"]["again"]["params"].update(n_trees=True),
+        lambda body: body["spaces"]["again"]["params"].update(n_trees=0),
+        lambda body: body["spaces"]["again"]["params"].update(search_k=0),
+        lambda body: body["spaces"]["again"]["params"].update(ef=1),
+        lambda body: body["spaces"]["again"].pop("dim"),
+        lambda body: body["spaces"].update(again=[]),
+        lambda body: (as_version_2(body), body["spaces"]["again"].pop("search_k")),
+        lambda body: (as_version_2(body), body["spaces"]["again"].pop("whiten")),
         lambda body: body["spaces"]["again"]["embedder"].update(name="inception_v9"),
         lambda body: body["spaces"]["again"]["embedder"].update(more="x"),
         lambda body: body["spaces"]["again"].pop("embedder"),

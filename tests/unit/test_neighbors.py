@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from imgsearch.distance import angular_distance, normalize
 from imgsearch.vectors import neighbors
+from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import distances_between, nearest_neighbors
 
@@ -38,24 +41,36 @@ def test_a_small_gallery_has_fewer(embeddings: np.ndarray, n: int, columns: int)
     assert all(set(others) <= set(range(n)) - {row} for row, others in enumerate(table.tolist()))
 
 
-class _Scanty:
-    """An index that finds next to nothing for some rows."""
-
-    def __init__(self, embeddings: np.ndarray) -> None:
-        self.n_items = len(embeddings)
-        self._exact = ExactIndex(embeddings)
-        self._calls = 0
-
-    def candidates(self, vector: np.ndarray, n: int, *, search_k: int = -1) -> np.ndarray:
-        self._calls += 1
-        return self._exact.candidates(vector, n)[: 3 if self._calls % 10 == 0 else n]
-
-
-def test_a_large_gallery_asks_its_index(embeddings: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = nearest_neighbors(embeddings, ExactIndex(embeddings))
-    monkeypatch.setattr(neighbors, "EXACT_UP_TO", 0)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, engine in ENGINES.items() if not engine.is_exact])
+def test_a_large_gallery_asks_its_index(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More rows than are compared with each other, in heaps of some forty as pictures are, some of them copies."""
+    rng = np.random.default_rng(3)
+    n = neighbors.EXACT_UP_TO + 1000
+    vectors = normalize(rng.normal(size=(n // 40, 16))[rng.integers(0, n // 40, n)] + 0.4 * rng.normal(size=(n, 16)))
+    vectors[[7, 40, 20_500]] = vectors[3]
+    some = rng.choice(n, 400, replace=False)
+    # Each is nearest to itself or to a copy; the first column is dropped, whichever it is.
+    similar = np.argsort(-(vectors[some].astype(np.float64) @ vectors.T.astype(np.float64)), axis=1, kind="stable")[:, :21]
+    engine = ENGINES[name]
+    params = engine.checked(engine.grid(n)[1])  # a cheap one, since it is asked 21,000 times
+    engine.build(vectors, tmp_path / "index", params)
+    index = engine.open(tmp_path / "index", vectors, params)
     monkeypatch.setattr(neighbors, "_by_comparison", None)
-    np.testing.assert_array_equal(nearest_neighbors(embeddings, _Scanty(embeddings)), expected)
+    table = nearest_neighbors(vectors, index)
+    assert table.shape == (n, 20)
+    assert not (table == np.arange(n)[:, None]).any()
+    assert all(len(set(row)) == 20 for row in table.tolist())
+    distances = distances_between(vectors, np.arange(n), table)
+    assert (np.diff(distances, axis=1) >= 0).all()
+    assert [table[row, :3].tolist() for row in (3, 7, 40, 20_500)] == [
+        [7, 40, 20_500],
+        [3, 40, 20_500],
+        [3, 7, 20_500],
+        [3, 7, 40],
+    ]
+    found = [len(set(table[row]) & set(near)) / 20 for row, near in zip(some, similar.tolist(), strict=True)]
+    assert np.mean(found) > 0.95
 
 
 def test_a_large_gallery_without_an_index_is_compared_in_pieces(

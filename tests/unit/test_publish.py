@@ -33,6 +33,7 @@ from imgsearch.files.home import MANIFEST_FILE
 from imgsearch.settings import Settings
 from imgsearch.supply import publish, staging
 from imgsearch.supply.publish import Packed, Reference, ensure_collections, pack, pull
+from imgsearch.vectors.engines.face import Effort
 from tests.conftest import draw_picture
 from tests.http_server import FileServer, serving
 
@@ -387,7 +388,7 @@ def test_an_index_that_somebody_brings_is_not_even_opened(
     pulled = pull(str(make_tar(tmp_path / "evil.tar", members)), there)
     assert pulled.exact_spaces == []
     assert evil not in [path.read_bytes() for path in there.rglob("*.ann")]
-    expected = collection.search(item_id="red/0.png", k=5, exact=True)
+    expected = collection.search(item_id="red/0.png", k=5, effort=Effort.EXACT)
     assert [each.item.item_id for each in pulled.search(item_id="red/0.png", k=5).results] == [
         each.item.item_id for each in expected.results
     ]

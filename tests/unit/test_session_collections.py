@@ -22,7 +22,7 @@ from imgsearch.collection.session import SESSION_NAME, Remarks, SessionCollectio
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError, WorkerError
 from imgsearch.pictures.items import Skipped
 from imgsearch.vectors.projection import MIN_TSNE_ITEMS
-from tests.conftest import crashing_annoy, draw_picture, zip_of_windows
+from tests.conftest import crashing, draw_picture, zip_of_windows
 from tests.fakes import FakeEmbedders
 from tests.hostile_archives import tar_that_begins_like_a_zip, with_zip64_end, zip_directory
 
@@ -95,7 +95,7 @@ def test_uploads_become_a_collection_that_is_searched(make: Callable[..., Sessio
 
 
 def test_where_annoy_crashes_they_are_searched_without_an_index(make: Callable[..., SessionCollections]) -> None:
-    with crashing_annoy():
+    with crashing():
         collection = build(make(), [(f"{number}.png", png(number)) for number in range(3)])
     assert collection.exact_spaces == ["color_histogram"]
     assert len(collection.search(row=0).results) == 2

@@ -286,9 +286,8 @@ TEXTS = {
     "collections.current": "Shown in the other views",
     "collections.previews": "Some pictures of {title}",
     "collections.facts": "Pictures **{n:,}** · labels **{n_labels:,}** · **{mb:,.1f}** MB · updated {updated}",
-    "collections.space": "{space}: {size} × {size} px to {dim:,} {dim:number|numbers}, n_trees {n_trees}, {mb:,.1f} MB",
-    "collections.space_search_k": "{space}: {size} × {size} px to {dim:,} {dim:number|numbers}, n_trees {n_trees}, search_k {search_k}, "
-    "{mb:,.1f} MB",
+    "collections.space": "{space}: {size} × {size} px to {dim:,} {dim:number|numbers}, index {engine}, {mb:,.1f} MB",
+    "collections.space_exact": "{space}: {size} × {size} px to {dim:,} {dim:number|numbers}, no index, {mb:,.1f} MB",
     "collections.reduced": ", by PCA from {dim:,}",
     "collections.skipped": "Left out: {n:,}",
     "collections.skipped_more": "And {n:,} more.",
@@ -333,9 +332,8 @@ TEXTS = {
     "about.vector": "A vector of length 1",
     "about.vector_text": "{dim:,} {dim:number|numbers}. {shown:This is the first|These are the first {shown}} of this picture.",
     "about.nearest": "The nearest vectors",
-    "about.nearest_annoy": "Annoy, a forest of trees, proposes candidates among {n:,}; their distances are then computed exactly.",
-    "about.nearest_exact": "There is no index that works here, so {n:|all }{n:,} {n:vector is|vectors are} compared: exact, and slower in large "
-    "collections.",
+    "about.nearest_index": "An index, {engine}, proposes candidates among {n:,}; their distances are then computed exactly.",
+    "about.nearest_exact": "Without an index {n:|all }{n:,} {n:vector is|vectors are} compared: exact, and slower in large collections.",
     "about.distance": "The number on a card is the angular distance, √(2 − 2 cos): 0 is the same picture, 1.41 has nothing in "
     "common, 2 is the opposite.",
     "about.backbones": "What compares the pictures",

@@ -17,6 +17,7 @@ from imgsearch.ui.parts.figure import draw_figure
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
+from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.space import Space
 
 _N_BARS = 48
@@ -50,7 +51,8 @@ def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, A
     size = DESCRIPTORS[spec.name].input_size if spec.is_descriptor else BACKBONES[spec.name].input_size
     vector = space.embeddings[row]
     kind = _kind(spec)
-    nearest = "about.nearest_exact" if space.index.is_exact else "about.nearest_annoy"
+    nearest = "about.nearest_exact" if space.index.is_exact else "about.nearest_index"
+    engine = ENGINES[collection.manifest.spaces[space.name].engine]
     places = space.projection
     around = np.argsort(np.linalg.norm(places - places[row], axis=1), kind="stable")[:_N_POINTS]
     shown = np.union1d(around, [result.row for result in page.results]).astype(int)
@@ -68,7 +70,7 @@ def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, A
         },
         {
             "title": t("about.nearest"),
-            "text": t(nearest, n=len(collection.items)),
+            "text": t(nearest, n=len(collection.items), engine=engine.label),
             "points": tuple(_place(places[other]) for other in shown),
             "query": _place(places[row]),
             "found": tuple(

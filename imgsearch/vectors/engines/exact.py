@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
 import numpy as np
 
-from imgsearch.vectors.engines.face import Effort
+from imgsearch.vectors.engines.face import Effort, Engine, Params, VectorIndex
 
 
 class ExactIndex:
@@ -32,3 +36,33 @@ class ExactIndex:
         tied = np.flatnonzero(similarity == threshold)
         nearest: np.ndarray = rows[np.concatenate([above, tied[: n - len(above)]])]
         return nearest
+
+    def n_compared(self, vector: np.ndarray, n: int, *, effort: Effort = Effort.EXACT) -> int:
+        """See VectorIndex."""
+        return self.n_items
+
+
+class Exact(Engine):
+    """No index. It needs no file, has nothing to choose, and works everywhere."""
+
+    name = "exact"
+    label = "Exact"
+    suffix = ""
+    params: ClassVar = {}
+    is_exact = True
+
+    def build(self, embeddings: np.ndarray, path: Path, params: Params) -> None:
+        """See Engine."""
+        path.touch()
+
+    def open(self, path: Path, embeddings: np.ndarray, params: Params) -> VectorIndex:
+        """See Engine."""
+        return ExactIndex(embeddings)
+
+    def grid(self, n_items: int) -> Sequence[Params]:
+        """See Engine."""
+        return [{}]
+
+    def words(self, params: Params) -> str:
+        """See Engine."""
+        return "compared with every picture"

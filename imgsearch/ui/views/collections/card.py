@@ -20,6 +20,7 @@ from imgsearch.ui.parts.links import Link, draw_links
 from imgsearch.ui.state import Frame
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
+from imgsearch.vectors.engines import ENGINES
 
 _N_PREVIEWS = 10
 _MAX_SKIPPED = 100
@@ -126,12 +127,11 @@ def collection_link(name: str, frame: Frame, view: str | None = None, item: str 
 def _space_words(name: str, entry: SpaceEntry) -> str:
     spec = entry.embedder
     words = t(
-        "collections.space" if entry.search_k == -1 else "collections.space_search_k",
+        "collections.space" if entry.index else "collections.space_exact",
         space=escape(t("words.descriptor" if spec.is_descriptor else "words.cnn", name=name)),
         size=DESCRIPTORS[spec.name].input_size if spec.is_descriptor else BACKBONES[spec.name].input_size,
-        dim=entry.spec.dim,
-        n_trees=entry.n_trees,
-        search_k=entry.search_k,
+        dim=entry.recipe.dim,
+        engine=ENGINES[entry.engine].label,
         mb=sum(file.size for file in entry.files) / 2**20,
     )
     return words + (t("collections.reduced", dim=spec.dim) if entry.pca else "")
