@@ -1,4 +1,4 @@
-"""PCA of embeddings, with whitening if wanted: fewer dimensions, which Annoy's hyperplanes handle better."""
+"""PCA of embeddings: fewer dimensions, which an index handles better."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Transform:
 
     Attributes:
         mean: float32 (dim_in,), of the embeddings that it was fitted to.
-        matrix: float32 (dim_in, dim_out), principal axes as columns, largest variance first; for whitening each is
-            divided by the standard deviation along it.
+        matrix: float32 (dim_in, dim_out), principal axes as columns, largest variance first; in whitened spaces, which
+            earlier versions made, each is divided by the standard deviation along it.
     """
 
     mean: np.ndarray
@@ -45,15 +45,12 @@ class Transform:
         return cls(mean=rows[0], matrix=np.ascontiguousarray(rows[1:].T))
 
 
-def fit_pca(embeddings: np.ndarray, dim: int, *, whiten: bool = False) -> Transform:
+def fit_pca(embeddings: np.ndarray, dim: int) -> Transform:
     """Principal component analysis of all embeddings, from the smaller of covariance and Gram matrix.
 
     Args:
         embeddings: float32 (n, dim_in), may be memory-mapped.
         dim: Components kept, at most min(n - 1, dim_in).
-        whiten: Divide each component by its standard deviation, so that all count alike. Helps where a few directions
-            hold most of the variance; with too many components it raises noise (Jegou and Chum 2012, Negative evidences
-            and co-occurrences in image retrieval: the benefit of PCA and whitening).
 
     Raises:
         ValueError: `dim` is out of range.
@@ -62,31 +59,28 @@ def fit_pca(embeddings: np.ndarray, dim: int, *, whiten: bool = False) -> Transf
     if not 1 <= dim <= min(n - 1, dim_in):
         raise ValueError(f"dim must be between 1 and {min(n - 1, dim_in)}. Received: {dim}.")
     mean = embeddings.mean(axis=0, dtype=np.float64)
-    variances, axes = (_few if n < dim_in else _many)(embeddings, mean, dim)
+    axes = (_few if n < dim_in else _many)(embeddings, mean, dim)
     # eigh leaves the signs open: the largest part of each axis is made positive, so that a rebuild gives the same.
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(dim)])
-    if whiten:
-        # An axis with no variance says nothing; it must not become an infinite one.
-        axes = axes / np.sqrt(np.maximum(variances, max(float(variances[0]) * 1e-6, 1e-12)))
     # In the memory's order of one read from a file, so that both give the same.
     return Transform(mean.astype(np.float32), np.ascontiguousarray(axes, dtype=np.float32))
 
 
-def _many(embeddings: np.ndarray, mean: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Variances (dim,) and axes (dim_in, dim), largest first, from the covariance: a chunk of the rows at a time."""
+def _many(embeddings: np.ndarray, mean: np.ndarray, dim: int) -> np.ndarray:
+    """Axes (dim_in, dim), that of the largest variance first, from the covariance: a chunk of the rows at a time."""
     n, dim_in = embeddings.shape
     covariance = np.zeros((dim_in, dim_in))
     for start in range(0, n, _CHUNK):
         centred = embeddings[start : start + _CHUNK] - mean
         covariance += centred.T @ centred
-    variances, axes = np.linalg.eigh(covariance / (n - 1))
-    return variances[::-1][:dim], axes[:, ::-1][:, :dim]
+    axes: np.ndarray = np.linalg.eigh(covariance / (n - 1)).eigenvectors[:, ::-1][:, :dim]
+    return axes
 
 
-def _few(embeddings: np.ndarray, mean: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+def _few(embeddings: np.ndarray, mean: np.ndarray, dim: int) -> np.ndarray:
     """The same for fewer rows than dimensions, from their n x n products: seconds less for 100 pictures of 2,048."""
     centred = embeddings - mean
-    variances, weights = np.linalg.eigh(centred @ centred.T / (len(centred) - 1))
+    weights = np.linalg.eigh(centred @ centred.T / (len(centred) - 1)).eigenvectors
     # Sums of rows with these weights are the axes, but for their length; where there is no variance QR makes some up.
-    axes, _ = np.linalg.qr(centred.T @ weights[:, ::-1][:, :dim])
-    return variances[::-1][:dim], axes
+    axes: np.ndarray = np.linalg.qr(centred.T @ weights[:, ::-1][:, :dim]).Q
+    return axes

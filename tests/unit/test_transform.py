@@ -1,4 +1,4 @@
-"""PCA and whitening, against scikit-learn."""
+"""PCA, against scikit-learn."""
 
 from __future__ import annotations
 
@@ -18,28 +18,25 @@ def embeddings() -> np.ndarray:
     return normalize(rng.normal(size=(200, 10)) * np.linspace(3, 0.2, 10) + 0.5)
 
 
-@pytest.mark.parametrize("whiten", [False, True])
-def test_points_are_those_of_scikit_learn_at_length_1(embeddings: np.ndarray, whiten: bool) -> None:
-    expected = normalize(PCA(4, whiten=whiten, svd_solver="full").fit(embeddings).transform(embeddings))
-    transform = fit_pca(embeddings, 4, whiten=whiten)
+def test_points_are_those_of_scikit_learn_at_length_1(embeddings: np.ndarray) -> None:
+    expected = normalize(PCA(4, svd_solver="full").fit(embeddings).transform(embeddings))
+    transform = fit_pca(embeddings, 4)
     points = transform.apply(embeddings)
     signs = np.sign((points * expected).sum(axis=0))  # an axis has no direction of its own
     np.testing.assert_allclose(points, expected * signs, atol=1e-4)
     assert (transform.matrix[np.abs(transform.matrix).argmax(axis=0), np.arange(4)] > 0).all()  # but one is chosen
 
 
-@pytest.mark.parametrize("whiten", [False, True])
 @pytest.mark.parametrize("n", [9, 39, 40, 41])
-def test_fewer_pictures_than_dimensions_have_the_same_axes(n: int, whiten: bool) -> None:
+def test_fewer_pictures_than_dimensions_have_the_same_axes(n: int) -> None:
     rng = np.random.default_rng(n)
     few = normalize(rng.normal(size=(n, 40)) * np.linspace(3, 0.2, 40) + 0.5)
     dim = min(n - 1, 40)  # all that there are
-    transform = fit_pca(few, dim, whiten=whiten)
+    transform = fit_pca(few, dim)
     pca = PCA(dim, svd_solver="full").fit(few.astype(np.float64))
-    expected = pca.components_ / (np.sqrt(pca.explained_variance_)[:, None] if whiten else 1)
-    expected = expected.T * np.sign(pca.components_[np.arange(dim), np.abs(pca.components_).argmax(axis=1)])
+    expected = pca.components_.T * np.sign(pca.components_[np.arange(dim), np.abs(pca.components_).argmax(axis=1)])
     np.testing.assert_allclose(transform.matrix, expected, rtol=1e-3, atol=1e-5)
-    np.testing.assert_array_equal(fit_pca(few, dim, whiten=whiten).matrix, transform.matrix)
+    np.testing.assert_array_equal(fit_pca(few, dim).matrix, transform.matrix)
 
 
 def test_axes_without_variance_stand_at_right_angles_to_the_others() -> None:
@@ -69,7 +66,7 @@ def test_equal_pictures_become_equal_points_wherever_they_stand(n: int, dim_in: 
 
 
 def test_the_file_gives_the_same_transform(embeddings: np.ndarray) -> None:
-    transform = fit_pca(embeddings, 3, whiten=True)
+    transform = fit_pca(embeddings, 3)
     again = Transform.from_array(np.load(io.BytesIO(transform.to_bytes())))
     np.testing.assert_array_equal(again.mean, transform.mean)
     np.testing.assert_array_equal(again.matrix, transform.matrix)
@@ -77,7 +74,7 @@ def test_the_file_gives_the_same_transform(embeddings: np.ndarray) -> None:
 
 def test_pictures_that_are_all_the_same_become_one_point() -> None:
     same = normalize(np.ones((5, 6)))
-    points = fit_pca(same, 2, whiten=True).apply(same)
+    points = fit_pca(same, 2).apply(same)
     assert np.isfinite(points).all()
     np.testing.assert_allclose(points, np.full((5, 2), np.sqrt(0.5)), atol=1e-6)
 
