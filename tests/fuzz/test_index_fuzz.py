@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from imgsearch.distance import angular_distance, normalize
 from imgsearch.pictures.items import Item, Items
-from imgsearch.retrieval.search import Query, search
+from imgsearch.retrieval.ask import Ask
+from imgsearch.retrieval.search import search
 from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.engines.face import Effort, VectorIndex
@@ -76,7 +77,7 @@ def test_a_search_is_a_sort_of_the_gallery_without_the_query(
     index = build(name, vectors, tmp_path_factory.mktemp("index"), data)
     items = Items([Item(str(row), "", 1, 1, 1, 1, "", "", 1) for row in range(len(vectors))])
     row, k = data.draw(st.integers(0, len(vectors) - 1)), data.draw(st.integers(1, 200))
-    page = search(items, toy_space(vectors, index), Query(rows=(row,), k=k))
+    page = search(items, toy_space(vectors, index), Ask(items=(str(row),), k=k))
     found = [result.row for result in page.results]
     assert row not in found
     assert len(found) == len(set(found)) == min(k, len(vectors) - 1)

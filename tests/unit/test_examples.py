@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import importlib
+import pkgutil
 from pathlib import Path
 
 import PIL.Image
@@ -27,7 +27,7 @@ def test_there_are_examples() -> None:
 @pytest.mark.usefixtures("collection")
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in NEEDS_A_PAGE])
 def test_examples_give_what_they_say(name: str) -> None:
-    module = importlib.import_module(name)
+    module = pkgutil.resolve_name(name)
     result = doctest.testmod(module, extraglobs={"PIL": PIL, "Region": imgsearch.Region})
     assert result.attempted
     assert result.failed == 0

@@ -21,9 +21,9 @@ from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.search import SearchPage, ann_recall_at_k, search
 from imgsearch.vectors.calibration import Calibration, SameLabel, Verdict
-from imgsearch.vectors.engines.annoy import AnnoyIndex
+from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.exact import ExactIndex
-from imgsearch.vectors.engines.face import Effort
+from imgsearch.vectors.engines.face import Effort, VectorIndex
 from imgsearch.vectors.space import Space
 from tests.conftest import toy_space
 
@@ -59,6 +59,13 @@ def found(
     asked = {name: tuple(items[row].item_id for row in of) for name, of in names.items()}
     given = {"embeddings": embeddings} if part_of is None else {"region": Region(0, 0, 1, 1)}
     return search(items, space, Ask(**asked, **given, **options), embeddings)
+
+
+def index_of(engine: str, embeddings: np.ndarray, folder: Path) -> VectorIndex:
+    params = ENGINES[engine].checked({})
+    if not ENGINES[engine].is_exact:
+        ENGINES[engine].build(embeddings, folder / "index", params)
+    return ENGINES[engine].open(folder / "index", embeddings, params)
 
 
 FAN = toy_space(at_degrees(0, 90, 60, 180, 60))  # distances from row 0: 0, sqrt 2, 1, 2, 1
@@ -106,13 +113,10 @@ def test_more_copies_than_candidates_still_leave_out_the_query() -> None:
     assert rows(page) == [0, 1, 3, 4, 5]
 
 
-@pytest.mark.parametrize("engine", ["exact", "annoy"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_the_whole_search_agrees_with_scikit_learn(engine: str, tmp_path: Path) -> None:
     embeddings = normalize(np.random.default_rng(7).normal(size=(400, 24)))
-    space = toy_space(embeddings)
-    if engine == "annoy":
-        AnnoyIndex.build(embeddings, tmp_path / "index.ann")
-        space = toy_space(embeddings, AnnoyIndex(tmp_path / "index.ann", embeddings))
+    space = toy_space(embeddings, index_of(engine, embeddings, tmp_path))
     neighbors = NearestNeighbors(n_neighbors=8).fit(embeddings.astype(np.float64))
     distances, expected = neighbors.kneighbors()  # without an argument each row's own is left out
     for row in range(0, 400, 10):
@@ -131,11 +135,10 @@ def test_a_label_that_only_the_query_has_gives_nothing() -> None:
     assert found(gallery(3, "xyz"), toy_space(at_degrees(0, 1, 2)), rows=(1,), label="y").results == ()
 
 
-def test_a_label_far_from_the_query_is_found_whatever_the_index_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_label_far_from_the_query_is_found_whatever_the_index_says(engine: str, tmp_path: Path) -> None:
     embeddings = at_degrees(*np.linspace(0, 1, 2000), 180)  # the last is the farthest of all
-    AnnoyIndex.build(embeddings, tmp_path / "index.ann", n_trees=1)
-    index = AnnoyIndex(tmp_path / "index.ann", embeddings)
-    space = toy_space(embeddings, index)
+    space = toy_space(embeddings, index_of(engine, embeddings, tmp_path))
     assert rows(found(gallery(2001, "-" * 2000 + "x"), space, rows=(0,), label="x", k=1)) == [2000]
 
 
