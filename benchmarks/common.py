@@ -130,12 +130,12 @@ def compiled(model: Any) -> Callable[[Any], np.ndarray]:
     return lambda batch: np.asarray(function(batch))
 
 
-def resident_mib(pid: int) -> float:
-    """Resident memory of a process, MiB."""
+def resident_mib(pid: int, field: str = "VmRSS") -> float:
+    """Resident memory of a process, MiB: now, or the most it had ("VmHWM")."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
-    raise ValueError(f"no VmRSS of process {pid}")
+    raise ValueError(f"no {field} of process {pid}")
 
 
 @contextmanager
