@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -99,10 +100,15 @@ class _Run:
 
     def look_ahead(self, wanted: Iterable[Wanted]) -> Iterator[_Looked | ImageError]:
         """Outcomes in the order given, some being worked on ahead."""
+        coming = iter(wanted)
+        first = list(islice(coming, 2))
+        if len(first) < 2:  # alone it needs no threads, which would take a millisecond
+            yield from map(self._look, first)
+            return
         with ThreadPoolExecutor(N_THREADS) as pool:
             waiting: deque[Future[_Looked | ImageError]] = deque()
             try:
-                for each in wanted:
+                for each in chain(first, coming):
                     waiting.append(pool.submit(self._look, each))
                     if len(waiting) >= AHEAD:
                         yield waiting.popleft().result()
