@@ -7,6 +7,7 @@ import errno
 import re
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -193,6 +194,23 @@ print(engine.open(Path(sys.argv[1]), vectors, engine.checked({{}})).nearest(vect
             engine.build(VECTORS[:3], tmp_path / "missing" / "index", engine.checked({}))
         assert caught.value.errno == errno.ENOENT
 
+    def test_a_process_without_an_input_can_build_and_ask(self, engine: Engine, tmp_path: Path) -> None:
+        program = f"""
+import os, sys
+os.close(0)
+import numpy as np
+from pathlib import Path
+from imgsearch.vectors.engines import get_engine
+engine = get_engine({engine.name!r})
+vectors = np.eye(50, dtype=np.float32)
+for path in map(Path, sys.argv[1:]):
+    engine.build(vectors, path, engine.checked({{}}))
+    print(engine.open(path, vectors, engine.checked({{}})).nearest(vectors[7], 50).tolist())
+"""
+        command = [sys.executable, "-c", program, str(tmp_path / "a"), str(tmp_path / "b")]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (0, f"{list(range(50))}\n" * 2), done.stderr
+
     def test_a_damaged_index_is_an_error_of_its_collection(self, pictures: Path, home: Path, engine: Engine) -> None:
         collection = build_collection(
             "discs", pictures, home=home, embedders=[embedder_spec("color_histogram")], engine=engine.name
@@ -364,7 +382,7 @@ def test_a_child_that_hangs_or_cannot_be_started_is_told_apart(
 def untried(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """Annoy's engine, which has not tried its package in this process."""
     annoy = ENGINES["annoy"]
-    monkeypatch.setattr(annoy, "asking", f"{annoy.asking}\n# {monkeypatch!r}\n", raising=True)
+    monkeypatch.setattr(annoy, "asking", f"{annoy.asking}\n# {uuid.uuid4()}\n")
     return annoy
 
 

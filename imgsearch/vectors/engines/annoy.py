@@ -44,6 +44,7 @@ class AnnoyIndex(ApproximateIndex):
         from annoy import AnnoyIndex as Forest
 
         super().__init__(embeddings)
+        _take_descriptor_0()
         self._forest = Forest(embeddings.shape[1], METRIC)
         self._forest.load(str(path))
         self._nodes_per_row = _DEPTH * self._forest.get_n_trees() if search_k == _LEFT_OPEN else search_k / 100
@@ -85,6 +86,7 @@ def nearest(vector):
         """See Engine."""
         from annoy import AnnoyIndex as Forest
 
+        _take_descriptor_0()
         forest = Forest(embeddings.shape[1], METRIC)
         forest.set_seed(_SEED)
         for row, vector in enumerate(embeddings):
@@ -112,3 +114,11 @@ def nearest(vector):
         """See Engine."""
         tuned = "" if params["search_k"] == _LEFT_OPEN else f", search_k {params['search_k']:,}"
         return f"Annoy ({counted(params['n_trees'], 'tree')}{tuned})"
+
+
+def _take_descriptor_0() -> None:
+    """Sees to it that no file gets descriptor 0, as in a process without an input: annoy takes it for none, and crashes."""
+    try:
+        os.fstat(0)
+    except OSError:
+        os.open(os.devnull, os.O_RDONLY)
