@@ -6,8 +6,10 @@ import io
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -98,6 +100,29 @@ def collection(built_home: Path, pictures: Path, home: Path) -> Collection:
     shutil.copytree(built_home, home)  # with the times of all files: a build finds nothing to do
     remember(Source("folder", str(pictures)), "discs", home)
     return Collection.open("discs", home)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Mounts an empty file system of so many KiB, or makes the last one larger where `anew` is false."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("needs root on Linux to mount a small disk")
+    mounted: list[Path] = []
+
+    def mount(kib: int, *, anew: bool = True) -> Path:
+        point = tmp_path / f"disk-{len(mounted)}" if anew else mounted[-1]
+        point.mkdir(exist_ok=True)
+        arguments = ["mount", "-t", "tmpfs", "-o", f"{'' if anew else 'remount,'}size={kib}k", "tmpfs", str(point)]
+        done = subprocess.run(arguments, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"cannot mount here: {done.stderr.strip()}")
+        if anew:
+            mounted.append(point)
+        return point
+
+    yield mount
+    for point in mounted:  # lazily, since Annoy keeps a file open that it could not write
+        subprocess.run(["umount", "--lazy", str(point)], check=True)
 
 
 @contextmanager

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Literal
 
 import numpy as np
 
+from imgsearch.vectors.equal import find_equals
 from imgsearch.vectors.transform import fit_pca
 
 MAX_TSNE_ITEMS = 20_000
@@ -91,7 +91,7 @@ def project(embeddings: np.ndarray, neighbors: np.ndarray, method: Method = "tsn
         float32 (n, 2) in [0, 1]: the longer axis fills it, the other is centred.
     """
     n, dim = embeddings.shape
-    first_of, n_before = _equals(embeddings)
+    first_of, n_before = find_equals(embeddings)
     sample = np.flatnonzero(n_before < _MAX_COPIES)
     if len(sample) > MAX_TSNE_ITEMS and method == "tsne":
         sample = np.sort(np.random.default_rng(_SEED).choice(sample, MAX_TSNE_ITEMS, replace=False))
@@ -106,20 +106,6 @@ def project(embeddings: np.ndarray, neighbors: np.ndarray, method: Method = "tsn
     places[rows] = points[at, :2]
     _place_the_rest(places, rows, np.setdiff1d(first_of, rows), embeddings, first_of[neighbors])
     return _fit_unit_square(places[first_of])
-
-
-def _equals(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each row the first one that equals it, and how many equal ones come before: int (n,) each.
-
-    By digest, since sorting the rows takes many times as long.
-    """
-    first_of, n_before = np.empty((2, len(embeddings)), dtype=np.int64)
-    seen: dict[bytes, tuple[int, int]] = {}
-    for row, vector in enumerate(embeddings):
-        digest = blake2b(vector + 0.0, digest_size=16).digest()  # of -0.0, as of 0.0
-        first_of[row], n_before[row] = first, n = seen.get(digest, (row, 0))
-        seen[digest] = first, n + 1
-    return first_of, n_before
 
 
 def _tsne(points: np.ndarray, spread: float) -> np.ndarray:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -1024,28 +1024,6 @@ def test_a_full_disk_leaves_the_old_collection_and_can_be_made_good(
     assert len(ids(report)) == 13
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """Mounts an empty file system of so many KiB, or makes the last one larger where `anew` is false."""
-    mounted: list[Path] = []
-
-    def mount(kib: int, *, anew: bool = True) -> Path:
-        point = tmp_path / f"disk-{len(mounted)}" if anew else mounted[-1]
-        point.mkdir(exist_ok=True)
-        arguments = ["mount", "-t", "tmpfs", "-o", f"{'' if anew else 'remount,'}size={kib}k", "tmpfs", str(point)]
-        done = subprocess.run(arguments, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"cannot mount here: {done.stderr.strip()}")
-        if anew:
-            mounted.append(point)
-        return point
-
-    yield mount
-    for point in mounted:  # lazily, since Annoy keeps a file open that it could not write
-        subprocess.run(["umount", "--lazy", str(point)], check=True)
-
-
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root on Linux to mount a small disk")
 def test_a_disk_that_is_really_full_is_named_and_room_helps(pictures: Path, small_disk: Callable[..., Path]) -> None:
     sizes = range(4, 320, 24)
     failures = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import errno
+import os
 import re
 import subprocess
 import sys
@@ -128,6 +129,15 @@ class TestEveryEngine:
             assert_rows(rows, 3 * n_copies, 10)
             assert angular_distance(vectors[rows], VECTORS[1]).min() < 1e-3
 
+    def test_a_heap_of_equal_vectors_hides_neither_itself_nor_others(self, make: Make) -> None:
+        """As of a picture that stands for hundreds that are missing."""
+        rng = np.random.default_rng(5)
+        vectors = rng.permutation(np.concatenate([CLUSTERS[:2000], np.repeat(CLUSTERS[:3], 300, axis=0)]))
+        index = make(vectors)
+        for row in range(0, 2900, 29):
+            rows = index.nearest(vectors[row], 10)
+            assert angular_distance(vectors[rows], vectors[row]).min() < 1e-3
+
     def test_exact_effort_compares_with_everything(self, make: Make) -> None:
         index = make(CLUSTERS)
         for vector in normalize(CLUSTERS[:20] + 0.1):
@@ -193,6 +203,24 @@ print(engine.open(Path(sys.argv[1]), vectors, engine.checked({{}})).nearest(vect
         with pytest.raises(OSError, match="No such file or directory") as caught:
             engine.build(VECTORS[:3], tmp_path / "missing" / "index", engine.checked({}))
         assert caught.value.errno == errno.ENOENT
+
+    def test_a_full_disk_is_told_by_its_code(self, engine: Engine, tmp_path: Path, small_disk: Callable[..., Path]) -> None:
+        engine.build(CLUSTERS, tmp_path / "index", engine.checked({}))
+        for kib in range(4, (tmp_path / "index").stat().st_size >> 10, 100):
+            with pytest.raises(OSError, match="No space left") as caught:
+                engine.build(CLUSTERS, small_disk(kib) / "index", engine.checked({}))
+            assert caught.value.errno == errno.ENOSPC
+
+    def test_what_cannot_be_opened_is_an_os_error_and_closes_no_other_file(self, engine: Engine, tmp_path: Path) -> None:
+        if engine.is_exact:
+            return
+        (tmp_path / "empty").touch()
+        (tmp_path / "short").write_bytes(b"0123456789")
+        (tmp_path / "folder").mkdir()
+        for name in ("missing", "empty", "short", "folder"):
+            with pytest.raises(OSError):  # noqa: PT011
+                engine.open(tmp_path / name, VECTORS, engine.checked({}))
+            os.fstat(0)
 
     def test_a_process_without_an_input_can_build_and_ask(self, engine: Engine, tmp_path: Path) -> None:
         program = f"""
@@ -390,3 +418,31 @@ def assert_it_leads_on(fault: Fault) -> None:
     """It blames neither files nor the processor."""
     assert not re.search("processor|damaged|elsewhere|--no-binary", f"{fault.sentence} {fault.hint}")
     assert fault.hint.startswith("Without it search is exact")
+
+
+# --- hnsw
+
+
+def test_more_links_and_more_candidates_find_more_of_a_graph(tmp_path: Path) -> None:
+    vectors = normalize(np.random.default_rng(4).normal(size=(4000, 48)))
+    hnsw, found = ENGINES["hnsw"], {}
+    for links, search in ((4, 16), (4, 300), (16, 300)):
+        params = hnsw.checked({"connectivity": links, "expansion_search": search})
+        hnsw.build(vectors, tmp_path / str(links), params)
+        index = hnsw.open(tmp_path / str(links), vectors, params)
+        near = [
+            len({*index.nearest(vector, 10).tolist()} & {*nearest_by_sorting(vectors, vector, 10)})
+            for vector in vectors[:50]
+        ]
+        found[links, search] = np.mean(near), np.mean([index.n_compared(vector, 10) for vector in vectors[:50]])
+    assert found[4, 16] < found[4, 300] < found[16, 300]
+    assert hnsw.file_params(hnsw.checked({"expansion_search": 7})) == {"connectivity": 16, "expansion_add": 128}
+    assert hnsw.words(hnsw.checked({})) == "HNSW (16 links, expansion_search 128)"
+
+
+def test_a_graph_of_other_dimensions_or_of_another_number_of_rows_is_not_taken(tmp_path: Path) -> None:
+    hnsw = ENGINES["hnsw"]
+    hnsw.build(VECTORS[:, :8], tmp_path / "index", hnsw.checked({}))
+    for vectors in (VECTORS, VECTORS[:499, :8]):
+        with pytest.raises(OSError, match="not of these rows"):
+            hnsw.open(tmp_path / "index", vectors, hnsw.checked({}))

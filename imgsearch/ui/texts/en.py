@@ -366,7 +366,7 @@ TEXTS = {
     "- **Small things are lost.** A whole picture becomes one point; what fills it counts most.",
     "about.software": "Made with",
     "about.software_text": "[Keras](https://keras.io) and [TensorFlow](https://www.tensorflow.org) for the networks, "
-    "[Annoy](https://github.com/spotify/annoy) for the index, [Streamlit](https://streamlit.io) for the page (all Apache License "
+    "[Annoy](https://github.com/spotify/annoy) and [USearch](https://github.com/unum-cloud/usearch) for the index, [Streamlit](https://streamlit.io) for the page (all Apache License "
     "2.0), [Pillow](https://python-pillow.github.io) for reading pictures (MIT-CMU), "
     "those of iPhones with [pillow-heif](https://github.com/bigcat88/pillow_heif) (BSD 3-Clause; its libraries LGPL and GPL). This project: MIT; the weights of `mini`, derived from MobileNetV2's by Google: Apache License 2.0.",
 }

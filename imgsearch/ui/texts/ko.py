@@ -352,7 +352,7 @@ TEXTS = {
     "- **작은 것은 묻힙니다.** 이미지 전체가 하나의 점이 되므로 크게 보이는 것이 가장 큰 영향을 줍니다.",
     "about.software": "사용한 소프트웨어",
     "about.software_text": "신경망은 [Keras](https://keras.io)와 [TensorFlow](https://www.tensorflow.org), 인덱스는 "
-    "[Annoy](https://github.com/spotify/annoy), 페이지는 [Streamlit](https://streamlit.io)으로 만들었습니다(모두 Apache License 2.0). 이미지는 "
+    "[Annoy](https://github.com/spotify/annoy)와 [USearch](https://github.com/unum-cloud/usearch), 페이지는 [Streamlit](https://streamlit.io)으로 만들었습니다(모두 Apache License 2.0). 이미지는 "
     "[Pillow](https://python-pillow.github.io)로 읽고(MIT-CMU), 아이폰의 HEIC 사진은 [pillow-heif](https://github.com/bigcat88/pillow_heif)로 "
     "읽습니다(BSD 3-Clause, 포함된 라이브러리는 LGPL과 GPL). 이 프로젝트의 라이선스는 MIT이며, 구글의 MobileNetV2에서 만든 `mini`의 가중치는 Apache License 2.0을 따릅니다.",
 }

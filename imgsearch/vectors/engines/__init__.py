@@ -6,8 +6,9 @@ from imgsearch.errors import BuildError
 from imgsearch.vectors.engines.annoy import Annoy
 from imgsearch.vectors.engines.exact import Exact
 from imgsearch.vectors.engines.face import Engine
+from imgsearch.vectors.engines.hnsw import Hnsw
 
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Exact(), Annoy())}
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Exact(), Annoy(), Hnsw())}
 """By name."""
 DEFAULT_ENGINE = "annoy"
 
