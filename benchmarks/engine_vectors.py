@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch.distance import angular_distance, normalize
-from imgsearch.embedding.embedders import load_embedder
+from imgsearch.embedding.embedder import load_embedder
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.embedding.weights import keep_weights
 from imgsearch.files.disk import replacing
