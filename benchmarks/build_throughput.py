@@ -99,8 +99,8 @@ class Rounds:
                 f"run-{self._n_builds}",
                 self._folder,
                 home=self._home,
-                embedders=[self._specs[precision]],
-                embedders_port=self._embedders,
+                specs=[self._specs[precision]],
+                embedders=self._embedders,
                 progress=progress,
             )
         assert report.n_embedded == len(self._paths)

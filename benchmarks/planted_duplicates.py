@@ -66,7 +66,7 @@ def main() -> None:
         for path in planted:
             plant(path, folder)
         specs = [embedder_spec(name) for name in names]
-        collection = build_collection("all", folder, home=Path(temporary) / "home", embedders=specs).collection
+        collection = build_collection("all", folder, home=Path(temporary) / "home", specs=specs).collection
         print(f"{len(paths):,} pictures of {options.images}, {len(planted)} of them copied {len(CHANGES)} times")
         rows, others = [], set()
         for name in collection.spaces:

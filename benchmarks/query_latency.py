@@ -36,7 +36,7 @@ def main() -> None:
         paths = gather(options.images, options.pictures, Path(temporary) / "pictures")
         print(machine())
         it = subject(options.backbone, options.weights, home)
-        collection = build_collection("all", Path(temporary) / "pictures", home=home, embedders=[it.spec]).collection
+        collection = build_collection("all", Path(temporary) / "pictures", home=home, specs=[it.spec]).collection
         forward = compiled(it.model)
         worker = WorkerClient(home, timeout_s=300, queue=1)
 

@@ -52,7 +52,7 @@ def draw_pictures(folder: Path, n: int = N_PICTURES, seed: int = 0) -> None:
 
 def build(home: Path, pictures: Path) -> Collection:
     """The pictures as the collection `soak`, which knows where they come from."""
-    collection = build_collection("soak", pictures, home=home, embedders=[embedder_spec(HISTOGRAM)]).collection
+    collection = build_collection("soak", pictures, home=home, specs=[embedder_spec(HISTOGRAM)]).collection
     remember(Source.of(pictures), "soak", home)
     return collection
 

@@ -84,7 +84,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built_home(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the home of `collection` is a copy of."""
     home = tmp_path_factory.mktemp("built") / "home"
-    build_collection("discs", drawn, home=home, embedders=[embedder_spec("color_histogram")])
+    build_collection("discs", drawn, home=home, specs=[embedder_spec("color_histogram")])
     return home
 
 

@@ -148,7 +148,7 @@ def build(
 
 def _build(name: str, directory: Path, specs: list[EmbedderSpec], **options: Any) -> BuildReport:
     with progress_bar() as progress:
-        return build_collection(name, directory, home=get_settings().home, embedders=specs, progress=progress, **options)
+        return build_collection(name, directory, home=get_settings().home, specs=specs, progress=progress, **options)
 
 
 def print_report(report: BuildReport, as_json: bool) -> None:

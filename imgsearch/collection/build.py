@@ -82,7 +82,7 @@ def build_collection(
     directory: Path,
     *,
     home: Path,
-    embedders: Sequence[EmbedderSpec] = (),
+    specs: Sequence[EmbedderSpec] = (),
     pca: int | None = None,
     engine: str | None = None,
     title: str | None = None,
@@ -92,7 +92,7 @@ def build_collection(
     left_out: Sequence[Skipped] = (),
     remarks: Sequence[str] = (),
     origin: Source | None = None,
-    embedders_port: Embedders | None = None,
+    embedders: Embedders | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Makes or renews a collection.
@@ -101,10 +101,10 @@ def build_collection(
         name: Lower-case letters, digits and hyphens.
         directory: The pictures; sub-folders are read too, and nothing is written there.
         home: The folder of collections.
-        embedders: Spaces to add to those that the collection has (also where only its manifest can be read); one of a
-            name that is there replaces it. Defaults to none for a collection that is there, else to inception_v3 with
-            ImageNet weights.
-        pca: Adds a space of so many principal components for each backbone among the embedders, or, where none are given,
+        specs: What embeds, for spaces to add to those that the collection has (also where only its manifest can be read);
+            one of a name that is there replaces it. Defaults to none for a collection that is there, else to inception_v3
+            with ImageNet weights.
+        pca: Adds a space of so many principal components for each backbone among them, or, where none are given,
             among those that the collection has.
         engine: What every space is searched with, a name of `engines.ENGINES`; one that a space does not have yet is told
             its defaults. Defaults to what each has, else to annoy.
@@ -114,7 +114,7 @@ def build_collection(
         left_out: What somebody else left out before the folder came about, for the list of what was skipped.
         remarks: What there is to say of how the folder came about, for the report.
         origin: Where the pictures come from, for an update. Defaults to the directory.
-        embedders_port: Who looks at the pictures. Defaults to this process.
+        embedders: Who looks at the pictures. Defaults to this process.
         progress: Told how far the build is.
 
     Where an engine cannot be used (see `Engine.fault`), new spaces get no index and are searched exactly; the next build on
@@ -141,7 +141,7 @@ def build_collection(
         try:
             before = _before(name, home)
             previous = before.collection
-            recipes = _recipes(before.manifest, embedders, pca, engine)
+            recipes = _recipes(before.manifest, specs, pca, engine)
             transforms, without_transform = _kept_transforms(path, before.manifest, recipes)
             recipes = {space: recipe for space, recipe in recipes.items() if space not in without_transform}
             if before.manifest:
@@ -152,7 +152,7 @@ def build_collection(
             known = Known(previous, notes)
             known.load(dict.fromkeys(recipe.embedder for recipe in recipes.values()))
             tell = in_turn(progress)
-            survey = Survey(path, (embedders_port or LocalEmbedders(home, tell)).embed, known, tell)
+            survey = Survey(path, (embedders or LocalEmbedders(home, tell)).embed, known, tell)
             items, unusable = survey.look_at(files)
             if not items:
                 raise folder.none_usable(len(files), unusable)
@@ -207,14 +207,14 @@ def _before(name: str, home: Path) -> _Before:
 
 
 def _recipes(
-    manifest: Manifest | None, embedders: Sequence[EmbedderSpec], pca: int | None, engine: str | None
+    manifest: Manifest | None, specs: Sequence[EmbedderSpec], pca: int | None, engine: str | None
 ) -> dict[str, SpaceRecipe]:
     """The spaces to be, by name: those that are there, then the new ones; a reduced space goes with its embedder's."""
     recipes = {space: entry.recipe for space, entry in manifest.spaces.items()} if manifest else {}
-    recipes |= {spec.space: replace(recipes.get(spec.space, SpaceRecipe(spec)), embedder=spec) for spec in embedders}
+    recipes |= {spec.space: replace(recipes.get(spec.space, SpaceRecipe(spec)), embedder=spec) for spec in specs}
     recipes = recipes or {DEFAULT_BACKBONE: SpaceRecipe(embedder_spec(DEFAULT_BACKBONE))}
     if pca:
-        chosen = embedders or [recipe.embedder for recipe in recipes.values() if not recipe.pca]
+        chosen = specs or [recipe.embedder for recipe in recipes.values() if not recipe.pca]
         reduced = [SpaceRecipe(embedder, pca) for embedder in chosen if not embedder.is_descriptor]
         recipes |= {recipe.name: recipes.get(recipe.name, recipe) for recipe in reduced}
     if engine:

@@ -356,7 +356,7 @@ def build_sample(home: Path, *, progress: Progress | None = None) -> BuildReport
         SAMPLE_COLLECTION,
         prepared.directory,
         home=home,
-        embedders=[embedder_spec(BUNDLED_BACKBONE), embedder_spec("color_histogram")],
+        specs=[embedder_spec(BUNDLED_BACKBONE), embedder_spec("color_histogram")],
         title=prepared.title,
         source=prepared.source,
         license=prepared.license,

@@ -113,7 +113,7 @@ def test_a_card_says_what_the_collection_is(pictures: Path, home: Path) -> None:
         (pictures / f"broken {number:03}.jpg").write_bytes(b"nothing")
     spec = embedder_spec("color_histogram")
     built = build_collection(
-        "discs", pictures, home=home, embedders=[spec], title="[Discs](x)", source="A <drawer>", license="CC0"
+        "discs", pictures, home=home, specs=[spec], title="[Discs](x)", source="A <drawer>", license="CC0"
     ).collection
     at = page(view="collections")
     assert [each.value for each in at.header] == ["Your own pictures", "\\[Discs\\]\\(x\\)"]
@@ -134,7 +134,7 @@ def test_a_card_says_what_the_collection_is(pictures: Path, home: Path) -> None:
 def test_a_link_opens_the_collection_without_what_belongs_to_another(
     collection: Collection, home: Path, pictures: Path
 ) -> None:
-    build_collection("twin", pictures, home=home, embedders=[embedder_spec("color_histogram")], title="Twin")
+    build_collection("twin", pictures, home=home, specs=[embedder_spec("color_histogram")], title="Twin")
     at = page(view="collections", item="red/0.png", k="5", label="red")
     hrefs = [str(card["href"]) for card in cards(at, "Some pictures of Twin")]
     assert parse_qs(hrefs[0].removeprefix("?")) == {"k": ["5"], "collection": ["twin"], "item": ["blue/0.png"]}
@@ -144,7 +144,7 @@ def test_a_link_opens_the_collection_without_what_belongs_to_another(
 def test_one_that_cannot_be_opened_says_why_and_the_others_stand(
     collection: Collection, home: Path, pictures: Path, name: str
 ) -> None:
-    build_collection("twin", pictures, home=home, embedders=[embedder_spec("color_histogram")], title="Twin")
+    build_collection("twin", pictures, home=home, specs=[embedder_spec("color_histogram")], title="Twin")
     items = next((home / name).glob("items-*"))
     items.unlink()
     at = page(view="collections")
@@ -157,7 +157,7 @@ def test_one_that_cannot_be_opened_says_why_and_the_others_stand(
 
 
 def test_the_vectors_of_others_are_not_read(collection: Collection, home: Path, pictures: Path) -> None:
-    twin = build_collection("twin", pictures, home=home, embedders=[embedder_spec("color_histogram")]).collection
+    twin = build_collection("twin", pictures, home=home, specs=[embedder_spec("color_histogram")]).collection
     index = home / "twin" / twin.manifest.spaces["color_histogram"].index.file
     index.write_bytes(bytes(index.stat().st_size))
     at = page(view="collections")

@@ -16,7 +16,7 @@ LEFT, RIGHT = "Most similar pictures on the left", "Most similar pictures on the
 @pytest.fixture
 def two_spaces(collection: Collection, pictures: Path, home: Path) -> Collection:
     """`discs` by colour and by edges."""
-    return build_collection("discs", pictures, home=home, embedders=[embedder_spec("edge_histogram")]).collection
+    return build_collection("discs", pictures, home=home, specs=[embedder_spec("edge_histogram")]).collection
 
 
 def test_both_spaces_answer_the_same_query(two_spaces: Collection) -> None:

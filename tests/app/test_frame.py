@@ -109,14 +109,14 @@ def test_widgets_keep_their_values_in_another_language(collection: Collection) -
 def test_another_collection_keeps_what_does_not_belong_to_the_first(
     collection: Collection, home: Path, pictures: Path
 ) -> None:
-    build_collection("twin", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    build_collection("twin", pictures, home=home, specs=[embedder_spec("color_histogram")])
     at = page(item="red/0.png", k="5", lang="ko", view="about", label="red", liked="red/1.png")
     at.selectbox(key=state.widget_key("collection", "ko")).set_value("twin").run()
     assert at.query_params == {"k": "5", "lang": "ko", "view": "about", "collection": "twin"}
 
 
 def test_a_damaged_collection_leaves_the_way_to_the_others(collection: Collection, home: Path, pictures: Path) -> None:
-    build_collection("twin", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    build_collection("twin", pictures, home=home, specs=[embedder_spec("color_histogram")])
     (home / "discs" / collection.manifest.items.file).unlink()
     at = page()
     assert "is missing" in at.error[0].value
@@ -146,14 +146,14 @@ def test_about_draws_its_figure_with_the_collections_numbers(collection: Collect
 def test_about_says_what_was_left_out_where_something_was(pictures: Path, home: Path, n: int) -> None:
     for number in range(n):
         (pictures / "red" / f"broken{number}.png").write_bytes(b"no picture")
-    build_collection("discs", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    build_collection("discs", pictures, home=home, specs=[embedder_spec("color_histogram")])
     said = [each.value for each in page(view="about").markdown if "Left out" in each.value]
     assert said == ["Left out: 1. Collections says why."] * n
 
 
 def test_about_says_what_each_space_does_with_a_picture_in_their_order(pictures: Path, home: Path) -> None:
     names = ["edge_histogram", "cedd", "color_histogram"]
-    build_collection("discs", pictures, home=home, embedders=[embedder_spec(name) for name in names])
+    build_collection("discs", pictures, home=home, specs=[embedder_spec(name) for name in names])
     at = page(view="about")
     rows = [each.value for each in at.markdown if " px to " in each.value]
     for row, name in zip(rows, names, strict=True):

@@ -145,7 +145,7 @@ def test_names_in_the_address_may_be_written_in_another_normal_form(tmp_path: Pa
     for number, name in enumerate(("café/é.png", "café/ö.png", "naïve/ü.png", "naïve/ñ.png")):
         (tmp_path / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
         draw_picture((200, 60 * number, 0), number).save(tmp_path / "folder" / name)
-    build_collection("names", tmp_path / "folder", home=home, embedders=[embedder_spec("color_histogram")])
+    build_collection("names", tmp_path / "folder", home=home, specs=[embedder_spec("color_histogram")])
     composed = {
         "item": "café/é.png",
         "label": "café",
@@ -277,7 +277,7 @@ def test_a_rebuilt_collection_is_noticed(collection: Collection, home: Path, pic
 
 def test_names_of_files_are_not_taken_for_markup(pictures: Path, home: Path) -> None:
     draw_picture((1, 2, 3), 1).save(pictures / "[x](javascript:alert(1)) **b**.png")
-    build_collection("discs", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    build_collection("discs", pictures, home=home, specs=[embedder_spec("color_histogram")])
     at = page(item="[x](javascript:alert(1)) **b**.png")
     shown = next(markdown.value for markdown in at.markdown if "javascript" in markdown.value)
     assert r"\[x\]\(javascript:color[\:]alert\(1\)\)" in shown

@@ -199,7 +199,7 @@ def urls(collection: Collection) -> list[str]:
 
 @pytest.mark.usefixtures("locked")
 def test_addresses_open_with_the_key_of_their_collection_only(collection: Collection, home: Path, pictures: Path) -> None:
-    twin = build_collection("twin", pictures, home=home, embedders=[embedder_spec("color_histogram")]).collection
+    twin = build_collection("twin", pictures, home=home, specs=[embedder_spec("color_histogram")]).collection
     for url, other in zip(urls(collection), urls(twin), strict=True):
         answer = get(url)
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "private, max-age=31536000, immutable")

@@ -82,7 +82,7 @@ def e2e_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / name / color).mkdir(parents=True)
             for number in range(per_color):
                 draw_picture(rgb, number).save(folder / name / color / f"{number}.png")
-        build_collection(name, folder / name, home=home, embedders=[spec], title=name.title())
+        build_collection(name, folder / name, home=home, specs=[spec], title=name.title())
     discs = Collection.open("discs", home)
     save_evaluation(discs, evaluate_collection(discs))
     _add_space(home / "discs" / MANIFEST_FILE)

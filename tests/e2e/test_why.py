@@ -38,7 +38,7 @@ def url(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         picture = Image.new("RGB", (width, height), "white")
         ImageDraw.Draw(picture).ellipse((width / 5, height / 5, width * 0.8, height * 0.8), "black")
         picture.save(folder / "pictures" / f"{name}.png")
-    build_collection("shapes", folder / "pictures", home=folder / "home", embedders=[embedder_spec("edge_histogram")])
+    build_collection("shapes", folder / "pictures", home=folder / "home", specs=[embedder_spec("edge_histogram")])
     with run_server(folder / "home", folder / "log.txt") as server:
         wait_for_health(server, 200)
         yield server.url

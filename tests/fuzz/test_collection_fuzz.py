@@ -48,8 +48,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         for number in range(4):
             draw_picture(color, number).save(root / "pictures" / label / f"{number}.png")
     (root / "pictures" / "bad.jpg").touch()
-    embedders = [embedder_spec("color_histogram")]
-    collection = build_collection("discs", root / "pictures", home=root / "home", embedders=embedders).collection
+    specs = [embedder_spec("color_histogram")]
+    collection = build_collection("discs", root / "pictures", home=root / "home", specs=specs).collection
     # Where the pictures come from is a note of this home beside the collection.
     files = sorted(path for path in collection.path.rglob("*") if path.is_file() and path.name != SOURCE_FILE)
     assert len(files) == 1 + 1 + 1 + 5 + 12

@@ -75,7 +75,7 @@ def mean_color(monkeypatch: pytest.MonkeyPatch) -> EmbedderSpec:
 
 
 def make(pictures: Path, home: Path, **options: Any) -> BuildReport:
-    return build_collection("discs", pictures, home=home, **{"embedders": [HISTOGRAM], **options})
+    return build_collection("discs", pictures, home=home, **{"specs": [HISTOGRAM], **options})
 
 
 def ids(report: BuildReport) -> list[str]:
@@ -132,7 +132,7 @@ def test_an_item_holds_the_digest_of_its_file(pictures: Path, home: Path) -> Non
 
 def test_two_builds_of_the_same_pictures_give_the_same_files(pictures: Path, home: Path) -> None:
     first = make(pictures, home).collection
-    second = build_collection("again", pictures, home=home, embedders=[HISTOGRAM]).collection
+    second = build_collection("again", pictures, home=home, specs=[HISTOGRAM]).collection
     assert first.manifest.files == second.manifest.files
 
 
@@ -264,19 +264,19 @@ def test_a_pattern_that_cannot_be_used_is_an_error(pictures: Path, home: Path, p
 
 
 def test_labels_alone_can_change(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
-    make(pictures, home, embedders_port=counts)
+    make(pictures, home, embedders=counts)
     counts.forget()
-    report = make(pictures, home, embedders_port=counts, label_pattern=r"(?P<label>\d)\.png$")
+    report = make(pictures, home, embedders=counts, label_pattern=r"(?P<label>\d)\.png$")
     assert labels(report)["red/3.png"] == "3"
     assert (report.is_unchanged, report.n_embedded, counts.n_embedded) == (False, 0, 0)
 
 
 def test_the_title_alone_can_change_and_is_kept(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
-    assert make(pictures, home, embedders_port=counts).collection.manifest.title == "discs"
+    assert make(pictures, home, embedders=counts).collection.manifest.title == "discs"
     counts.forget()
-    report = make(pictures, home, embedders_port=counts, title="\U0001f408 'cats'\n")
+    report = make(pictures, home, embedders=counts, title="\U0001f408 'cats'\n")
     assert (report.is_unchanged, counts.n_embedded) == (False, 0)
-    again = make(pictures, home, embedders_port=counts)
+    again = make(pictures, home, embedders=counts)
     assert again.is_unchanged
     assert again.collection.manifest.title == "\U0001f408 'cats'\n"
 
@@ -305,11 +305,11 @@ def in_form(form: Literal["NFC", "NFD"], folder: Path) -> Path:
 
 @needs_posix_names
 def test_a_folder_whose_names_change_their_form_is_the_same(tmp_path: Path, home: Path, counts: FakeEmbedders) -> None:
-    first = make(in_form("NFD", tmp_path / "of-a-mac"), home, embedders_port=counts)
+    first = make(in_form("NFD", tmp_path / "of-a-mac"), home, embedders=counts)
     assert set(labels(first)) == {f"강아지/{name}.png" for name in ("café", "가을", "naïve", "über")}
     assert set(labels(first).values()) == {"강아지"}
     counts.forget()
-    assert make(in_form("NFC", tmp_path / "of-others"), home, embedders_port=counts).is_unchanged
+    assert make(in_form("NFC", tmp_path / "of-others"), home, embedders=counts).is_unchanged
     assert counts.n_embedded == 0
 
 
@@ -372,23 +372,23 @@ def test_raw_files_are_left_out_with_what_to_do(pictures: Path, home: Path) -> N
 
 def test_left_out_pictures_are_tried_again(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
     (pictures / "bad.png").write_text("not yet")
-    make(pictures, home, embedders_port=counts)
-    assert make(pictures, home, embedders_port=counts).is_unchanged
+    make(pictures, home, embedders=counts)
+    assert make(pictures, home, embedders=counts).is_unchanged
     draw_picture((9, 9, 200), 2).save(pictures / "bad.png")
     counts.forget()
-    report = make(pictures, home, embedders_port=counts)
+    report = make(pictures, home, embedders=counts)
     assert (report.skipped, len(ids(report)), counts.n_embedded) == ([], 13, 1)
 
 
 def test_the_list_of_left_out_pictures_alone_can_change(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
     (pictures / "bad.png").touch()
-    make(pictures, home, embedders_port=counts)
+    make(pictures, home, embedders=counts)
     counts.forget()
     (pictures / "bad.png").write_text("another reason")
-    (skipped,) = make(pictures, home, embedders_port=counts).collection.skipped
+    (skipped,) = make(pictures, home, embedders=counts).collection.skipped
     assert "not a picture" in skipped.reason
     (pictures / "bad.png").unlink()
-    report = make(pictures, home, embedders_port=counts)
+    report = make(pictures, home, embedders=counts)
     assert (report.is_unchanged, report.collection.manifest.n_skipped, report.collection.skipped) == (False, 0, [])
     assert counts.n_embedded == 0
 
@@ -440,10 +440,10 @@ def test_names_may_hold_anything(tmp_path: Path, home: Path) -> None:
 
 def test_a_second_build_of_unchanged_pictures_does_nothing(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
     (pictures / "bad.png").write_text("no picture")
-    make(pictures, home, embedders_port=counts)
+    make(pictures, home, embedders=counts)
     before = {path: facts for path, facts in listing(home).items() if Path(path).is_file()}
     counts.forget()
-    report = make(pictures, home, embedders_port=counts)
+    report = make(pictures, home, embedders=counts)
     assert (report.is_unchanged, report.n_embedded) == (True, 0)
     assert counts.asked == []
     assert {path: facts for path, facts in listing(home).items() if Path(path).is_file()} == before
@@ -475,27 +475,27 @@ def test_a_picture_from_the_far_future_is_built_and_known_again(pictures: Path, 
 
 
 def test_a_touched_picture_is_not_embedded_again(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
-    make(pictures, home, embedders_port=counts)
+    make(pictures, home, embedders=counts)
     os.utime(pictures / "red" / "0.png", ns=(5, 5))
     counts.forget()
-    report = make(pictures, home, embedders_port=counts)
+    report = make(pictures, home, embedders=counts)
     assert report.collection.items[report.collection.items.row_of("red/0.png")].mtime_ns == 5
     assert (report.n_embedded, counts.asked) == (0, [])
-    assert make(pictures, home, embedders_port=counts).is_unchanged
+    assert make(pictures, home, embedders=counts).is_unchanged
 
 
 def test_only_changed_and_added_pictures_are_embedded(pictures: Path, home: Path, counts: FakeEmbedders) -> None:
-    first = make(pictures, home, embedders_port=counts)
+    first = make(pictures, home, embedders=counts)
     draw_picture((10, 200, 200), 3).save(pictures / "red" / "1.png")
     draw_picture((200, 200, 10), 3).save(pictures / "new.png")
     (pictures / "blue" / "3.png").unlink()
     (pictures / "green" / "0.png").rename(pictures / "green" / "renamed.png")
     counts.forget()
-    report = make(pictures, home, embedders_port=counts)
+    report = make(pictures, home, embedders=counts)
     assert (report.n_embedded, counts.n_embedded) == (2, 2)
     expected = (set(ids(first)) - {"blue/3.png", "green/0.png"}) | {"new.png", "green/renamed.png"}
     assert set(ids(report)) == expected
-    fresh = build_collection("fresh", pictures, home=home, embedders=[HISTOGRAM]).collection
+    fresh = build_collection("fresh", pictures, home=home, specs=[HISTOGRAM]).collection
     assert answers(report.collection) == answers(fresh)
     assert np.array_equal(report.collection.space().embeddings, fresh.space().embeddings)
 
@@ -519,7 +519,7 @@ def test_copies_are_embedded_once_and_stay(
     counts = None if is_local else FakeEmbedders()
     for name in ("copy.png", "red/copy.png"):
         shutil.copy(pictures / "blue" / "2.png", pictures / name)
-    report = make(pictures, home, embedders_port=counts)
+    report = make(pictures, home, embedders=counts)
     assert (len(ids(report)), n_embedded) == (14, 12)
     page = report.collection.search(item_id="copy.png", k=3)
     assert [(result.item.item_id, result.distance) for result in page.results[:2]] == [
@@ -527,15 +527,15 @@ def test_copies_are_embedded_once_and_stay(
         ("red/copy.png", 0.0),
     ]
     assert page.results[2].distance > 0
-    assert make(pictures, home, embedders_port=counts).is_unchanged
+    assert make(pictures, home, embedders=counts).is_unchanged
 
 
 def test_a_further_embedder_adds_a_space_and_keeps_the_first(
     pictures: Path, home: Path, counts: FakeEmbedders, mean_color: EmbedderSpec
 ) -> None:
-    first = make(pictures, home, embedders_port=counts).collection
+    first = make(pictures, home, embedders=counts).collection
     counts.forget()
-    report = make(pictures, home, embedders_port=counts, embedders=[mean_color])
+    report = make(pictures, home, embedders=counts, specs=[mean_color])
     assert list(report.collection.spaces) == ["color_histogram", "mean_color"]
     assert report.collection.default_space == "color_histogram"
     assert counts.n_embedded == 12
@@ -545,9 +545,9 @@ def test_a_further_embedder_adds_a_space_and_keeps_the_first(
     page = report.collection.search(item_id="red/3.png", k=1, space="mean_color")
     assert (page.space, page.results[0].item.item_id) == ("mean_color", "red/2.png")
     counts.forget()
-    assert make(pictures, home, embedders_port=counts, embedders=[mean_color, HISTOGRAM]).is_unchanged
+    assert make(pictures, home, embedders=counts, specs=[mean_color, HISTOGRAM]).is_unchanged
     draw_picture((200, 200, 10), 3).save(pictures / "new.png")
-    assert build_collection("discs", pictures, home=home, embedders_port=counts).n_embedded == 1
+    assert build_collection("discs", pictures, home=home, embedders=counts).n_embedded == 1
     assert counts.n_embedded == 2  # one picture, two embedders
 
 
@@ -555,10 +555,10 @@ def test_a_further_embedder_adds_a_space_and_keeps_the_first(
 def test_another_engine_is_taken_without_embedding_and_kept(
     pictures: Path, home: Path, counts: FakeEmbedders, first: str | None, then: str
 ) -> None:
-    before = make(pictures, home, embedders_port=counts, engine=first).collection.manifest.spaces["color_histogram"]
+    before = make(pictures, home, embedders=counts, engine=first).collection.manifest.spaces["color_histogram"]
     assert before.engine == (first or "annoy")
     counts.forget()
-    report = make(pictures, home, embedders_port=counts, engine=then)
+    report = make(pictures, home, embedders=counts, engine=then)
     assert (report.is_unchanged, counts.n_embedded) == (False, 0)
     assert make(pictures, home).is_unchanged
     space = report.collection.manifest.spaces["color_histogram"]
@@ -602,7 +602,7 @@ def test_a_damaged_collection_is_rebuilt_as_it_was_and_said_so(
     pictures: Path, home: Path, mean_color: EmbedderSpec, damage: Callable[[Collection], None]
 ) -> None:
     pattern = r"(?P<label>\d)\.png$"
-    collection = make(pictures, home, embedders=[HISTOGRAM, mean_color], title="Discs", label_pattern=pattern).collection
+    collection = make(pictures, home, specs=[HISTOGRAM, mean_color], title="Discs", label_pattern=pattern).collection
     damage(collection)
     report = build_collection("discs", pictures, home=home)
     assert report.replaced_damaged
@@ -698,18 +698,18 @@ def test_the_next_build_where_annoy_works_adds_the_index_and_embeds_nothing_anew
     pictures: Path, home: Path, counts: FakeEmbedders, n_more: int
 ) -> None:
     with crashing():
-        make(pictures, home, embedders_port=counts, pca=4)
+        make(pictures, home, embedders=counts, pca=4)
     counts.forget()
     if n_more:
         draw_picture((90, 200, 10), 2).save(pictures / "red" / "new.png")
-    report = make(pictures, home, embedders_port=counts)
+    report = make(pictures, home, embedders=counts)
     assert not report.is_unchanged
     assert (report.n_embedded, counts.n_embedded) == (n_more, n_more)
     for name, space in report.collection.manifest.spaces.items():
         assert space.index is not None
         assert (report.collection.path / space.index.file).is_file()
         assert isinstance(report.collection.space(name).index, AnnoyIndex)
-    assert make(pictures, home, embedders_port=counts).is_unchanged
+    assert make(pictures, home, embedders=counts).is_unchanged
 
 
 def test_where_annoy_crashes_the_index_that_is_there_is_kept_while_it_is_true(pictures: Path, home: Path) -> None:
@@ -742,7 +742,7 @@ def test_two_collections_can_be_built_at_once(pictures: Path, home: Path) -> Non
 
     def progress(done: int, total: int, what: str) -> None:
         if not others:
-            others.append(build_collection("other", pictures, home=home, embedders=[HISTOGRAM]))
+            others.append(build_collection("other", pictures, home=home, specs=[HISTOGRAM]))
 
     make(pictures, home, progress=progress)
     assert list_collections(home) == ["discs", "other"]
@@ -756,7 +756,7 @@ def test_a_space_that_another_build_has_just_added_is_kept(
     def late(folder: Path) -> AbstractContextManager[None]:
         monkeypatch.undo()
         know(monkeypatch, known)
-        make(pictures, home, embedders=[mean_color])  # done just before this one gets its turn
+        make(pictures, home, specs=[mean_color])  # done just before this one gets its turn
         return alone(folder)
 
     known = embedder.DESCRIPTORS
@@ -800,7 +800,7 @@ def test_a_first_build_that_fails_leaves_nothing(
         make(tmp_path / "bad", home)
     # The last one has embedded all of them (with another embedder of so many dimensions) before it fails.
     monkeypatch.setattr(local, "load_embedder", lambda *_: DescriptorEmbedder(DESCRIPTORS["color_histogram"]))
-    for options in ({"label_pattern": "(?P<label>x)"}, {"pca": 12, "embedders": [spec.embedder_spec("mini")]}):
+    for options in ({"label_pattern": "(?P<label>x)"}, {"pca": 12, "specs": [spec.embedder_spec("mini")]}):
         with pytest.raises(BuildError, match=r"must give labels|needs more than 12 pictures"):
             make(pictures, home, **options)
     monkeypatch.setattr(DescriptorEmbedder, "embed_prepared", lambda *args: (_ for _ in ()).throw(BackboneError("None.")))
@@ -873,7 +873,7 @@ for n in range(1, 500):
     child = os.fork()
     if child == 0:
         left = n
-        build.build_collection("discs", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+        build.build_collection("discs", pictures, home=home, specs=[embedder_spec("color_histogram")])
         os._exit(0)
     _, status = os.waitpid(child, 0)
     if status == 0:
@@ -914,7 +914,7 @@ def test_a_first_build_killed_at_any_step_goes_on_where_it_was(
     shutil.rmtree(pictures / "green")
     for label in ("red", "blue"):
         (pictures / label / "0.png").unlink()  # six are left
-    reference = make(pictures, home, embedders_port=counts).collection
+    reference = make(pictures, home, embedders=counts).collection
     killed = kill_at_every_step(pictures, tmp_path / "none", tmp_path / "homes")
     assert len(killed) > 15
     assert {noted for _, noted in killed} == {0, 2, 4, 6}
@@ -925,7 +925,7 @@ def test_a_first_build_killed_at_any_step_goes_on_where_it_was(
         if names:
             assert answers(Collection.open("discs", left)) == answers(reference)
         counts.forget()
-        report = make(pictures, left, embedders_port=counts)
+        report = make(pictures, left, embedders=counts)
         assert counts.n_embedded == 6 - noted, left.name
         assert report.replaced_damaged is None
         assert report.collection.manifest.files == reference.manifest.files
@@ -938,14 +938,14 @@ def test_a_first_build_killed_at_any_step_goes_on_where_it_was(
 def test_a_later_build_killed_at_any_step_leaves_the_old_or_the_new(
     pictures: Path, home: Path, tmp_path: Path, counts: FakeEmbedders
 ) -> None:
-    old = make(pictures, home, embedders_port=counts).collection
+    old = make(pictures, home, embedders=counts).collection
     shutil.copytree(home, tmp_path / "template")
     for number in range(3):
         draw_picture((10, 200, 40 * number), 3).save(pictures / f"new-{number}.png")
     draw_picture((200, 200, 10), 3).save(pictures / "red" / "1.png")
     (pictures / "blue" / "3.png").unlink()
     (pictures / "bad.png").touch()
-    new = build_collection("new", pictures, home=home, embedders=[HISTOGRAM]).collection
+    new = build_collection("new", pictures, home=home, specs=[HISTOGRAM]).collection
     killed = kill_at_every_step(pictures, tmp_path / "template", tmp_path / "homes")
     assert len(killed) > 15
     assert {noted for _, noted in killed} == {0, 2, 4}
@@ -955,7 +955,7 @@ def test_a_later_build_killed_at_any_step_leaves_the_old_or_the_new(
         assert found.verify() == []
         contents.append(found.manifest.files)
         counts.forget()
-        report = make(pictures, left, embedders_port=counts)
+        report = make(pictures, left, embedders=counts)
         assert counts.n_embedded == 4 - noted, left.name
         assert report.collection.manifest.files == new.manifest.files
         assert report.collection.verify() == []
@@ -1076,5 +1076,5 @@ def test_a_home_that_cannot_be_written_is_an_error_without_its_path(
 
 def test_a_bad_name_is_refused_before_anything_is_done(pictures: Path, home: Path) -> None:
     with pytest.raises(CollectionError, match="must be 1 to 63 lower-case letters"):
-        build_collection("../discs", pictures, home=home, embedders=[HISTOGRAM])
+        build_collection("../discs", pictures, home=home, specs=[HISTOGRAM])
     assert not home.exists()

@@ -139,11 +139,11 @@ def test_a_first_build_without_an_embedder_falls_back_to_the_bundled_one(
 ) -> None:
     asked: list[str] = []
 
-    def fake_build(name: str, directory: Path, *, home: Path, embedders: Any, **options: Any) -> Any:
-        asked.extend(spec.name for spec in embedders)
-        if embedders[0].name == DEFAULT_BACKBONE:
+    def fake_build(name: str, directory: Path, *, home: Path, specs: Any, **options: Any) -> Any:
+        asked.extend(spec.name for spec in specs)
+        if specs[0].name == DEFAULT_BACKBONE:
             raise BackboneUnavailableError("No weights.")
-        return build_collection(name, directory, home=home, embedders=[embedder_spec("color_histogram")])
+        return build_collection(name, directory, home=home, specs=[embedder_spec("color_histogram")])
 
     monkeypatch.setattr("imgsearch.cli.build.build_collection", fake_build)
     result = run("build", "discs", "--images", pictures, *arguments)
@@ -164,9 +164,9 @@ def test_a_first_build_without_an_embedder_falls_back_to_the_bundled_one(
 def test_a_weights_file_is_for_the_one_backbone_that_needs_it(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], takers: list[str]
 ) -> None:
-    def fake_build(name: str, directory: Path, *, home: Path, embedders: Any, **options: Any) -> Any:
-        given.extend(spec.name for spec in embedders if spec.weights == digest)
-        return build_collection(name, directory, home=home, embedders=[embedder_spec("color_histogram")])
+    def fake_build(name: str, directory: Path, *, home: Path, specs: Any, **options: Any) -> Any:
+        given.extend(spec.name for spec in specs if spec.weights == digest)
+        return build_collection(name, directory, home=home, specs=[embedder_spec("color_histogram")])
 
     given: list[str] = []
     file = tmp_path / "a.weights.h5"
@@ -374,7 +374,7 @@ def test_an_empty_home_is_said_on_stderr(home: Path) -> None:
 
 
 def test_list_shows_sound_and_damaged_collections(collection: Collection, pictures: Path, home: Path) -> None:
-    build_collection("broken", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    build_collection("broken", pictures, home=home, specs=[embedder_spec("color_histogram")])
     (home / "broken" / "manifest.json").write_bytes(b"{}")
     (home / "half" / "thumbnails").mkdir(parents=True)
     plain, as_json = run("list"), run("list", "--json")

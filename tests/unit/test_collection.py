@@ -279,7 +279,7 @@ def test_folders_of_the_home_that_are_no_collections_keep_their_names(home: Path
 
 
 def test_an_unknown_name_lists_what_there_is(collection: Collection, home: Path, pictures: Path) -> None:
-    build_collection("again", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    build_collection("again", pictures, home=home, specs=[embedder_spec("color_histogram")])
     with pytest.raises(CollectionNotFoundError) as caught:
         Collection.open("disks", home)
     assert caught.value.message == "There is no collection called 'disks'. There are: again, discs."
@@ -484,7 +484,7 @@ def test_files_exchanged_for_others_with_right_digests_are_found_out(
     collection: Collection, home: Path, pictures: Path
 ) -> None:
     (pictures / "red" / "0.png").unlink()
-    smaller = build_collection("smaller", pictures, home=home, embedders=[embedder_spec("color_histogram")]).collection
+    smaller = build_collection("smaller", pictures, home=home, specs=[embedder_spec("color_histogram")]).collection
     other = smaller.manifest.spaces["color_histogram"]
     mine = collection.manifest.spaces["color_histogram"]
     for entry in (other.embeddings, other.index, smaller.manifest.items):

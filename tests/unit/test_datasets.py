@@ -409,7 +409,7 @@ def test_an_update_needs_to_know_the_source(collection: Collection, home: Path) 
 
 def test_what_python_built_is_updated_from_its_folder(pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(pictures.parent)
-    build_collection("discs", Path("pictures"), home=home, embedders=[embedder_spec("color_histogram")])
+    build_collection("discs", Path("pictures"), home=home, specs=[embedder_spec("color_histogram")])
     monkeypatch.chdir("/")
     assert update_collection("discs", home).is_unchanged
     (pictures / "red" / "0.png").unlink()

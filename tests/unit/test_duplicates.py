@@ -214,8 +214,8 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Collection:
         change(scene(number)).convert("RGB").save(folder / f"{number:02}-changed.png")
     scene(15).resize((400, 300)).save(folder / "15-larger.png")
     (folder / "20-same.png").write_bytes((folder / "20.png").read_bytes())
-    embedders = [embedder_spec("color_histogram")]
-    return build_collection("copies", folder, home=folder.parent / "home", embedders=embedders).collection
+    specs = [embedder_spec("color_histogram")]
+    return build_collection("copies", folder, home=folder.parent / "home", specs=specs).collection
 
 
 def test_copies_in_a_collection_are_found_and_nothing_else(copies: Collection) -> None:
@@ -266,7 +266,7 @@ def test_a_collection_without_copies_is_no_error(tmp_path: Path, monkeypatch: py
     (tmp_path / "pictures").mkdir()
     for seed in range(3):
         scene(seed).save(tmp_path / "pictures" / f"{seed}.png")
-    build_collection("scenes", tmp_path / "pictures", home=tmp_path / "home", embedders=[embedder_spec("color_histogram")])
+    build_collection("scenes", tmp_path / "pictures", home=tmp_path / "home", specs=[embedder_spec("color_histogram")])
     result = CliRunner().invoke(cli, ["duplicates", "scenes", "--json"])
     assert (result.exit_code, result.stdout) == (0, "")
     assert CliRunner().invoke(cli, ["duplicates", "scenes", "--threshold", "3"]).exit_code == 2

@@ -241,7 +241,7 @@ for path in map(Path, sys.argv[1:]):
 
     def test_a_damaged_index_is_an_error_of_its_collection(self, pictures: Path, home: Path, engine: Engine) -> None:
         collection = build_collection(
-            "discs", pictures, home=home, embedders=[embedder_spec("color_histogram")], engine=engine.name
+            "discs", pictures, home=home, specs=[embedder_spec("color_histogram")], engine=engine.name
         ).collection
         entry = collection.manifest.spaces["color_histogram"].index
         assert (entry is None) == engine.is_exact
@@ -261,7 +261,7 @@ for path in map(Path, sys.argv[1:]):
         if engine.is_exact:
             return
         spec = embedder_spec("color_histogram")
-        collection = build_collection("discs", pictures, home=home, embedders=[spec], engine=engine.name).collection
+        collection = build_collection("discs", pictures, home=home, specs=[spec], engine=engine.name).collection
         vectors, entry = np.array(collection.space().embeddings), collection.manifest.spaces["color_histogram"]
         file = collection.path / "spaces" / "color_histogram" / f"index-0{engine.suffix}"
         if kind == "of other vectors":

@@ -203,7 +203,7 @@ def test_every_space_and_reranking_is_measured(collection: Collection) -> None:
 
 def test_without_labels_there_is_nothing_to_measure(pictures: Path, home: Path) -> None:
     report = build_collection(
-        "discs", pictures, home=home, embedders=[embedder_spec("color_histogram")], label_pattern=r"(?P<label>red/0)"
+        "discs", pictures, home=home, specs=[embedder_spec("color_histogram")], label_pattern=r"(?P<label>red/0)"
     )
     with pytest.raises(QueryError, match="No two pictures of discs share a label"):
         evaluate_collection(report.collection)

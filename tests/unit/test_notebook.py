@@ -32,7 +32,7 @@ def test_names_are_shown_as_they_are_and_without_thumbnails_nothing(home: Path, 
     folder.mkdir()
     for number in range(3):
         draw_picture((200, 0, 0), number).save(folder / f'<b>"{number}&.png')
-    collection = build_collection("odd", folder, home=home, embedders=[embedder_spec("color_histogram")]).collection
+    collection = build_collection("odd", folder, home=home, specs=[embedder_spec("color_histogram")]).collection
     page = collection.search(row=0)
     html = page._repr_html_()
     assert html

@@ -124,7 +124,7 @@ def test_two_builds_of_the_same_pictures_give_the_same_package(
     packed: Packed, pictures: Path, there: Path, tmp_path: Path
 ) -> None:
     other = shutil.copytree(pictures, tmp_path / "elsewhere")  # with the times of all files
-    build_collection("discs", other, home=there, embedders=[HISTOGRAM])
+    build_collection("discs", other, home=there, specs=[HISTOGRAM])
     os.utime(there / "discs" / "manifest.json", (1, 1))
     assert pack("discs", there, tmp_path / "again.tar").sha256 == packed.sha256
 

@@ -137,7 +137,7 @@ def test_a_label_that_only_the_query_has_gives_nothing() -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_label_far_from_the_query_is_found_whatever_the_index_says(engine: str, tmp_path: Path) -> None:
-    embeddings = at_degrees(*np.linspace(0, 1, 2000), 180)  # the last is the farthest of all
+    embeddings = at_degrees(*np.linspace(0, 90, 2000), 180)  # the last is the farthest of all
     space = toy_space(embeddings, index_of(engine, embeddings, tmp_path))
     assert rows(found(gallery(2001, "-" * 2000 + "x"), space, rows=(0,), label="x", k=1)) == [2000]
 

@@ -91,7 +91,7 @@ def test_where_no_engine_but_comparing_works_the_reason_is_told(collection: Coll
 
 def test_applying_a_setting_gives_an_index_to_what_was_built_without(pictures: Path, home: Path) -> None:
     with crashing():
-        build_collection("discs", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+        build_collection("discs", pictures, home=home, specs=[embedder_spec("color_histogram")])
     collection = Collection.open("discs", home)
     assert collection.exact_spaces == ["color_histogram"]
     assert apply_setting(collection, "color_histogram", setting(100, 1)).exact_spaces == []
@@ -106,7 +106,7 @@ def test_applying_a_setting_changes_the_index_alone(collection: Collection, home
     assert (entry.embeddings, entry.neighbors, entry.projection) == (old.embeddings, old.neighbors, old.projection)
     assert applied.space().index.n_compared(applied.space().embeddings[0], 10) == 34  # 3.45 nodes a row
     assert [item.item_id for item in applied.items] == [item.item_id for item in collection.items]
-    renewed = build_collection(applied.name, pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    renewed = build_collection(applied.name, pictures, home=home, specs=[embedder_spec("color_histogram")])
     assert renewed.is_unchanged  # a build keeps what was tuned
 
 

@@ -211,5 +211,5 @@ def test_a_collection_can_be_built_again_under_the_name_of_one_that_went(
     collection: Collection, pictures: Path, home: Path
 ) -> None:
     remove_collection("discs", home)
-    build_collection("discs", pictures, home=home, embedders=[embedder_spec("color_histogram")])
+    build_collection("discs", pictures, home=home, specs=[embedder_spec("color_histogram")])
     assert Collection.open("discs", home).verify() == []

@@ -129,7 +129,7 @@ def test_the_worker_sends_the_maps_that_are_made_here(mini: Embedder, pictures: 
 
 
 def test_explanations_of_a_built_space_add_up(pictures: Path, home: Path) -> None:
-    collection = build_collection("pca", pictures, home=home, embedders=[embedder_spec("mini")], pca=5).collection
+    collection = build_collection("pca", pictures, home=home, specs=[embedder_spec("mini")], pca=5).collection
     space = collection.space("mini-pca5")
     first, second = (collection.items.row_of(name) for name in ("red/1.png", "blue/2.png"))
     maps = collection.embedders.feature_maps((pictures / "red" / "1.png").read_bytes(), space.spec)
