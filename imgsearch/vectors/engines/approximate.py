@@ -40,6 +40,8 @@ class ApproximateIndex(ABC):
     """An index that looks at a part of the vectors; where it cannot, or finds too few rows, all are compared."""
 
     is_exact = False
+    resolution = 1e-3
+    """Distances below this it cannot tell apart: a row that asks may find one as near instead of itself."""
 
     def __init__(self, embeddings: np.ndarray) -> None:
         """embeddings: float32 (n, dim), rows of length 1; may be memory-mapped."""
@@ -81,7 +83,7 @@ class ApproximateIndex(ABC):
         for row in np.linspace(0, self.n_items - 1, min(_N_TESTED, self.n_items)).astype(int):
             rows = self.candidates(self._embeddings[row], n, Effort.NORMAL)
             is_sound = len(rows) and rows.min() >= 0 and rows.max() < self.n_items
-            if not is_sound or angular_distance(self._embeddings[rows], self._embeddings[row]).min() > 1e-3:
+            if not is_sound or angular_distance(self._embeddings[rows], self._embeddings[row]).min() > self.resolution:
                 raise OSError("The index does not answer as one of these rows.")
 
 
