@@ -8,8 +8,7 @@ import numpy as np
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
-from imgsearch.embedding.backbones import BACKBONES, Backbone
-from imgsearch.embedding.descriptors import DESCRIPTORS
+from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui.parts.addresses import thumbnail_url
@@ -48,7 +47,6 @@ def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, A
     (item,) = page.query_items
     row = collection.items.row_of(item.item_id)
     spec = space.spec
-    size = DESCRIPTORS[spec.name].input_size if spec.is_descriptor else BACKBONES[spec.name].input_size
     vector = space.embeddings[row]
     kind = _kind(spec)
     nearest = "about.nearest_exact" if space.index.is_exact else "about.nearest_index"
@@ -59,7 +57,7 @@ def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, A
     return [
         {
             "title": t("about.picture"),
-            "text": t("about.squashed_text" if spec.is_descriptor else "about.cropped_text", size=size),
+            "text": t("about.squashed_text" if spec.is_descriptor else "about.cropped_text", size=spec.input_size),
             "picture": thumbnail_url(collection.name, item),
         },
         {"title": t(f"about.{kind}"), "text": t(f"about.{kind}_text", name=spec.own or spec.name), "network": kind},
@@ -89,7 +87,7 @@ def _kind(spec: EmbedderSpec) -> str:
     """Which of these makes the vectors: "descriptor", "taught" (learnt from another CNN), "logits" or "cnn"."""
     if spec.is_descriptor:
         return "descriptor"
-    if BACKBONES[spec.name].bundled:
+    if spec.is_bundled:
         return "taught"
     return "logits" if spec.layer == "logits" else "cnn"
 
@@ -113,13 +111,12 @@ def _render_spaces(collection: Collection) -> None:
 def _space_row(space: Space) -> str:
     """What a space does with a picture, and where that comes from, in Markdown."""
     spec = space.spec
-    row = DESCRIPTORS[spec.name] if spec.is_descriptor else BACKBONES[spec.name]
-    numbers = t("about.numbers", size=row.input_size, dim=space.embeddings.shape[1])
+    numbers = t("about.numbers", size=spec.input_size, dim=space.dim)
     reduced = t("collections.reduced", dim=spec.dim) if space.transform else ""
-    terms = escape(row.weights_license) if isinstance(row, Backbone) else t("about.descriptor")
+    terms = t("about.descriptor") if spec.is_descriptor else escape(spec.weights_license)
     if spec.own:
         terms = t("about.own_weights", license=terms)
-    return f"**{escape(space.name)}** · {numbers}{reduced}  \n{row.reference}  \n:small[{terms}]"
+    return f"**{escape(space.name)}** · {numbers}{reduced}  \n{spec.reference}  \n:small[{terms}]"
 
 
 def _render_data(collection: Collection) -> None:

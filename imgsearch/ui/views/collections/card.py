@@ -10,8 +10,6 @@ import streamlit as st
 from imgsearch.collection.manifest import Manifest, SpaceEntry
 from imgsearch.collection.outline import Outline
 from imgsearch.collection.session import SESSION_NAME
-from imgsearch.embedding.backbones import BACKBONES
-from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.pictures.items import Item, Skipped
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources, state
@@ -129,7 +127,7 @@ def _space_words(name: str, entry: SpaceEntry) -> str:
     words = t(
         "collections.space" if entry.index else "collections.space_exact",
         space=escape(t("words.descriptor" if spec.is_descriptor else "words.cnn", name=name)),
-        size=DESCRIPTORS[spec.name].input_size if spec.is_descriptor else BACKBONES[spec.name].input_size,
+        size=spec.input_size,
         dim=entry.recipe.dim,
         engine=ENGINES[entry.engine].label,
         mb=sum(file.size for file in entry.files) / 2**20,
