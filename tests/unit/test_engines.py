@@ -326,6 +326,12 @@ def test_the_more_nodes_annoy_looks_at_the_more_it_finds(tmp_path: Path) -> None
     assert recall(100) < recall(1000) < recall(5 * 50 * 500) == 1.0
 
 
+def test_annoy_looks_at_three_nodes_for_each_tree_and_row_unless_it_is_told_and_at_one_when_quick(tmp_path: Path) -> None:
+    index = forest(tmp_path, 7)
+    assert index.n_compared(VECTORS[0], 20) == 3 * 7 * 20
+    assert index.n_compared(VECTORS[0], 20, effort=Effort.QUICK) == 7 * 20
+
+
 def test_trees_shape_annoys_file_and_nodes_do_not() -> None:
     annoy = ENGINES["annoy"]
     assert annoy.file_params({"n_trees": 3, "search_k": 400}) == {"n_trees": 3}
@@ -436,8 +442,8 @@ def test_more_links_and_more_candidates_find_more_of_a_graph(tmp_path: Path) -> 
         ]
         found[links, search] = np.mean(near), np.mean([index.n_compared(vector, 10) for vector in vectors[:50]])
     assert found[4, 16] < found[4, 300] < found[16, 300]
-    assert hnsw.file_params(hnsw.checked({"expansion_search": 7})) == {"connectivity": 16, "expansion_add": 128}
-    assert hnsw.words(hnsw.checked({})) == "HNSW (16 links, expansion_search 128)"
+    assert hnsw.file_params(hnsw.checked({"expansion_search": 7})) == {"connectivity": 32, "expansion_add": 128}
+    assert hnsw.words(hnsw.checked({})) == "HNSW (32 links, expansion 128 and 128)"
 
 
 def test_a_graph_of_other_dimensions_or_of_another_number_of_rows_is_not_taken(tmp_path: Path) -> None:

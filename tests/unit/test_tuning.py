@@ -50,9 +50,9 @@ def test_the_table_holds_every_setting_of_every_engine_and_recall_grows_with_the
     (exact,) = (each for each in tuning.settings if each.engine == "exact")
     assert (exact.recall, exact.n_compared, exact.size_ratio) == (1, 3000, 0)
     assert all(each.size_ratio > 0 for each in tuning.settings if each.engine != "exact")
-    # 250 nodes of random vectors: most are missed; 80,000 nodes of 3,000 items: everything is looked at.
+    # 1,000 nodes of random vectors: some are missed; 80,000 nodes of 3,000 items: everything is looked at.
     of_annoy = [each.recall for each in tuning.settings if each.engine == "annoy"]
-    assert (of_annoy[0] < 0.6, of_annoy[-1]) == (True, 1)
+    assert (of_annoy[0] < 0.8, of_annoy[-1]) == (True, 1)
     assert tuning.recommended == recommend(tuning.settings)
 
 
@@ -154,7 +154,7 @@ def test_the_command_tries_the_engines_that_are_named(collection: Collection) ->
     result = json.loads(done.stdout)
     assert {each["engine"] for each in result["settings"]} == {"annoy"}
     assert result["recommended"] == result["settings"][0]
-    assert result["recommended"]["params"] == {"n_trees": 10, "search_k": 500}
+    assert result["recommended"]["params"] == {"n_trees": 10, "search_k": 1000}
     refused = CliRunner().invoke(cli, ["tune", collection.name, "--engine", "faiss"])
     assert (refused.exit_code, "'faiss' is not one of" in refused.stderr) == (2, True)
 

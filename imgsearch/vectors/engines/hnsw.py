@@ -21,10 +21,10 @@ from imgsearch.vectors.engines.approximate import ApproximateIndex, PackageEngin
 from imgsearch.vectors.engines.face import Effort, Param, Params, VectorIndex
 from imgsearch.vectors.equal import find_equals
 
-_STORED = "f16"
-"""The vectors in the file, which only choose candidates: half as large, and distances are computed exactly anyway."""
-_CONNECTIVITIES_TRIED = (8, 16, 32)
-_SEARCHES_TRIED = (64, 128, 256, 512)
+_STORED = "bf16"
+"""How the file holds the vectors, which only choose candidates there: in half the bytes, and faster than as they are."""
+_GRAPHS_TRIED = ((16, 128), (32, 128), (32, 256))
+_SEARCHES_TRIED = (100, 200, 400)
 _CHUNK = 4096
 
 
@@ -79,7 +79,7 @@ class Hnsw(PackageEngine):
     label = "USearch (HNSW)"
     suffix = ".usearch"
     params: ClassVar = {
-        "connectivity": Param(16, 2, 256),
+        "connectivity": Param(32, 2, 256),
         "expansion_add": Param(128, 1, 10_000),
         "expansion_search": Param(128, 1, 1_000_000, shapes_file=False),
     }
@@ -123,12 +123,16 @@ def nearest(vector):
 
     def grid(self, n_items: int) -> Sequence[Params]:
         """See Engine."""
-        tried = [(links, search) for links in _CONNECTIVITIES_TRIED for search in _SEARCHES_TRIED]
-        return [{"connectivity": links, "expansion_search": search} for links, search in tried]
+        return [
+            {"connectivity": links, "expansion_add": add, "expansion_search": search}
+            for links, add in _GRAPHS_TRIED
+            for search in _SEARCHES_TRIED
+        ]
 
     def words(self, params: Params) -> str:
         """See Engine."""
-        return f"HNSW ({params['connectivity']} links, expansion_search {params['expansion_search']:,})"
+        added, searched = params["expansion_add"], params["expansion_search"]
+        return f"HNSW ({params['connectivity']} links, expansion {added:,} and {searched:,})"
 
 
 def _graph(dim: int, connectivity: int | None = None, expansion_add: int | None = None) -> Any:
