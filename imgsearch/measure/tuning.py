@@ -24,6 +24,8 @@ from imgsearch.vectors.engines.face import Fault, Params, VectorIndex
 from imgsearch.vectors.space import Space
 
 TARGET_RECALL = 0.99
+WORTHWHILE = 0.25
+"""An index pays that compares with at most this share of the vectors: it jumps about in memory, and each takes longer."""
 K = 10
 N_QUERIES = 200
 _SEED = 0
@@ -119,10 +121,14 @@ def tune(
 def recommend(settings: Sequence[Setting]) -> Setting | None:
     """The cheapest setting that reaches the target: compared with fewest vectors, then the smallest file.
 
-    Vectors and not milliseconds, since those are the same on every run; a query's time grows with them.
+    Vectors and not milliseconds, since those are the same on every run; a query's time grows with them. Comparing with all
+    of them, where it is among the settings, is recommended instead of an index that is not worthwhile.
     """
     enough = [setting for setting in settings if setting.recall >= TARGET_RECALL]
-    return min(enough, key=lambda setting: (setting.n_compared, setting.size_ratio), default=None)
+    cheapest = min(enough, key=lambda setting: (setting.n_compared, setting.size_ratio), default=None)
+    exact = next((setting for setting in settings if ENGINES[setting.engine].is_exact), None)
+    is_worthwhile = exact is None or cheapest is None or cheapest.n_compared <= WORTHWHILE * exact.n_compared
+    return cheapest if is_worthwhile else exact
 
 
 def apply_setting(collection: Collection, space: str, setting: Setting) -> Collection:

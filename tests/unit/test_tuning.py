@@ -28,6 +28,14 @@ def test_the_cheapest_compares_with_fewest_vectors_then_has_the_smallest_file() 
     assert recommend(settings) == settings[2]
 
 
+def test_an_index_must_spare_three_quarters_of_the_comparisons() -> None:
+    exact = Setting("exact", {}, 1, 1000, 1, 0, 0)
+    assert recommend([exact, setting(251, 1)]) == exact
+    assert recommend([exact, setting(250, 1)]) == setting(250, 1)
+    assert recommend([exact, setting(250, 0.98)]) == exact
+    assert recommend([setting(251, 1)]) == setting(251, 1)
+
+
 def test_nothing_is_recommended_where_nothing_is_good_enough() -> None:
     assert recommend([setting(9000, 0.98)]) is None
 
