@@ -768,27 +768,19 @@ def test_a_space_that_another_build_has_just_added_is_kept(
 # --- stopped builds
 
 
-def test_what_was_embedded_before_an_error_is_not_embedded_again(
-    pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(local, "BATCH_SIZE", 4)
-    embed = DescriptorEmbedder.embed_prepared
-    batches: list[int] = []
-
-    def embed_two_batches(self: DescriptorEmbedder, batch: Any) -> np.ndarray:
-        batches.append(len(batch))
-        if len(batches) == 3:
+def test_what_was_embedded_before_an_error_is_not_embedded_again(pictures: Path, home: Path) -> None:
+    def fail(content: bytes) -> None:
+        if len(embedders.contents) == 9:
             raise BackboneError("Enough.")
-        return embed(self, batch)
 
-    monkeypatch.setattr(DescriptorEmbedder, "embed_prepared", embed_two_batches)
+    embedders = FakeEmbedders(fail)
     with pytest.raises(BackboneError, match=r"Enough\."):
-        make(pictures, home)
+        make(pictures, home, embedders=embedders)
     assert list_collections(home) == []
     calls: list[int] = []
-    assert make(pictures, home, progress=lambda done, total, what: calls.append(done)).n_embedded == 4
-    assert batches == [4, 4, 4, 4]
-    assert calls[0] == 8
+    again = FakeEmbedders()
+    make(pictures, home, embedders=again, progress=lambda done, total, what: calls.append(done))
+    assert (embedders.n_embedded, again.n_embedded, calls[0]) == (8, 4, 8)
 
 
 def test_a_first_build_that_fails_leaves_nothing(
@@ -803,9 +795,12 @@ def test_a_first_build_that_fails_leaves_nothing(
     for options in ({"label_pattern": "(?P<label>x)"}, {"pca": 12, "specs": [spec.embedder_spec("mini")]}):
         with pytest.raises(BuildError, match=r"must give labels|needs more than 12 pictures"):
             make(pictures, home, **options)
-    monkeypatch.setattr(DescriptorEmbedder, "embed_prepared", lambda *args: (_ for _ in ()).throw(BackboneError("None.")))
+
+    def fail(content: bytes) -> None:
+        raise BackboneError("None.")
+
     with pytest.raises(BackboneError, match=r"None\."):
-        make(pictures, home)
+        make(pictures, home, embedders=FakeEmbedders(fail))
     assert list(home.iterdir()) == []
 
 
