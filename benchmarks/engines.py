@@ -7,7 +7,6 @@ On vectors made of photographs as `benchmarks/engine_vectors.py` says: 7,400 of 
 ones. Every index is built in a process of its own, in one thread. Queries are items, and asked as a search asks: for 101
 candidates, the item itself left out, the others put in order by exact distance.
 
-  asked          how deep: of Annoy, nodes looked at for each tree and candidate; of HNSW, candidates kept on the way;
   recall@10      share of the 10 nearest others that are found, mean over queries; what is as near counts as found;
   first right    share of queries whose first place is right;
   query / exact  time of a query, one at a time, by that of comparing with everything just before or after; median. They
@@ -29,20 +28,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks.common import machine, resident_mib
 from benchmarks.engine_vectors import CROPS, SHAPE, nearest_others, order, shape, with_256, with_2048, write_resampled
-from imgsearch.distance import METRIC, angular_distance
+from imgsearch.distance import angular_distance
 from imgsearch.files.disk import write_atomically
+from imgsearch.vectors.engines import ENGINES
+from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.face import Params, VectorIndex
 
 K = 10
 N_CANDIDATES = 101
@@ -50,23 +51,20 @@ N_QUERIES = 500
 N_WIDE = 7_400
 N_PHOTOS = -(-N_WIDE // CROPS)
 SIZES = (100_000, 1_000_000)
-SEED = 20_261_123
-HEAD = ("index", "asked", "recall@10", "first right", "query / exact", "build", "/ Annoy's", "index / raw", "memory / raw")
-
-Ask = Callable[[np.ndarray], np.ndarray]
-"""float32 (dim,) of length 1 -> int64 rows that are probably the N_CANDIDATES nearest."""
+HEAD = ("index", "recall@10", "first right", "query / exact", "build", "/ Annoy's", "index / raw", "memory / raw")
 
 
 @dataclass(frozen=True)
 class Index:
-    """An index to build, and how deep to ask it."""
+    """An index to build, and what to tell it each time it is asked: see `Engine.params`."""
 
     engine: str
-    params: Mapping[str, Any]
-    depths: Sequence[float]
+    params: Params
+    asked: Sequence[Params]
 
-    def __str__(self) -> str:
-        return f"{self.engine} ({', '.join(f'{name}={value}' for name, value in self.params.items())})"
+    def settings(self) -> list[dict[str, int]]:
+        """All parameters, for each way of asking."""
+        return [ENGINES[self.engine].checked({**self.params, **asked}) for asked in self.asked]
 
 
 @dataclass(frozen=True)
@@ -83,85 +81,16 @@ class Line:
     """A line of the table; see the module's docstring. What a build costs is None for what has no index."""
 
     index: str
-    asked: float
     recall: float
     first_right: float
     query_by_exact: float
     cost: Cost | None
 
 
-def _hnsw(dtype: str, connectivity: int, expansion_add: int) -> Index:
-    params = {"dtype": dtype, "connectivity": connectivity, "expansion_add": expansion_add}
-    return Index("hnsw", params, (101, 200, 400, 800))
-
-
-ANNOY = Index("annoy", {"n_trees": 50}, (0.25, 0.5, 1, 2, 4, 8))
-HNSW = _hnsw("f16", 16, 128)
-INDEXES = (
-    ANNOY,
-    HNSW,
-    _hnsw("f32", 16, 128),
-    _hnsw("bf16", 16, 128),
-    _hnsw("i8", 16, 128),
-    _hnsw("f16", 8, 64),
-    _hnsw("f16", 32, 256),
-)
-LARGE = (ANNOY, HNSW, _hnsw("f16", 32, 256))
-
-
-def build(index: Index, vectors: np.ndarray, path: Path) -> None:
-    """Writes the index of float32 (n, dim) rows of length 1, in one thread."""
-    if index.engine == "annoy":
-        from annoy import AnnoyIndex
-
-        annoy = AnnoyIndex(vectors.shape[1], METRIC)
-        annoy.set_seed(SEED)
-        for row, vector in enumerate(vectors):
-            annoy.add_item(row, vector)
-        annoy.build(index.params["n_trees"], 1)
-        annoy.save(str(path))
-    else:
-        from usearch.index import Index as Hnsw
-
-        hnsw = Hnsw(ndim=vectors.shape[1], metric="ip", enable_key_lookups=False, **index.params)
-        hnsw.add(np.arange(len(vectors)), vectors, threads=1)
-        hnsw.save(path)
-
-
-def asks(index: Index, path: Path, dim: int) -> Iterator[Ask]:
-    """What asks an index of vectors of that length at each of its depths."""
-    if index.engine == "annoy":
-        from annoy import AnnoyIndex
-
-        annoy = AnnoyIndex(dim, METRIC)
-        annoy.load(str(path))
-
-        def ask_annoy(vector: np.ndarray, depth: float) -> np.ndarray:
-            nodes = round(depth * N_CANDIDATES * index.params["n_trees"])
-            return np.asarray(annoy.get_nns_by_vector(vector, N_CANDIDATES, nodes), dtype=np.int64)
-
-        ask = ask_annoy
-    else:
-        from usearch.index import Index as Hnsw
-
-        hnsw = Hnsw.restore(path, view=True, enable_key_lookups=False)
-        assert hnsw is not None
-
-        def ask_hnsw(vector: np.ndarray, depth: float) -> np.ndarray:
-            # As many wanted as are to be kept on the way: `expansion_search` is a setting that threads would share.
-            return np.asarray(hnsw.search(vector, int(depth), threads=1).keys[:N_CANDIDATES], dtype=np.int64)
-
-        ask = ask_hnsw
-    yield from (lambda vector, depth=depth: ask(vector, depth) for depth in index.depths)
-
-
-def ask_all(vectors: np.ndarray) -> Ask:
-    """Compares with everything."""
-
-    def ask(vector: np.ndarray) -> np.ndarray:
-        return np.argpartition(-(vectors @ vector), N_CANDIDATES)[:N_CANDIDATES]
-
-    return ask
+ANNOY = Index("annoy", {"n_trees": 50}, [{"search_k": 5_000 * depth} for depth in (1, 2, 3, 4, 8)])
+HNSW = Index("hnsw", {}, [{"expansion_search": kept} for kept in (100, 200, 400)])
+FEWER_LINKS = replace(HNSW, params={"connectivity": 16})
+INDEXES = (ANNOY, HNSW, FEWER_LINKS)
 
 
 def build_apart(index: Index, vectors: Path, path: Path) -> Cost:
@@ -171,12 +100,12 @@ def build_apart(index: Index, vectors: Path, path: Path) -> Cost:
 
 
 def _build_and_measure(index: Index, vectors: Path, path: Path) -> Cost:
-    few = np.eye(8, dtype=np.float32)
-    build(index, few, path)  # loads the library
+    engine, params = ENGINES[index.engine], ENGINES[index.engine].checked(index.params)
+    engine.build(np.eye(8, dtype=np.float32), path, params)  # loads the library
     rows = np.load(vectors, mmap_mode="r")
     Path("/proc/self/clear_refs").write_text("5")  # what was most until now is forgotten
     before, started = resident_mib(os.getpid()), time.perf_counter()
-    build(index, rows, path)
+    engine.build(rows, path, params)
     seconds = time.perf_counter() - started
     return Cost(seconds, path.stat().st_size, (resident_mib(os.getpid(), "VmHWM") - before) * 2**20)
 
@@ -189,14 +118,18 @@ def measure(file: Path, indexes: Sequence[Index]) -> list[Line]:
         indexes: What to build and ask.
     """
     vectors = np.asarray(np.load(file, mmap_mode="r"))
-    ways: list[tuple[str, float, Cost | None, Ask]] = [("exact", 0, None, ask_all(vectors))]
+    ways: list[tuple[str, Cost | None, VectorIndex]] = [("exact", None, ExactIndex(vectors))]
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         for number, index in enumerate(indexes):
-            print(f"{len(vectors):,} x {vectors.shape[1]:,}: building {index}", file=sys.stderr, flush=True)
+            print(
+                f"{len(vectors):,} x {vectors.shape[1]:,}: building {index.engine} {dict(index.params)}",
+                file=sys.stderr,
+                flush=True,
+            )
             path = Path(folder) / str(number)
             cost = build_apart(index, file, path)
-            asked = zip(index.depths, asks(index, path, vectors.shape[1]), strict=True)
-            ways += [(str(index), depth, cost, ask) for depth, ask in asked]
+            engine = ENGINES[index.engine]
+            ways += [(engine.words(each), cost, engine.open(path, vectors, each)) for each in index.settings()]
         rng = np.random.default_rng(1)
         queries = rng.choice(len(vectors), N_QUERIES, replace=False)
         truths = [nearest_others(vectors, row, K) for row in queries]
@@ -208,15 +141,14 @@ def measure(file: Path, indexes: Sequence[Index]) -> list[Line]:
                 query = (number + way) % N_QUERIES
                 row, truth = queries[query], truths[query]
                 started = time.perf_counter()
-                rows = ways[way][3](vectors[row])
+                rows = ways[way][2].nearest(vectors[row], N_CANDIDATES)
                 seconds[number, way] = time.perf_counter() - started
                 distances = np.sort(angular_distance(vectors[rows[rows != row]], vectors[row]))[:K]
                 found[number, way] = (distances <= truth[-1]).sum() / K, distances[0] <= truth[0]
     recall, first = found.mean(axis=0).T
     by_exact = np.median(seconds / seconds[:, :1], axis=0)
     return [
-        Line(name, depth, float(recall[i]), float(first[i]), float(by_exact[i]), cost)
-        for i, (name, depth, cost, _) in enumerate(ways)
+        Line(name, float(recall[i]), float(first[i]), float(by_exact[i]), cost) for i, (name, cost, _) in enumerate(ways)
     ]
 
 
@@ -226,8 +158,7 @@ def cells(line: Line, raw_bytes: int, annoy_s: float) -> list[str]:
     if line.cost:
         costs = [f"{line.cost.seconds:.1f} s", f"{line.cost.seconds / annoy_s:.1f}"]
         costs += [f"{size / raw_bytes:.2f}" for size in (line.cost.index_bytes, line.cost.memory_bytes)]
-    asked = f"{line.asked:g}" if line.asked else ""
-    return [line.index, asked, f"{line.recall:.4f}", f"{line.first_right:.4f}", f"{line.query_by_exact:.3f}", *costs]
+    return [line.index, f"{line.recall:.4f}", f"{line.first_right:.4f}", f"{line.query_by_exact:.3f}", *costs]
 
 
 def print_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -259,7 +190,7 @@ def main() -> None:
             vectors = np.asarray(np.load(file, mmap_mode="r"))
             title = f"{len(vectors):,} x {vectors.shape[1]:,}"
             shapes.append([f"{title}, {'resampled' if n else 'real'}", *shape(vectors)])
-            tables[title] = lines = measure(file, INDEXES if n < SIZES[1] else LARGE)
+            tables[title] = lines = measure(file, INDEXES)
             annoy_s = next(line.cost.seconds for line in lines if line.cost)
             print(f"{title}\n")
             print_markdown(HEAD, [cells(line, vectors.nbytes, annoy_s) for line in lines])

@@ -18,7 +18,7 @@ from imgsearch.supply.publish import SUFFIX, pack
 @click.option("--with-weights", is_flag=True, help="Also the weights given with --weights, so that uploads work there.")
 @json_option
 def pack_command(name: str, output: Path | None, with_weights: bool, as_json: bool) -> None:
-    """Write the collection NAME into one file: thumbnails, vectors and indexes, not the original pictures.
+    """Write the collection NAME into one file: thumbnails and vectors, not the original pictures.
 
     The same pictures, built by the same versions on one machine, give the same bytes. Put the file where it can be
     downloaded, and pull it from there.

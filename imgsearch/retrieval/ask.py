@@ -67,6 +67,9 @@ class Ask:
         for name in ("items", "liked", "disliked"):  # one, a list or a tuple, as people write them
             names = getattr(self, name)
             object.__setattr__(self, name, (names,) if isinstance(names, str) else tuple(names))
+        if self.effort not in set(Effort):
+            raise InvalidQueryError(f"An effort must be one of {', '.join(Effort)}. Received: {self.effort!r}.")
+        object.__setattr__(self, "effort", Effort(self.effort))
         n_embeddings = 0 if self.embeddings is None else len(self.embeddings)
         if self.region and (n_embeddings or len(self.items) + len(self.pictures) != 1):
             raise InvalidQueryError("A region belongs to exactly one item, row or picture.")

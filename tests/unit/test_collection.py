@@ -153,6 +153,7 @@ def test_what_is_asked_with_is_told_by_what_it_is(collection: Collection, pictur
         assert distances == pytest.approx([result.distance for result in pages[0].results], abs=1e-6)
     assert collection.search(row=np.int64(9), k=3).results == pages[0].results[:3]
     assert collection.search(Ask(items=("red/1.png",), k=3)).results == pages[0].results[:3]
+    assert collection.search("red/1.png", k=3, effort="exact").results == pages[0].results[:3]
 
 
 def test_a_pillow_image_is_turned_upright_and_put_on_white(collection: Collection, pictures: Path) -> None:

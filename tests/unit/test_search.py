@@ -315,6 +315,7 @@ def test_of_two_that_are_equally_near_the_first_row_stays_first() -> None:
 
 def test_an_unknown_reranking_and_other_options_out_of_range_are_refused() -> None:
     refused: list[tuple[dict[str, Any], str]] = [
+        ({"effort": "much"}, "An effort must be one of quick, normal, exact. Received: 'much'."),
         ({"rerank": "magic"}, "A re-ranking must be one of augmentation, .* Received: 'magic'."),
         ({"max_distance": 2.5}, "max_distance must be between 0 and 2. Received: 2.5."),
         ({"max_distance": math.nan}, "max_distance must be between 0 and 2. Received: nan."),

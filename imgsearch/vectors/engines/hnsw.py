@@ -31,8 +31,8 @@ _CHUNK = 4096
 class HnswIndex(ApproximateIndex):
     """An opened graph."""
 
-    resolution = 0.05
-    """Numbers of 16 bits make a product wrong by up to 1e-3, and that of two vectors at this distance is 1 - 1.25e-3."""
+    resolution = 0.1
+    """Numbers of 8 bits make a product wrong by up to 4e-3, and that of two vectors at this distance is 1 - 5e-3."""
 
     def __init__(self, path: Path, embeddings: np.ndarray, expansion_search: int) -> None:
         """expansion_search: Candidates that a search goes on from, at normal effort."""
