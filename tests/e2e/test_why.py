@@ -66,9 +66,12 @@ def pictures(page: Page) -> list[Locator]:
 
 def measured(image: Locator) -> tuple[float, float]:
     """Width and height of the box that an image is drawn in, px."""
-    box = image.bounding_box()
-    assert box
-    return box["width"], box["height"]
+    for _ in range(50):
+        box = image.bounding_box()  # none while the page draws it anew
+        if box:
+            return box["width"], box["height"]
+        image.page.wait_for_timeout(100)
+    raise AssertionError("The image is not on the page.")
 
 
 @SIZES

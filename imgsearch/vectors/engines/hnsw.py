@@ -101,7 +101,12 @@ def nearest(vector):
         firsts, others = np.flatnonzero(n_before == 0), np.flatnonzero(n_before)
         for start in range(0, len(firsts), _CHUNK):
             rows = firsts[start : start + _CHUNK]
-            graph.add(rows, embeddings[rows], threads=1)  # with more, the links depend on the scheduling
+            try:
+                graph.add(rows, embeddings[rows], threads=1)  # with more, the links depend on the scheduling
+            except RuntimeError as exc:
+                if "terminated" in str(exc):  # it takes Ctrl-C for itself, and has no code that says so
+                    raise KeyboardInterrupt from exc
+                raise
         try:
             graph.save(str(path))
         except RuntimeError as exc:
