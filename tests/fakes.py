@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from imgsearch.embedding.embedders import Embedded, Outcome, Source, Wanted
+from imgsearch.embedding.embedders import Embedded, Outcome, Source, Wanted, read
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.embedding.spec import EmbedderSpec
@@ -62,6 +62,6 @@ class FakeEmbedders:
 
 
 def _content(source: Source) -> bytes:
-    data = source.read_bytes() if isinstance(source, Path) else source
+    data = read(source)
     assert isinstance(data, bytes)
     return data

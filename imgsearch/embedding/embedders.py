@@ -6,6 +6,7 @@ fake in a test.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import ImageError, WorkerError
+from imgsearch.pictures.decode import DEFAULT_LIMITS, read_file
 from imgsearch.pictures.regions import Region
 
 Source = bytes | Path | np.ndarray
@@ -43,6 +45,14 @@ class Wanted:
     preview: bool = False
     thumbnail: bool = False
 
+    def chosen(self, content: bytes | np.ndarray) -> tuple[str, Sequence[EmbedderSpec] | None]:
+        """Sha256 of the content, "" where nothing depends on it, and what to embed it with, see `ByContent`."""
+        if not callable(self.specs):
+            return "", self.specs
+        assert isinstance(content, bytes)
+        sha256 = hashlib.sha256(content).hexdigest()
+        return sha256, self.specs(sha256)
+
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
@@ -51,7 +61,7 @@ class Embedded:
     Attributes:
         width, height: Upright size of the original, px; 0 where it was not decoded, see `ByContent`.
         vectors: For each embedder float32 (dim,), of length 1.
-        sha256, n_bytes: Of the file's content, where it was asked by content; else "" and 0.
+        sha256: Of the file's content, where what to embed it with depended on that; else "".
         preview: The picture upright and encoded anew (a JPEG, long side at most 1,024 px), safe to show; b"" unless wanted.
         thumbnail: A WebP, short side 320 px; b"" unless wanted.
         timings_ms: "decode" and "embed", ms. Loading a network for the first time is in neither.
@@ -61,7 +71,6 @@ class Embedded:
     height: int
     vectors: Mapping[EmbedderSpec, np.ndarray]
     sha256: str = ""
-    n_bytes: int = 0
     preview: bytes = b""
     thumbnail: bytes = b""
     timings_ms: Mapping[str, float] = field(default_factory=dict)
@@ -91,6 +100,15 @@ class Embedders(Protocol):
             WorkerError: a worker could not answer.
         """
         ...
+
+
+def read(source: Source) -> bytes | np.ndarray:
+    """Content of a picture's file, or pixels as they are.
+
+    Raises:
+        ImageError: the file cannot be read, or is too large.
+    """
+    return read_file(source, DEFAULT_LIMITS.max_bytes) if isinstance(source, Path) else source
 
 
 def embed_all(embedders: Embedders, wanted: Iterable[Wanted]) -> list[Embedded]:

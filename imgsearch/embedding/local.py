@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections import OrderedDict, deque
@@ -15,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch.embedding.embedder import BATCH_SIZE, Embedder, load_embedder
-from imgsearch.embedding.embedders import Embedded, Source, Wanted
+from imgsearch.embedding.embedders import Embedded, Source, Wanted, read
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneError, ImageError
-from imgsearch.pictures.decode import DEFAULT_LIMITS, Picture, decode_image, read_file
+from imgsearch.pictures.decode import Picture, decode_image
 from imgsearch.pictures.regions import Region
 from imgsearch.pictures.scaling import make_preview, make_thumbnail
 from imgsearch.progress import Progress
@@ -79,7 +78,7 @@ class LocalEmbedders:
 
     def feature_maps(self, source: Source, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
         """See `Embedders.feature_maps`."""
-        return self.load(spec).feature_maps(_decode(_read(source)).pixels, region)
+        return self.load(spec).feature_maps(_decode(read(source)).pixels, region)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,16 +148,10 @@ class _Run:
         """Reads, decodes, prepares. Runs in the threads."""
         started = time.perf_counter()
         try:
-            content = _read(wanted.source)
-            facts = Embedded(0, 0, {})
-            specs = wanted.specs
-            if callable(specs):
-                assert isinstance(content, bytes)
-                facts = replace(facts, sha256=hashlib.sha256(content).hexdigest(), n_bytes=len(content))
-                chosen = specs(facts.sha256)
-                if chosen is None:
-                    return _Looked(facts, {})
-                specs = chosen
+            content = read(wanted.source)
+            sha256, specs = wanted.chosen(content)
+            if specs is None:
+                return _Looked(Embedded(0, 0, {}, sha256), {})
             picture = _decode(content)
         except ImageError as exc:
             return exc
@@ -167,10 +160,11 @@ class _Run:
         loaded = time.perf_counter()
         inputs = {spec: embedder.prepare(picture.pixels, wanted.region) for spec, embedder in embedders.items()}
         prepared = time.perf_counter()
-        facts = replace(
-            facts,
-            width=picture.width,
-            height=picture.height,
+        facts = Embedded(
+            picture.width,
+            picture.height,
+            {},
+            sha256,
             preview=make_preview(picture.pixels) if wanted.preview else b"",
             thumbnail=make_thumbnail(picture.pixels) if wanted.thumbnail else b"",
             timings_ms={"decode": (decoded - started) * 1000, "embed": (prepared - loaded) * 1000},
@@ -187,10 +181,6 @@ class _Run:
             except BackboneError as exc:
                 self._failure = exc
                 raise
-
-
-def _read(source: Source) -> bytes | np.ndarray:
-    return read_file(source, DEFAULT_LIMITS.max_bytes) if isinstance(source, Path) else source
 
 
 def _decode(content: bytes | np.ndarray) -> Picture:

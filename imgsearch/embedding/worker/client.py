@@ -7,7 +7,6 @@ click; so TensorFlow never enters the page's process. A hostile picture cannot h
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import subprocess
@@ -15,19 +14,18 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from imgsearch.embedding.embedders import Embedded, Outcome, Source, Wanted
+from imgsearch.embedding.embedders import Embedded, Outcome, Source, Wanted, read
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.protocol import Answer, error_from, read_message, request_header, write_message
 from imgsearch.embedding.worker.turns import Turns
 from imgsearch.errors import ImageError, WorkerError, WorkerTimeoutError
-from imgsearch.pictures.decode import DEFAULT_LIMITS, read_file
 from imgsearch.pictures.regions import Region, Window
 
 LOG_LINES = 200
@@ -80,25 +78,20 @@ class WorkerClient:
             WorkerError: the worker died of it.
         """
         data = _content(wanted.source)
-        facts = Embedded(0, 0, {})
-        specs = wanted.specs
-        if callable(specs):
-            facts = replace(facts, sha256=hashlib.sha256(data).hexdigest(), n_bytes=len(data))
-            chosen = specs(facts.sha256)
-            if chosen is None:
-                return facts
-            specs = chosen
+        sha256, specs = wanted.chosen(data)
+        if specs is None:
+            return Embedded(0, 0, {}, sha256)
         of = {"preview": wanted.preview, "thumbnail": wanted.thumbnail}
         header, parts = self._request(request_header("embed", specs, wanted.region, **of), data, visitor)
         try:
             *vectors, preview, thumbnail = parts
-            return replace(
-                facts,
+            return Embedded(
                 width=header["width"],
                 height=header["height"],
                 vectors={spec: np.frombuffer(vector, dtype="<f4") for spec, vector in zip(specs, vectors, strict=True)},
                 preview=preview,
                 thumbnail=thumbnail,
+                sha256=sha256,
                 timings_ms=header["timings_ms"],
             )
         except (KeyError, ValueError) as exc:
@@ -262,9 +255,10 @@ class WorkerEmbedders:
 
 
 def _content(source: Source) -> bytes:
-    if isinstance(source, np.ndarray):
+    content = read(source)
+    if not isinstance(content, bytes):
         raise TypeError("The worker takes the files of pictures, no pixels.")
-    return read_file(source, DEFAULT_LIMITS.max_bytes) if isinstance(source, Path) else source
+    return content
 
 
 def _useless_answer() -> WorkerError:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import streamlit as st
 
-from imgsearch.embedding.embedders import Embedded, Outcome, Source, Wanted
+from imgsearch.embedding.embedders import Embedded, Outcome, Source, Wanted, embed_all, read
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import WorkerLimitError
+from imgsearch.errors import ImageError, WorkerError, WorkerLimitError
 from imgsearch.pictures.regions import Region
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources
@@ -28,29 +27,27 @@ class VisitorEmbedders:
 
     def embed(self, wanted: Iterable[Wanted]) -> Iterator[Outcome]:
         """See `Embedders.embed`; WorkerLimitError where too many were looked at for this visitor in the last minute."""
-        kept: OrderedDict[_Key, Embedded] = st.session_state.setdefault(_EMBEDDED, OrderedDict())
         for each in wanted:
-            assert not callable(each.specs)
-            data = each.source.read_bytes() if isinstance(each.source, Path) else each.source
-            assert isinstance(data, bytes)
-            # Bytes know their hash once it was asked for (64 bits, with a secret of this process), so that an upload, which
-            # the session holds, is hashed once. The key itself must not hold it: uploads are forgotten before this.
-            key = (hash(data), len(data), tuple(each.specs), each.region)
-            if key not in kept:
-                try:
-                    _count()
-                except WorkerLimitError as exc:
-                    yield exc
-                    continue
-                (outcome,) = resources.embedders(visitors.this()).embed([replace(each, source=data)])
-                if not isinstance(outcome, Embedded):
-                    yield outcome
-                    continue
-                kept[key] = outcome
-                while len(kept) > MAX_EMBEDDED_PICTURES:
-                    kept.popitem(last=False)
-            kept.move_to_end(key)
-            yield kept[key]
+            try:
+                yield self._embed(each)
+            except (ImageError, WorkerError) as exc:
+                yield exc
+
+    def _embed(self, wanted: Wanted) -> Embedded:
+        kept: OrderedDict[_Key, Embedded] = st.session_state.setdefault(_EMBEDDED, OrderedDict())
+        data = read(wanted.source)
+        assert isinstance(data, bytes)
+        assert not callable(wanted.specs)
+        # Bytes know their hash once it was asked for (64 bits, with a secret of this process), so that an upload, which the
+        # session holds, is hashed once. The key itself must not hold it: uploads are forgotten before this.
+        key = (hash(data), len(data), tuple(wanted.specs), wanted.region)
+        if key not in kept:
+            _count()
+            (kept[key],) = embed_all(resources.embedders(visitors.this()), [replace(wanted, source=data)])
+            while len(kept) > MAX_EMBEDDED_PICTURES:
+                kept.popitem(last=False)
+        kept.move_to_end(key)
+        return kept[key]
 
     def feature_maps(self, source: Source, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
         """See `Embedders.feature_maps`. WorkerLimitError as for `embed`."""
