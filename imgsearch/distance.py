@@ -38,6 +38,22 @@ def angular_distance(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
     return distances
 
 
+def by_distance(rows: np.ndarray, vectors: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows by the distances of their vectors to the query.
+
+    Args:
+        rows: int64 (n,).
+        vectors: float (n, dim), those of the rows, of length 1.
+        query: float (dim,), of length 1.
+
+    Returns:
+        The rows, nearest first, ties by row, and float32 (n,), their distances.
+    """
+    distances = angular_distance(vectors, query)
+    nearest_first = np.lexsort((rows, distances))
+    return rows[nearest_first], distances[nearest_first]
+
+
 def similarity_from_distance(distance: float) -> float:
     """Cosine in [-1, 1] of two unit vectors at that angular distance: 1 - distance^2 / 2."""
     return 1.0 - distance * distance / 2.0

@@ -7,7 +7,6 @@ damaged copy gives an error and never a wrong answer.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -26,7 +25,8 @@ from imgsearch.errors import CollectionCorruptError, ItemNotFoundError
 from imgsearch.files.disk import file_digest
 from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.items import Items
-from imgsearch.retrieval.ask import Ask, Picture, What, as_source, sort_out
+from imgsearch.records import parse
+from imgsearch.retrieval.ask import Ask, PictureLike, What, as_source, sort_out
 from imgsearch.retrieval.metrics import Evaluation
 from imgsearch.retrieval.search import SearchPage, search
 from imgsearch.vectors.engines import ENGINES
@@ -80,9 +80,8 @@ class Collection(Outline):
         if entry is None:
             return ()
         try:
-            data = json.loads((self.path / entry.file).read_bytes())
-            return tuple(Evaluation.from_json(each) for each in data)
-        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            return parse(tuple[Evaluation, ...], (self.path / entry.file).read_bytes())
+        except ValueError as exc:
             raise CollectionCorruptError(f"{entry.file} holds no evaluation.", hint=COPY_AGAIN) from exc
 
     def space(self, name: str | None = None) -> Space:
@@ -101,7 +100,7 @@ class Collection(Outline):
         *what: Ask | What,
         item_id: str | Sequence[str] = (),
         row: Integral | int | Sequence[Integral | int] = (),
-        picture: Picture | Sequence[Picture] = (),
+        picture: PictureLike | Sequence[PictureLike] = (),
         embedding: np.ndarray | None = None,
         embedders: Embedders | None = None,
         previews: bool = False,
@@ -145,14 +144,16 @@ class Collection(Outline):
             ImageError: a picture cannot be read.
             BackboneError, WorkerError: a picture cannot be embedded here.
         """
-        if len(what) == 1 and isinstance(what[0], Ask):
-            return self._answer(what[0], embedders or self.embedders, previews)
-        items, pictures = sort_out(what, self.items)
+        ask = what[0] if len(what) == 1 and isinstance(what[0], Ask) else None
+        items, pictures = sort_out(() if ask else what, self.items)
         items += [item_id] if isinstance(item_id, str) else item_id
         items += [self.items[int(each)].item_id for each in ([row] if isinstance(row, Integral | int) else row)]
-        pictures += map(as_source, [picture] if isinstance(picture, Picture) else picture)
+        pictures += map(as_source, [picture] if isinstance(picture, PictureLike) else picture)
         vectors = None if embedding is None else np.atleast_2d(embedding)
-        ask = Ask(items=tuple(items), pictures=tuple(pictures), embeddings=vectors, **options)
+        if ask is None:
+            ask = Ask(items=tuple(items), pictures=tuple(pictures), embeddings=vectors, **options)
+        elif items or pictures or vectors is not None or options:
+            raise TypeError("An Ask says all that is asked: give it alone, or `dataclasses.replace` some of it.")
         return self._answer(ask, embedders or self.embedders, previews)
 
     def _answer(self, ask: Ask, embedders: Embedders, previews: bool) -> SearchPage:
@@ -162,14 +163,14 @@ class Collection(Outline):
         if ask.region:
             sources += [self.thumbnail_path(self.items[self.items.row_of(item_id)]) for item_id in ask.items]
         spec = space.spec.for_queries()
-        pictures = embed_all(embedders, [Wanted(each, [spec], ask.region, preview=previews) for each in sources])
-        if pictures:
-            outside.append(space.points(np.stack([picture.vectors[spec] for picture in pictures])))
+        embedded = embed_all(embedders, [Wanted(each, [spec], ask.region, preview=previews) for each in sources])
+        if embedded:
+            outside.append(space.points(np.stack([picture.vectors[spec] for picture in embedded])))
         page = search(self.items, space, ask, np.concatenate(outside) if outside else None)
-        timings = {step: sum(each.timings_ms[step] for each in pictures) for step in ("decode", "embed") if pictures}
+        timings = {step: sum(each.timings_ms[step] for each in embedded) for step in ("decode", "embed") if embedded}
         return replace(
             page,
-            pictures=tuple(pictures),
+            pictures=tuple(embedded),
             timings_ms={**timings, **page.timings_ms},
             thumbnails=thumbnails_folder(self.path),
         )

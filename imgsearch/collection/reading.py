@@ -146,7 +146,7 @@ def _read_space(path: Path, manifest: Manifest, name: str) -> Space:
         neighbors=neighbors,
         projection=_read_array(path, entry.projection, np.float32, (n_items, 2)),
         calibration=calibration,
-        transform=read_transform(path, entry),
+        transform=_open_transform(path, entry),
     )
 
 
@@ -169,18 +169,23 @@ def open_index(path: Path, file: FileEntry | None, recipe: SpaceRecipe, embeddin
 
 
 def read_transform(path: Path, entry: SpaceEntry) -> Transform | None:
-    """What makes the points of a reduced space, from its file; None where the space is not reduced.
+    """What makes the points of a reduced space, from its file, which is checked first; None where it is not reduced.
 
     Raises:
         CollectionCorruptError: the file is missing, cut short or changed.
     """
+    with _reading_errors():
+        if entry.transform:
+            _check_size(path, entry.transform)
+            _check_digest(path, entry.transform)
+        return _open_transform(path, entry)
+
+
+def _open_transform(path: Path, entry: SpaceEntry) -> Transform | None:
     if entry.transform is None:
         return None
-    with _reading_errors():
-        _check_size(path, entry.transform)
-        _check_digest(path, entry.transform)
-        shape = (1 + entry.recipe.dim, entry.embedder.dim)
-        return Transform.from_array(_read_array(path, entry.transform, np.float32, shape))
+    shape = (1 + entry.recipe.dim, entry.embedder.dim)
+    return Transform.from_array(_read_array(path, entry.transform, np.float32, shape))
 
 
 def _read_array(path: Path, entry: FileEntry, dtype: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:

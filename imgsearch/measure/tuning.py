@@ -13,7 +13,7 @@ import numpy as np
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft
-from imgsearch.distance import angular_distance
+from imgsearch.distance import by_distance
 from imgsearch.errors import QueryError
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.locks import alone
@@ -152,7 +152,6 @@ def _answers(embeddings: np.ndarray, index: VectorIndex, queries: np.ndarray) ->
         started = time.perf_counter()
         rows = index.nearest(embeddings[row], MIN_CANDIDATES)
         rows = rows[rows != row]
-        distances = angular_distance(embeddings[rows], embeddings[row])
-        answers.append(set(rows[np.lexsort((rows, distances))][:K].tolist()))
+        answers.append(set(by_distance(rows, embeddings[rows], embeddings[row])[0][:K].tolist()))
         times.append(time.perf_counter() - started)
     return answers, float(np.median(times))

@@ -22,9 +22,9 @@ from imgsearch.retrieval.rerank import RERANKINGS
 from imgsearch.settings import DEFAULT_K, MAX_K
 from imgsearch.vectors.engines.face import Effort
 
-Picture = str | Path | bytes | np.ndarray | Image.Image
+PictureLike = str | Path | bytes | np.ndarray | Image.Image
 """A picture as people have it: the path of a file, its content, uint8 (height, width, 3) upright RGB, or Pillow's."""
-What = Picture | Integral | int
+What = PictureLike | Integral | int
 """What is asked with. Text is the id of an item, where there is one of that name, else the path of a picture file, else a
 row; a number is a row."""
 _ROW = re.compile(r"-?[0-9]{1,18}")
@@ -122,7 +122,7 @@ def _at(items: Gallery, row: int) -> Item:
 
 
 def as_source(picture: object) -> Source:
-    """A picture, see `Picture`, as embedders take it.
+    """A picture, see `PictureLike`, as embedders take it.
 
     Raises:
         InvalidQueryError: it is no picture: an array of another shape or kind, or something else.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from imgsearch.records import ANY, read
+from imgsearch.records import ANY
 
 K_VALUES = (1, 5, 10)
 N_RESAMPLES = 2000
@@ -86,11 +86,6 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """The attributes as a JSON object; the values of k become strings."""
         return dict(asdict(self))
-
-    @classmethod
-    def from_json(cls, data: Any) -> Evaluation:
-        """The opposite of `to_json`, after a trip through JSON; ValueError for all else."""
-        return read(cls, data)
 
 
 def average_precision(is_relevant: np.ndarray, n_relevant: int) -> float:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from imgsearch.distance import angular_distance, similarity_from_distance
+from imgsearch.distance import by_distance, similarity_from_distance
 from imgsearch.embedding.embedders import Embedded
 from imgsearch.errors import InvalidQueryError
 from imgsearch.pictures.items import Gallery, Item, shared_label
@@ -277,9 +277,7 @@ def _near(space: Space, ask: Ask, left_out: Sequence[int], vector: np.ndarray, a
 
 def _by_distance(space: Space, rows: np.ndarray, vector: np.ndarray) -> _Near:
     """The rows by their distances to the vector."""
-    distances = angular_distance(space.vectors(rows), vector)
-    nearest_first = np.lexsort((rows, distances))
-    return _Near(rows[nearest_first], distances[nearest_first])
+    return _Near(*by_distance(rows, space.vectors(rows), vector))
 
 
 def _vectors(items: Gallery, space: Space, item_ids: Sequence[str]) -> np.ndarray:

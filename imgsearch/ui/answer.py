@@ -55,12 +55,16 @@ class Answer:
     Attributes:
         page: The results.
         asked: What was searched with: items, then uploads or an example.
-        vectors: float32 (number of those, dim of the space), what each of them, or its region, is in the space.
     """
 
     page: SearchPage
     asked: tuple[QueryPicture, ...]
-    vectors: np.ndarray
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """float32 (number of pictures asked with, dim of the space): what each of them, or its region, is in the space."""
+        assert self.page.vectors is not None  # a search gives them
+        return self.page.vectors
 
     @property
     def pictures(self) -> list[str | bytes]:
@@ -111,8 +115,7 @@ def answer_to(
     name = t("search.example" if view.example else "search.your_picture")
     outside = () if page.part_of else page.pictures
     asked = [QueryPicture(name, each.width, each.height, content=each.preview) for each in outside]
-    assert page.vectors is not None
-    return Answer(page, (*asked_items(collection, ask), *asked), page.vectors)
+    return Answer(page, (*asked_items(collection, ask), *asked))
 
 
 def asked_items(collection: Collection, ask: Ask) -> tuple[QueryPicture, ...]:

@@ -186,6 +186,12 @@ def test_an_option_that_there_is_not_is_a_mistake_of_the_caller(collection: Coll
         collection.search("red/1.png", search_k=5)
 
 
+@pytest.mark.parametrize("besides", [{"k": 5}, {"item_id": "red/2.png"}, {"row": 0}, {"embedding": np.zeros(256)}])
+def test_what_is_given_beside_an_ask_is_not_passed_over(collection: Collection, besides: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="An Ask says all"):
+        collection.search(Ask(items=("red/1.png",)), **besides)
+
+
 def test_vectors_are_those_of_the_embedder_or_of_the_space_itself(collection: Collection) -> None:
     (entry,) = collection.spaces.values()
     transform = fit_pca(entry.embeddings, 5)

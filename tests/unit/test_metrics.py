@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from imgsearch.records import read
 from imgsearch.retrieval.metrics import Confusion, Estimate, Evaluation, LabelScores, average_precision, estimates
 
 
@@ -56,14 +57,14 @@ def test_an_evaluation_comes_back_from_json() -> None:
         confused=(Confusion("beagle", "pug", 4, ("a.jpg", "b.jpg")),),
     )
     data = json.loads(json.dumps(evaluation.to_json()))
-    assert Evaluation.from_json(data) == evaluation
+    assert read(Evaluation, data) == evaluation
     # Earlier versions wrote how much a re-ranking adds.
     gain = {"precision_at_1": {"mean": 0.1, "low": 0.0, "high": 0.2}}
     for other in ({"gain": None}, {"gain": gain, "what_another_version_measures": [1]}):
-        assert Evaluation.from_json(data | other) == evaluation
+        assert read(Evaluation, data | other) == evaluation
 
 
 @pytest.mark.parametrize("data", [None, [], "text", {}, {"space": "mini"}, {"precision_at_k": {"x": 1}}])
 def test_what_is_no_evaluation_is_refused(data: object) -> None:
     with pytest.raises(ValueError, match=" must be "):
-        Evaluation.from_json(data)
+        read(Evaluation, data)

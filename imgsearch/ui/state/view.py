@@ -67,7 +67,6 @@ class View(Frame):
 
     Attributes:
         ask: The search, its pictures and label among it.
-        space: Name of the space that is searched.
         uploads: Ids of the uploads that are searched with.
         example: Name of the example query that is searched with, alone; None for none.
         space2: The space that Compare sets beside the query's; None where the collection has only one.
@@ -77,13 +76,18 @@ class View(Frame):
     """
 
     ask: Ask
-    space: str
     uploads: tuple[str, ...]
     example: str | None
     space2: str | None
     browse: str
     page: int
     why: str | None
+
+    @property
+    def space(self) -> str:
+        """Name of the space that is searched."""
+        assert self.ask.space is not None  # whoever reads the address names one
+        return self.ask.space
 
 
 def read_frame(views: Names[str], collections: list[str]) -> Frame:
@@ -133,7 +137,6 @@ def read_view(frame: Frame, collection: Collection, examples: Mapping[str, Path]
         reader.params,
         tuple(reader.notes),
         ask=ask,
-        space=space,
         uploads=uploads,
         example=example,
         space2=space2,
