@@ -89,8 +89,9 @@ def nearest(discs: Collection, data: bytes) -> list[str]:
 
 
 def expect_own_picture(page: Page) -> None:
-    """The page shows the upload as its query."""
+    """The page shows the upload as its query, and all that is drawn after it."""
     expect(query_picture(page)).to_have_attribute("alt", "The query: Your picture")
+    wait_until_idle(page)
 
 
 def is_close(color: list[int], expected: tuple[int, int, int]) -> bool:
