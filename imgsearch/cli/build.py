@@ -165,10 +165,16 @@ def print_report(report: BuildReport, as_json: bool) -> None:
         click.echo(f"All that was left out is listed by: python -m imgsearch info {collection.name}", err=True)
     print_exact(collection)
     if as_json:
-        done = {"is_unchanged": report.is_unchanged, "n_embedded": report.n_embedded, "remarks": list(report.remarks)}
+        done = {
+            "is_unchanged": report.is_unchanged,
+            "n_embedded": report.n_embedded,
+            "device": report.device,
+            "remarks": list(report.remarks),
+        }
         print_json({**describe_all(collection), **done})
         return
-    state = "is up to date" if report.is_unchanged else f"is ready, {report.n_embedded:,} embedded now"
+    where = f" on the {report.device}" if report.device and report.n_embedded else ""
+    state = "is up to date" if report.is_unchanged else f"is ready, {report.n_embedded:,} embedded now{where}"
     click.echo(
         f"{collection.name} {state}: {counted(manifest.n_items, 'picture')}, "
         f"{counted(len(collection.items.label_counts), 'label')}, "

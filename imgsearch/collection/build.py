@@ -18,21 +18,26 @@ from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.reading import read_manifest, read_transform
 from imgsearch.collection.source import Source, remember
 from imgsearch.collection.survey import Known, Survey
-from imgsearch.collection.sweep import retire, sweep
+from imgsearch.collection.sweep import exported, retire, sweep, sweep_networks
 from imgsearch.counting import Count
 from imgsearch.embedding.backbones import DEFAULT_BACKBONE
 from imgsearch.embedding.embedders import Embedders
 from imgsearch.embedding.local import LocalEmbedders
+from imgsearch.embedding.network import can_use_gpu
+from imgsearch.embedding.networks import with_network
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.errors import (
+    BackboneError,
+    BackboneUnavailableError,
     BuildError,
     CollectionError,
     CollectionNotFoundError,
     IncompatibleCollectionError,
+    WeightsError,
 )
 from imgsearch.files.disk import disk_errors
-from imgsearch.files.home import collection_path, thumbnails_folder
-from imgsearch.files.locks import alone
+from imgsearch.files.home import collection_path, networks_folder, thumbnails_folder
+from imgsearch.files.locks import alone, shared
 from imgsearch.pictures import folder
 from imgsearch.pictures.folder import Labeller, PictureFile
 from imgsearch.pictures.items import Item, Skipped
@@ -58,6 +63,7 @@ class BuildReport:
         is_unchanged: Nothing had changed, nothing was written.
         replaced_damaged: Why the collection that was there could not be used, or None.
         remarks: What was assumed and what is missing, a sentence each.
+        device: What ran the networks, "CPU" or "GPU"; "" where there is none to run, or embedders were handed in.
     """
 
     collection: Collection
@@ -66,6 +72,7 @@ class BuildReport:
     is_unchanged: bool
     replaced_damaged: str | None = None
     remarks: Sequence[str] = ()
+    device: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ def build_collection(
         left_out: What somebody else left out before the folder came about, for the list of what was skipped.
         remarks: What there is to say of how the folder came about, for the report.
         origin: Where the pictures come from, for an update. Defaults to the directory.
-        embedders: Who looks at the pictures. Defaults to this process.
+        embedders: Who looks at the pictures. Defaults to this process, which also exports the networks that are missing.
         progress: Told how far the build is.
 
     Where an engine cannot be used (see `Engine.fault`), new spaces get no index and are searched exactly; the next build on
@@ -133,7 +140,7 @@ def build_collection(
     files = folder.scan(directory, exclude=home, left_out=passed_over)
     if directory.resolve() == home.resolve() or directory.resolve().is_relative_to(path.resolve()):
         raise BuildError("The pictures must lie outside of the collection, since nothing is written among them.")
-    with disk_errors(), alone(path):
+    with disk_errors(), alone(path), shared(networks_folder(home)):
         is_first = not path.exists()
         thumbnails_folder(path).mkdir(parents=True, exist_ok=True)
         notes = ledger.Ledger(path)
@@ -149,10 +156,17 @@ def build_collection(
                 license = before.manifest.license if license is None else license
                 label_pattern = before.manifest.label_pattern if label_pattern is None else label_pattern
             label = _labeller(directory, label_pattern, files)
+            tell = in_turn(progress)
+            device = ""
+            if embedders is None:
+                if any(not recipe.embedder.is_descriptor for recipe in recipes.values()):
+                    device = "GPU" if can_use_gpu() else "CPU"
+                recipes, not_exported = _with_networks(recipes, before.manifest, home, files, tell)
+                remarks = [*remarks, *not_exported]
+                embedders = LocalEmbedders(home, tell, by_tensorflow=device == "GPU")
             known = Known(previous, notes)
             known.load(dict.fromkeys(recipe.embedder for recipe in recipes.values()))
-            tell = in_turn(progress)
-            survey = Survey(path, (embedders or LocalEmbedders(home, tell)).embed, known, tell)
+            survey = Survey(path, embedders.embed, known, tell)
             items, unusable = survey.look_at(files)
             if not items:
                 raise folder.none_usable(len(files), unusable)
@@ -190,7 +204,8 @@ def build_collection(
         else:
             collection = Collection.open(name, home)
             sweep(collection)
-    return BuildReport(collection, survey.n_embedded, skipped, is_unchanged, before.damage, remarks)
+    sweep_networks(home)
+    return BuildReport(collection, survey.n_embedded, skipped, is_unchanged, before.damage, remarks, device)
 
 
 def _before(name: str, home: Path) -> _Before:
@@ -225,6 +240,31 @@ def _recipes(
     return {name: replace(recipe, embedder=recipes[recipe.embedder.space].embedder) for name, recipe in recipes.items()}
 
 
+def _with_networks(
+    recipes: Mapping[str, SpaceRecipe],
+    manifest: Manifest | None,
+    home: Path,
+    files: Sequence[PictureFile],
+    progress: Progress,
+) -> tuple[dict[str, SpaceRecipe], list[str]]:
+    """The recipes with a network for each backbone, exported if it has to be; and why some have none.
+
+    TensorFlow runs those without. Where it cannot, or weights are missing, a collection is still renewed whose pictures
+    have all been embedded.
+    """
+    of, remarks = {}, []
+    own = [entry.embedder for entry in manifest.spaces.values()] if manifest else []
+    for embedder in dict.fromkeys(recipe.embedder for recipe in recipes.values()):
+        try:
+            of[embedder] = with_network(embedder, [*own, *exported(home)], home, [file.path for file in files], progress)
+        except (BackboneUnavailableError, WeightsError):
+            if embedder.plain not in [each.plain for each in own]:
+                raise
+        except BackboneError as exc:
+            remarks.append(f"TensorFlow runs {embedder.space}. {exc.message}")
+    return {name: replace(each, embedder=of.get(each.embedder, each.embedder)) for name, each in recipes.items()}, remarks
+
+
 def _kept_transforms(
     path: Path, manifest: Manifest | None, recipes: Mapping[str, SpaceRecipe]
 ) -> tuple[dict[str, Transform], dict[str, str]]:
@@ -234,7 +274,7 @@ def _kept_transforms(
         if not entry.whiten:
             continue
         try:
-            if recipes[name].embedder.for_queries() != entry.embedder.for_queries():
+            if recipes[name].embedder.for_queries().plain != entry.embedder.for_queries().plain:
                 raise CollectionError("It belongs to another embedder.")
             if transform := read_transform(path, entry):
                 transforms[name] = transform

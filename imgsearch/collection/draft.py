@@ -122,9 +122,9 @@ class Draft:
     def renew(self, collection: Collection, tell: Callable[[str], None] = lambda what: None) -> None:
         """Commits over the collection, whose items and embedders this draft has, with the vectors that it has."""
         rows = {item.sha256: row for row, item in enumerate(collection.items)}
-        spaces = {space.spec: space.embeddings for space in collection.spaces.values() if space.transform is None}
+        spaces = {space.spec.plain: space.embeddings for space in collection.spaces.values() if space.transform is None}
         retire(collection, self.items)
-        self.commit(collection.path, lambda sha256, spec: spaces[spec][rows[sha256]], collection, tell)
+        self.commit(collection.path, lambda sha256, spec: spaces[spec.plain][rows[sha256]], collection, tell)
 
     def _is_measured(self, spaces: Mapping[str, SpaceEntry], previous: Collection) -> bool:
         """Whether all is as it was that an evaluation measures, or that a later version has added something to."""

@@ -101,4 +101,4 @@ class Ledger:
 
 
 def _key(spec: EmbedderSpec) -> str:
-    return json.dumps(spec.to_json(), sort_keys=True)
+    return json.dumps(spec.plain.to_json(), sort_keys=True)

@@ -4,8 +4,7 @@ The file is written in one canonical form and carries its own digest, so that a 
 
 Later versions may add fields, to it and to its spaces. This one reads past those that it does not know and keeps them while
 they are true; a file that one of them names, an object of exactly file, size and sha256, is a file of the collection. Meant
-for that are: `attributes`, what else is known of the items; in a space `network`, the function that embeds, and
-`class_values`, what its classifier says of each item.
+for that are: `attributes`, what else is known of the items; in a space `class_values`, what its classifier says of each.
 """
 
 from __future__ import annotations
@@ -88,10 +87,13 @@ class SpaceEntry:
         return [*(file for file in files if file), *_files_in(self.more)]
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object; `whiten` only where it is true."""
+        """As a JSON object; `whiten` only where it is true, `network` where there is one."""
         body = {**asdict(replace(self, more={})), "dim": self.recipe.dim}
         for name in ("more", *(() if self.whiten else ("whiten",))):
             del body[name]
+        # It stands beside the embedder, which is the same with and without it, also for earlier versions.
+        if network := body["embedder"].pop("network"):
+            body["network"] = network
         return {**body, **self.more}
 
 
@@ -185,6 +187,9 @@ class Manifest:
     def _from_json(cls, body: dict[str, Any]) -> Self:
         metric, spaces = body.pop("metric"), body.pop("spaces")
         dims = {name: space.pop("dim") for name, space in spaces.items()}
+        for space in spaces.values():
+            if "network" in space:
+                space["embedder"]["network"] = space.pop("network")
         more = {name: _take_unknown(SpaceEntry, space) for name, space in spaces.items()}
         more_of_all = _take_unknown(cls, body)
         manifest = replace(read(cls, {**body, "spaces": spaces}), more=more_of_all)

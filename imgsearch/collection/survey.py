@@ -74,13 +74,13 @@ class Known:
             self.items = {item.item_id: item for item in self.previous.items}
             self._rows = {item.sha256: row for row, item in enumerate(self.previous.items)}
             self._spaces = {
-                space.spec: space.embeddings for space in self.previous.spaces.values() if space.transform is None
+                space.spec.plain: space.embeddings for space in self.previous.spaces.values() if space.transform is None
             }
         self.items |= self.notes.items()
 
     def load(self, specs: Iterable[EmbedderSpec]) -> None:
         for spec in specs:
-            stored = set(self._rows) if spec in self._spaces else set()
+            stored = set(self._rows) if spec.plain in self._spaces else set()
             self.digests[spec] = stored | self.notes.embedded(spec)
 
     def missing(self, sha256: str) -> list[EmbedderSpec]:
@@ -88,8 +88,8 @@ class Known:
         return [spec for spec, digests in self.digests.items() if sha256 not in digests]
 
     def embedding(self, sha256: str, spec: EmbedderSpec) -> np.ndarray:
-        if spec in self._spaces and sha256 in self._rows:
-            return np.asarray(self._spaces[spec][self._rows[sha256]])
+        if spec.plain in self._spaces and sha256 in self._rows:
+            return np.asarray(self._spaces[spec.plain][self._rows[sha256]])
         return self.notes.embedding(sha256, spec)
 
 

@@ -1,4 +1,4 @@
-"""What a new manifest does not name any more: left for a time of grace, then removed."""
+"""What no manifest names any more: left for a time of grace, then removed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,22 @@ import contextlib
 import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from imgsearch.collection.outline import Outline
-from imgsearch.files.home import MANIFEST_FILE, NOTES_FILE, SOURCE_FILE
+from imgsearch.collection.reading import read_manifest
+from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.errors import BuildError, CollectionError
+from imgsearch.files.home import (
+    MANIFEST_FILE,
+    NOTES_FILE,
+    SOURCE_FILE,
+    collection_path,
+    list_collections,
+    network_path,
+    networks_folder,
+)
+from imgsearch.files.locks import exclusive
 from imgsearch.pictures.items import Item
 
 SWEEP_AFTER_S = 3600
@@ -21,6 +34,10 @@ def retire(previous: Outline, items: Sequence[Item]) -> None:
     files = [previous.path / entry.file for entry in previous.manifest.files]
     for file in files + [previous.thumbnail_path(item) for item in previous.items if item.thumbnail not in kept]:
         os.utime(file)
+    for entry in previous.manifest.spaces.values():
+        if entry.embedder.network:
+            with contextlib.suppress(OSError):  # bundled, or not here
+                os.utime(network_path(previous.home, entry.embedder.network.sha256))
 
 
 def sweep(collection: Outline) -> None:
@@ -36,4 +53,35 @@ def sweep(collection: Outline) -> None:
             continue
         with contextlib.suppress(OSError):  # the next build may be at work already, and waste is no harm
             if file.is_file() and file.stat().st_mtime < oldest:
+                file.unlink()
+
+
+def exported(home: Path) -> list[EmbedderSpec]:
+    """The embedders of a home's collections that name a network, of those whose manifest can be read."""
+    embedders = []
+    for name in list_collections(home):
+        with contextlib.suppress(CollectionError, OSError):
+            embedders += _exported(name, home)
+    return embedders
+
+
+def _exported(name: str, home: Path) -> list[EmbedderSpec]:
+    entries = read_manifest(collection_path(name, home)).spaces.values()
+    return [entry.embedder for entry in entries if entry.embedder.network]
+
+
+def sweep_networks(home: Path) -> None:
+    """The same for the exported networks of a home. Builds, which may have made one that they name only later, hold a lock.
+
+    Nothing is removed while a manifest cannot be read, nor on Windows, where there are no such locks.
+    """
+    folder = networks_folder(home)
+    if os.name != "posix" or not folder.is_dir():
+        return
+    oldest = time.time() - SWEEP_AFTER_S
+    with contextlib.suppress(BuildError, CollectionError, OSError), exclusive(folder, BuildError("A build is at work.")):
+        embedders = [embedder for name in list_collections(home) for embedder in _exported(name, home)]
+        named = {network_path(home, each.network.sha256) for each in embedders if each.network}
+        for file in set(folder.iterdir()) - named:
+            if file.stat().st_mtime < oldest:
                 file.unlink()

@@ -1,28 +1,26 @@
 """Embedders: upright RGB pictures -> L2-normalised float32 vectors. Build and query use the same one.
 
-What needs TensorFlow is in `network`, which imports it inside functions only: a page that answers from stored embeddings
-never pays for it.
+What needs TensorFlow is in `network`, what needs LiteRT in `runtime`: both import it inside functions only, so that a page
+that answers from stored embeddings never pays for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from imgsearch.distance import normalize
-from imgsearch.embedding.backbones import IMAGENET, Backbone, get_backbone
+from imgsearch.embedding import runtime
+from imgsearch.embedding.backbones import get_backbone
 from imgsearch.embedding.descriptors import DESCRIPTORS, Descriptor, squash
 from imgsearch.embedding.feature_maps import FeatureMaps
-from imgsearch.embedding.network import (
-    compile_network,
-    give_back_memory,
-    model_with_weights_of,
-)
+from imgsearch.embedding.network import FrozenNetwork, give_back_memory, model_with_weights_of
+from imgsearch.embedding.networks import bundled_network, not_finite, read_network, weights_of
+from imgsearch.embedding.runtime import LiteRTNetwork
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.embedding.weights import find_weights, imagenet_weights
 from imgsearch.errors import BackboneError
 from imgsearch.pictures import scaling
 from imgsearch.pictures.regions import Region, centre_window, crop, cut_square, square_window
@@ -58,7 +56,7 @@ class Embedder(Protocol):
 
         They are there for pooled embeddings of all backbones, and for the logits of all but vgg16. Normalised, their sum
         is what `embed` gives. For convnext_tiny that holds with the deviation of its last LayerNorm held, see
-        `feature_maps.LayerNorm`.
+        `network`.
 
         Raises:
             BackboneError: `spec.has_feature_maps` is false.
@@ -88,21 +86,34 @@ class DescriptorEmbedder:
         raise _no_feature_maps(self.spec)
 
 
-class KerasEmbedder:
-    """A backbone of keras.applications, frozen into one compiled function of uint8 (n, size, size, 3)."""
+class Network(Protocol):
+    """A backbone as one function, preprocessing included. Of TensorFlow (`network`) or of LiteRT (`runtime`)."""
 
-    def __init__(self, spec: EmbedderSpec, backbone: Backbone, model: Any) -> None:
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        """uint8 (n, size, size, 3) -> float32 (n, dim), not normalised."""
+        ...
+
+    def parts(self, prepared: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Of one picture, uint8 (size, size, 3): float32 (dim,), not normalised, and what each position adds to that.
+
+        The second is float32 (rows, columns, dim), see `FeatureMaps.values`; None where there are no such parts.
+        """
+        ...
+
+
+class NetworkEmbedder:
+    """A backbone with the face of an Embedder."""
+
+    def __init__(self, spec: EmbedderSpec, network: Network) -> None:
         """Args:
         spec: What the embedder is.
-        backbone: Its row.
-        model: keras.Model, (n, size, size, 3) float32 preprocessed -> (n, dim). It is used up: changed, and not kept.
+        network: What runs it.
         """
         self.spec = spec
-        self._backbone = backbone
-        self._network = compile_network(backbone, model, spec.precision)
+        self._network = network
 
     def prepare(self, pixels: np.ndarray, region: Region | None = None) -> np.ndarray:
-        size = self._backbone.input_size
+        size = self.spec.input_size
         return cut_square(pixels, region, size) if region else scaling.resize_and_crop(pixels, size)
 
     def embed_prepared(self, batch: Sequence[np.ndarray]) -> np.ndarray:
@@ -112,52 +123,55 @@ class KerasEmbedder:
             return np.empty((0, self.spec.dim), np.float32)
         outputs = np.concatenate([self._network.embed(np.stack(group)) for group in groups])  # (n, dim)
         if not np.isfinite(outputs).all():
-            raise BackboneError(
-                f"{self.spec.name} returned values that are not finite.",
-                hint="Its weights are damaged, or do not belong to it.",
-            )
+            raise not_finite(self.spec)
         return normalize(outputs)
 
     def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         return self.embed_prepared([self.prepare(pixels) for pixels in pictures])
 
     def feature_maps(self, pixels: np.ndarray, region: Region | None = None) -> FeatureMaps:
-        maps = self._network.feature_maps(self.prepare(pixels, region))
-        if maps is None:
+        embedding, values = self._network.parts(self.prepare(pixels, region))
+        if values is None:
             raise _no_feature_maps(self.spec)
         height, width = pixels.shape[:2]
-        size = self._backbone.input_size
-        window = square_window(region, width, height) if region else centre_window(width, height, size)
-        return FeatureMaps(*maps, window)
+        window = square_window(region, width, height) if region else centre_window(width, height, self.spec.input_size)
+        return FeatureMaps.of(values, embedding, window)
 
 
 def _no_feature_maps(spec: EmbedderSpec) -> BackboneError:
     return BackboneError(f"The embedding of {spec.space} has no parts that belong to places in the picture.")
 
 
-def load_embedder(spec: EmbedderSpec, home: Path, progress: Progress | None = None) -> Embedder:
-    """Makes the embedder that `spec` describes. Slow for backbones: imports TensorFlow, loads weights, compiles.
+def load_embedder(
+    spec: EmbedderSpec, home: Path, progress: Progress | None = None, *, by_tensorflow: bool = False
+) -> Embedder:
+    """Makes the embedder that `spec` describes.
+
+    Quick where an exported network runs it. Else TensorFlow is imported, weights are loaded and a function compiled, which
+    takes ten seconds and more.
 
     Args:
         spec: What to make.
-        home: The folder of collections, whose `weights/` holds the files that were given by hand.
+        home: The folder of collections, whose `weights/` holds the files that were given by hand, and `networks/` those
+            that were exported.
         progress: Told how far a download of weights is, in bytes.
+        by_tensorflow: Whether TensorFlow runs it in any case.
 
     Raises:
         BackboneUnavailableError: TensorFlow or the weights are missing.
         WeightsError: the weights do not fit the backbone.
+        BackboneError: a network's file is damaged.
     """
     if spec.is_descriptor:
         return DescriptorEmbedder(DESCRIPTORS[spec.name])
+    file = spec.network or bundled_network(spec)
+    if file and spec.precision == "float32" and runtime.is_available() and not by_tensorflow:
+        content = read_network(file, home)
+        if content is not None:
+            return NetworkEmbedder(spec, LiteRTNetwork(content, spec.input_size, spec.dim))
     backbone = get_backbone(spec.name)
-    if spec.weights == IMAGENET:
-        tell = progress or (lambda done, total, what: None)
-        what = f"downloading {backbone.name}"
-        weights = imagenet_weights(backbone, spec.layer, lambda done, total: tell(done, total, what))
-    else:
-        weights = find_weights(spec.weights, home)
-    model = model_with_weights_of(backbone, spec.layer, weights)
-    embedder = KerasEmbedder(spec, backbone, model)
+    model = model_with_weights_of(backbone, spec.layer, weights_of(spec, home, progress))
+    embedder = NetworkEmbedder(spec, FrozenNetwork(backbone, model, spec.precision))
     del model
     give_back_memory()
     return embedder

@@ -2,14 +2,13 @@
 
 A pooled embedding is the average of the last feature maps over their positions, then at most a few linear layers. A linear
 layer may as well come before the average; so each position has a vector of its own in the embedding's space, and they
-average to the embedding before it is scaled to length 1.
+average to the embedding before it is scaled to length 1 (`network` makes them a second output).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Self
 
 import numpy as np
 
@@ -30,62 +29,18 @@ class FeatureMaps:
     offset: np.ndarray
     window: Window
 
+    @classmethod
+    def of(cls, values: np.ndarray, embedding: np.ndarray, window: Window) -> Self:
+        """See the attributes.
+
+        Args:
+            embedding: float32 (dim,), before it is scaled to length 1: what the values do not add up to is the offset.
+        """
+        offset = embedding - values.mean(axis=(0, 1), dtype=np.float64)
+        return cls(values, offset.astype(np.float32), window)
+
     @property
     def raw_embedding(self) -> np.ndarray:
         """float64 (dim,): the embedding before it is scaled to length 1."""
         raw: np.ndarray = self.values.mean(axis=(0, 1), dtype=np.float64) + self.offset
         return raw
-
-
-class LinearLayer(Protocol):
-    """A layer behind the pooling that is linear, or is once a statistic of the picture is held."""
-
-    def push(self, values: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values (rows, columns, channels) and offset (channels,) before the layer -> the same behind it."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class Dense:
-    """kernel float32 (channels, dim), bias float32 (dim,)."""
-
-    kernel: np.ndarray
-    bias: np.ndarray
-
-    def push(self, values: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return values @ self.kernel, offset @ self.kernel + self.bias
-
-
-@dataclass(frozen=True, eq=False)
-class LayerNorm:
-    """Layer normalisation of the pooled vector with the deviation that it has for this picture (Ba et al. 2016).
-
-    Subtracting the mean over channels is linear; dividing by their deviation is not, and so the deviation is held: the
-    parts add up exactly, but say nothing of how a position changes it.
-    """
-
-    gamma: np.ndarray
-    beta: np.ndarray
-    epsilon: float
-
-    def push(self, values: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        pooled = values.mean(axis=(0, 1)) + offset
-        scale = self.gamma / np.sqrt(pooled.var() + self.epsilon)
-        return (values - values.mean(axis=-1, keepdims=True)) * scale, (offset - offset.mean()) * scale + self.beta
-
-
-def behind(layers: Sequence[LinearLayer], maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the layers after pooling make of the maps before it.
-
-    Args:
-        layers: First one first; none for a backbone whose pooled output is the embedding.
-        maps: float32 (rows, columns, channels).
-
-    Returns:
-        values float32 (rows, columns, dim) and offset float32 (dim,): `values.mean((0, 1)) + offset` is what the layers
-        give for the average of the maps.
-    """
-    values, offset = maps, np.zeros(maps.shape[-1], np.float32)
-    for layer in layers:
-        values, offset = layer.push(values, offset)
-    return values, offset

@@ -31,17 +31,26 @@ AHEAD = 3 * BATCH_SIZE
 class LocalEmbedders:
     """See `Embedders`. Networks are loaded when they are first needed, and kept. Safe for threads."""
 
-    def __init__(self, home: Path, progress: Progress | None = None, *, most_kept: int | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        progress: Progress | None = None,
+        *,
+        most_kept: int | None = None,
+        by_tensorflow: bool = False,
+    ) -> None:
         """Loads nothing yet.
 
         Args:
             home: The folder of collections, for weights.
             progress: Told how far a download of weights is.
             most_kept: Networks kept at a time, those used last. Defaults to all.
+            by_tensorflow: Whether TensorFlow runs them, also those that were exported.
         """
         self._home = home
         self._progress = progress
         self._most_kept = most_kept
+        self._by_tensorflow = by_tensorflow
         self._kept: OrderedDict[EmbedderSpec, Embedder] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -61,7 +70,9 @@ class LocalEmbedders:
             if spec not in self._kept:
                 while self._most_kept and len(self._kept) >= self._most_kept:
                     self._kept.popitem(last=False)
-                self._kept[spec] = load_embedder(spec, self._home, progress or self._progress)
+                self._kept[spec] = load_embedder(
+                    spec, self._home, progress or self._progress, by_tensorflow=self._by_tensorflow
+                )
             self._kept.move_to_end(spec)
             return self._kept[spec]
 

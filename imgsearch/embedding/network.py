@@ -1,12 +1,14 @@
-"""The networks behind the embedders: built by keras.applications (or here, for our own), filled with weights, compiled.
+"""The networks behind the embedders: built by keras.applications (or here, for our own), filled with weights, frozen.
 
-The only user of TensorFlow, which is imported inside functions, so that importing this module costs nothing.
+A frozen one runs here, on a GPU or in bfloat16, or is exported for `runtime`. The only user of TensorFlow, which is
+imported inside functions, so that importing this module costs nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import os
 import sys
@@ -18,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from imgsearch.embedding.backbones import Backbone
-from imgsearch.embedding.feature_maps import Dense, LayerNorm, LinearLayer, behind
+from imgsearch.embedding.quiet import quiet_stderr
 from imgsearch.errors import BackboneUnavailableError, WeightsError
 from imgsearch.processors import n_processors
 
@@ -40,32 +42,15 @@ def import_keras() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(n_processors()))  # by itself it sees no container's limit of time
     try:
-        with _quiet_stderr():
+        with quiet_stderr("tensorflow"):
             import keras
     except ImportError as exc:
         raise BackboneUnavailableError(
-            "TensorFlow is needed to embed pictures with a CNN, and it cannot be imported here.",
-            hint="Install the packages of requirements.txt, or the extra build of imgsearch-demo.",
+            "TensorFlow is needed for a network that has not been exported here, and it cannot be imported.",
+            hint="Install requirements.txt, or the extra build of imgsearch-demo; or export the network where "
+            "TensorFlow is installed (python -m imgsearch update NAME), and pack the collection there.",
         ) from exc
     return keras
-
-
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """TensorFlow's C++ writes notes on start-up to descriptor 2, before it reads the variable that would silence it."""
-    if "tensorflow" in sys.modules:
-        yield
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(silence)
 
 
 def build_model(backbone: Backbone, layer: str) -> Any:
@@ -175,80 +160,118 @@ def _make_depthwise(model: Any) -> None:
             layer.convolution_op = convolution(layer)
 
 
-def _layers_behind_pooling(model: Any) -> tuple[Any, list[LinearLayer]] | None:
-    """The tensor that is averaged over positions at the model's end, and the layers from there to its output.
+def _parts_by_position(model: Any) -> tuple[Any, Callable[[Any], Any]] | None:
+    """The tensor that is averaged over positions at the model's end, and what makes of it each position's own part.
 
-    None where they are not linear, or where there is no such average.
+    A linear layer behind the average may as well come before it. Layer normalisation (Ba et al. 2016) is linear but for the
+    division by the deviation, which is held at what it is for the picture: the parts add up exactly, but say nothing of how
+    a position changes it. None where other layers follow, or where there is no such average.
     """
     import keras
 
-    behind: list[LinearLayer] = []
+    steps: list[Callable[[Any], Any]] = []
     for layer in reversed(model.layers):
         if isinstance(layer, keras.layers.GlobalAveragePooling2D):
-            return layer.input, behind[::-1]
+            return layer.input, lambda maps: functools.reduce(lambda values, step: step(values), reversed(steps), maps)
         if isinstance(layer, keras.layers.Dense) and layer.activation is keras.activations.linear:
-            behind.append(Dense(np.array(layer.kernel), np.array(layer.bias)))
+            steps.append(functools.partial(_dense, np.array(layer.kernel)))
         elif isinstance(layer, keras.layers.LayerNormalization):
-            behind.append(LayerNorm(np.array(layer.gamma), np.array(layer.beta), layer.epsilon))
+            steps.append(functools.partial(_layer_norm, np.array(layer.gamma), layer.epsilon))
         elif not isinstance(layer, keras.layers.Dropout):  # which does nothing outside of training
             return None
     return None
 
 
-class Network:
-    """A backbone as one compiled function of uint8 (n, size, size, 3).
-
-    The last feature maps are a second output of it, which costs nothing that can be measured: they are computed anyway.
-    """
-
-    def __init__(self, run: Callable[[np.ndarray], Sequence[Any]], behind_pooling: Sequence[LinearLayer] | None) -> None:
-        """Args:
-        run: uint8 (n, size, size, 3) -> float32 (n, dim), and (n, rows, columns, channels) where `behind_pooling` is given.
-        behind_pooling: What turns the average of the maps into the output.
-        """
-        self._run = run
-        self._behind_pooling = behind_pooling
-
-    def embed(self, batch: np.ndarray) -> np.ndarray:
-        """uint8 (n, size, size, 3) -> float32 (n, dim), not normalised."""
-        return np.asarray(self._run(batch)[0])
-
-    def feature_maps(self, prepared: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """Values and offset of one picture, uint8 (size, size, 3), as in FeatureMaps; None where there are none."""
-        if self._behind_pooling is None:
-            return None
-        return behind(self._behind_pooling, np.asarray(self._run(prepared[None])[1])[0])
-
-
-def compile_network(backbone: Backbone, model: Any, precision: str) -> Network:
-    """The model as one function, preprocessing included, the weights frozen into it as constants.
-
-    Freezing lets TensorFlow fold every BatchNorm into its convolution (measured on two cores: 1.3 times as fast for
-    mobilenet_v2, 1.06 for inception_v3) and lets the Keras model go.
-    """
-    import keras
+def _dense(kernel: np.ndarray, values: Any) -> Any:
+    """(n, rows, columns, channels) -> (n, rows, columns, dim), without the bias, which belongs to no position."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    preprocess = getattr(keras.applications, backbone.module).preprocess_input
-    size = backbone.input_size
-    end = _layers_behind_pooling(model)
-    outputs = keras.Model(model.input, [model.output, end[0]] if end else [model.output])
+    return tf.nn.conv2d(values, kernel[None, None], 1, "VALID")
 
-    def forward(batch: Any) -> Any:
-        return outputs(preprocess(tf.cast(batch, tf.float32)), training=False)
 
-    _make_depthwise(model)
-    signature = tf.TensorSpec([None, size, size, 3], tf.uint8)
-    frozen = convert_variables_to_constants_v2(tf.function(forward).get_concrete_function(signature))
+def _layer_norm(gamma: np.ndarray, epsilon: float, values: Any) -> Any:
+    """The same for layer normalisation right behind the average, without beta."""
+    import tensorflow as tf
 
-    def run(batch: np.ndarray) -> Sequence[Any]:
-        with _bfloat16() if precision == "bfloat16" else contextlib.nullcontext():
-            outputs: Sequence[Any] = frozen(tf.constant(batch))
+    pooled = tf.reduce_mean(values, axis=(1, 2), keepdims=True)
+    deviation = tf.sqrt(tf.math.reduce_variance(pooled, axis=-1, keepdims=True) + epsilon)
+    return (values - tf.reduce_mean(values, axis=-1, keepdims=True)) * (gamma / deviation)
+
+
+class FrozenNetwork:
+    """A backbone as one function of TensorFlow, preprocessing included, the weights frozen into it as constants.
+
+    Freezing lets every BatchNorm be folded into its convolution, and lets the Keras model go. The last feature maps, as the
+    parts that each position adds to the embedding, are a second output, which costs little: they are computed anyway.
+    """
+
+    def __init__(self, backbone: Backbone, model: Any, precision: str = "float32") -> None:
+        """Args:
+        backbone: The row.
+        model: keras.Model, (n, size, size, 3) float32 preprocessed -> (n, dim). It is used up: changed, and not kept.
+        precision: What it computes in here; what is exported is float32.
+        """
+        import keras
+
+        self._size = backbone.input_size
+        self._is_bfloat16 = precision == "bfloat16"
+        preprocess = getattr(keras.applications, backbone.module).preprocess_input
+        end = _parts_by_position(model)
+        outputs = keras.Model(model.input, [model.output, end[0]] if end else [model.output])
+        _make_depthwise(model)
+
+        def forward(batch: Any) -> Any:
+            embedding, *maps = outputs(preprocess(keras.ops.cast(batch, "float32")), training=False)
+            return [embedding, *(end[1](each) for each in maps if end)]
+
+        self._forward = forward
+        self._run_any = self._frozen(None)
+        self._run(np.zeros((1, self._size, self._size, 3), np.uint8))
+
+    def _frozen(self, n: int | None) -> Any:
+        """The function of batches of `n` pictures, or of any number."""
+        import tensorflow as tf
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+        signature = tf.TensorSpec([n, self._size, self._size, 3], tf.uint8)
+        return convert_variables_to_constants_v2(tf.function(self._forward).get_concrete_function(signature))
+
+    def _run(self, batch: np.ndarray) -> Sequence[Any]:
+        import tensorflow as tf
+
+        with _bfloat16() if self._is_bfloat16 else contextlib.nullcontext():
+            outputs: Sequence[Any] = self._run_any(tf.constant(batch))
             return outputs
 
-    run(np.zeros((1, size, size, 3), np.uint8))
-    return Network(run, end[1] if end else None)
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        """See `Network.embed`."""
+        return np.asarray(self._run(batch)[0])
+
+    def parts(self, prepared: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """See `Network.parts`."""
+        embedding, *values = self._run(prepared[None])
+        return np.asarray(embedding)[0], np.asarray(values[0])[0] if values else None
+
+    def export(self) -> bytes:
+        """The function of one picture as a LiteRT file, in float32, of built-in operators only."""
+        import tensorflow as tf
+
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([self._frozen(1)], tf.Module())
+        with quiet_stderr():
+            content: bytes = converter.convert()
+        return content
+
+
+def can_use_gpu() -> bool:
+    """Whether TensorFlow runs on a GPU here. Imports it only where there may be one."""
+    if not (any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()):
+        return False
+    try:
+        import_keras()
+        import tensorflow as tf
+    except BackboneUnavailableError:
+        return False
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def give_back_memory() -> None:

@@ -25,6 +25,25 @@ _OWN_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
 @dataclass(frozen=True)
+class NetworkFile:
+    """A network that was exported, see `networks`.
+
+    Attributes:
+        sha256: Digest of its file.
+        size: Of that, bytes.
+        agreement: The largest 1 - cosine to what TensorFlow gave, measured when it was made, on pictures of a collection.
+    """
+
+    sha256: str
+    size: int
+    agreement: float
+
+    def __post_init__(self) -> None:
+        if not (DIGEST.fullmatch(self.sha256) and self.size > 0 and 0 <= self.agreement <= 2):
+            raise ValueError(f"A network must be named by digest, size and agreement. Received: {self}.")
+
+
+@dataclass(frozen=True)
 class EmbedderSpec:
     """All that is needed to make an embedder again; a collection records it with every space.
 
@@ -36,6 +55,7 @@ class EmbedderSpec:
         precision: "float32" or "bfloat16" (less processor time where there is AMX-BF16 or AVX512-BF16, nowhere else; a
             little less exact).
         own: Name of the backbone of one's own that the weights belong to, whose network is that of `name`; "" for none.
+        network: The exported file that runs it; None where there is none, and TensorFlow does.
     """
 
     name: str
@@ -43,6 +63,7 @@ class EmbedderSpec:
     weights: str = ""
     precision: str = "float32"
     own: str = ""
+    network: NetworkFile | None = None
 
     def __post_init__(self) -> None:
         if self.name not in BACKBONES and self.name not in DESCRIPTORS:
@@ -55,7 +76,7 @@ class EmbedderSpec:
         if self.own and (self.name != BUNDLED_BACKBONE or not _OWN_NAME.fullmatch(self.own)):
             raise BackboneError(f"A backbone of one's own has {BUNDLED_BACKBONE}'s network. Received: {self.name}.")
         if self.is_descriptor:
-            if self.layer != "pooled" or self.weights or self.precision != "float32":
+            if self.layer != "pooled" or self.weights or self.precision != "float32" or self.network:
                 raise BackboneError(f"{self.name} is a fixed formula: it has no layers, weights or precisions to choose.")
             return
         if not BACKBONES[self.name].has_logits and self.layer != "pooled":
@@ -119,9 +140,17 @@ class EmbedderSpec:
         """The same embedder at full precision: one picture gains nothing from less."""
         return replace(self, precision="float32")
 
-    def to_json(self) -> dict[str, str]:
-        """The attributes as a JSON object."""
-        return asdict(self)
+    @property
+    def plain(self) -> EmbedderSpec:
+        """The same without the file that runs it: two that are equal so give the same embeddings, but for rounding."""
+        return replace(self, network=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes as a JSON object; `network` only where there is one."""
+        body = asdict(self)
+        if self.network is None:
+            del body["network"]
+        return body
 
     @classmethod
     def from_json(cls, data: Any) -> EmbedderSpec:

@@ -26,7 +26,7 @@ from imgsearch.counting import counted
 from imgsearch.distance import normalize
 from imgsearch.embedding.backbones import BUNDLED_BACKBONE, get_backbone
 from imgsearch.embedding.embedder import Embedder, load_embedder
-from imgsearch.embedding.network import compile_network, import_keras, model_with_weights_of
+from imgsearch.embedding.network import FrozenNetwork, import_keras, model_with_weights_of
 from imgsearch.embedding.spec import EmbedderSpec, own_weights_path
 from imgsearch.embedding.weights import BUNDLED
 from imgsearch.errors import BackboneError, ImageError
@@ -214,7 +214,7 @@ class _Lesson:
         self._teacher = teacher
         self._student = model_with_weights_of(STUDENT, "pooled", BUNDLED / STUDENT.bundled)
         middle = self._student.get_layer(TRUNK_END).output
-        self._trunk = compile_network(STUDENT, keras.Model(self._student.input, middle), "float32")
+        self._trunk = FrozenNetwork(STUDENT, keras.Model(self._student.input, middle))
         self._tail_without_head = keras.Model(middle, self._student.get_layer("pooled").output)
         self.tail = keras.Model(middle, self._student.output)
         """keras.Model of what is trained: maps as `look` gives them -> (n, dim)."""

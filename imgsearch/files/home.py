@@ -19,13 +19,14 @@ FILLED_FILE, LEFT_OUT_FILE = ".filled", ".left-out.json"
 COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _THUMBNAILS = "thumbnails"
 _WEIGHTS = "weights"
+_NETWORKS = "networks"
 _BACKBONES = "backbones"
 _OWN_WEIGHTS = "backbone.weights.h5"
 _DOWNLOADS = "downloads"
 _PICTURES = "pictures"
 _SAMPLE_PICTURES = "sample-pictures"
 _SAMPLE_QUERIES = "sample-queries"
-_NO_COLLECTIONS = frozenset((_WEIGHTS, _BACKBONES, _DOWNLOADS, _PICTURES, _SAMPLE_PICTURES, _SAMPLE_QUERIES))
+_NO_COLLECTIONS = frozenset((_WEIGHTS, _NETWORKS, _BACKBONES, _DOWNLOADS, _PICTURES, _SAMPLE_PICTURES, _SAMPLE_QUERIES))
 
 
 def list_collections(home: Path | None = None) -> list[str]:
@@ -75,6 +76,16 @@ def thumbnail_path(collection: Path, digest: str) -> Path:
 def weights_path(home: Path, digest: str, suffix: str) -> Path:
     """A weights file that was given by hand, named by the sha256 of its content; Keras tells its formats by the suffix."""
     return home / _WEIGHTS / (digest + suffix)
+
+
+def networks_folder(home: Path) -> Path:
+    """Where the networks lie that were exported here, or came with packages."""
+    return home / _NETWORKS
+
+
+def network_path(home: Path, digest: str) -> Path:
+    """An exported network, named by the sha256 of its content."""
+    return networks_folder(home) / f"{digest}.tflite"
 
 
 def own_weights_file(home: Path, name: str) -> Path:

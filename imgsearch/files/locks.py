@@ -46,6 +46,29 @@ def exclusive(path: Path, busy: ImgSearchError) -> Iterator[None]:
             return
 
 
+@contextlib.contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Keeps `exclusive` away from a file or folder, and nobody else; waits for one that is at work."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    lock = path.with_name(f".{path.name}.lock")
+    while True:
+        with lock.open("ab") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH)
+            if not _is_still(stream, lock):
+                continue
+            try:
+                yield
+            finally:
+                with contextlib.suppress(BlockingIOError):  # another one has it too
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    lock.unlink()
+            return
+
+
 def _is_still(stream: IO[Any], path: Path) -> bool:
     """Whether an open file is what is at that path: who had the lock before may have removed it in between."""
     try:

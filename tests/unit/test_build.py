@@ -791,7 +791,7 @@ def test_a_first_build_that_fails_leaves_nothing(
     with pytest.raises(BuildError, match="The only picture cannot"):
         make(tmp_path / "bad", home)
     # The last one has embedded all of them (with another embedder of so many dimensions) before it fails.
-    monkeypatch.setattr(local, "load_embedder", lambda *_: DescriptorEmbedder(DESCRIPTORS["color_histogram"]))
+    monkeypatch.setattr(local, "load_embedder", lambda *_, **__: DescriptorEmbedder(DESCRIPTORS["color_histogram"]))
     for options in ({"label_pattern": "(?P<label>x)"}, {"pca": 12, "specs": [spec.embedder_spec("mini")]}):
         with pytest.raises(BuildError, match=r"must give labels|needs more than 12 pictures"):
             make(pictures, home, **options)

@@ -674,10 +674,10 @@ def test_what_makes_and_brings_collections_prints_them_as_info_does(pictures: Pa
     (pictures / "bad.jpg").touch()
     built = json.loads(build(pictures, "--json").stdout)
     info = json.loads(run("info", "discs", "--json").stdout)
-    assert built == {**info, "is_unchanged": False, "n_embedded": 12, "remarks": []}
+    assert built == {**info, "is_unchanged": False, "n_embedded": 12, "device": "", "remarks": []}
     assert info["skipped"] == [{"item_id": "bad.jpg", "reason": "The file is empty.", "n": 1}]
     updated = json.loads(run("update", "discs", "--json").stdout)
-    assert updated == {**info, "is_unchanged": True, "n_embedded": 0, "remarks": []}
+    assert updated == {**info, "is_unchanged": True, "n_embedded": 0, "device": "", "remarks": []}
     file = tmp_path / "discs.tar"
     packed = json.loads(run("pack", "discs", "-o", file, "--json").stdout)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()

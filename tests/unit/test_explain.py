@@ -8,7 +8,7 @@ import pytest
 from imgsearch import Collection, embedder_spec
 from imgsearch.distance import normalize
 from imgsearch.embedding.descriptors import Match
-from imgsearch.embedding.feature_maps import Dense, FeatureMaps, LayerNorm, behind
+from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneError, ItemNotFoundError
 from imgsearch.measure.explain import (
@@ -73,25 +73,14 @@ def test_a_picture_without_content_adds_nothing() -> None:
     assert (found.similarity, found.contributions.any()) == (0, False)
 
 
-# --- layers behind the pooling
+# --- what belongs to no position
 
 
-def test_layers_behind_the_pooling_may_as_well_come_before_it() -> None:
-    maps = RNG.normal(size=(3, 5, 6)).astype(np.float32)
-    gamma, beta = RNG.random(6, np.float32), RNG.random(6, np.float32)
-    kernel, bias = RNG.normal(size=(6, 4)).astype(np.float32), RNG.random(4, np.float32)
-    pooled = maps.mean((0, 1))
-    normed = (pooled - pooled.mean()) / np.sqrt(pooled.var() + 1e-6) * gamma + beta
-    for layers, expected in (
-        ([], pooled),
-        ([Dense(kernel, bias)], pooled @ kernel + bias),
-        ([LayerNorm(gamma, beta, 1e-6)], normed),
-        ([LayerNorm(gamma, beta, 1e-6), Dense(kernel, bias)], normed @ kernel + bias),
-        ([Dense(kernel, bias), Dense(np.eye(4)[::-1], bias)], (pooled @ kernel + bias)[::-1] + bias),
-    ):
-        values, offset = behind(layers, maps)
-        assert values.shape == (3, 5, len(expected))
-        np.testing.assert_allclose(values.mean((0, 1)) + offset, expected, atol=1e-5)
+def test_what_the_positions_do_not_add_up_to_is_the_offset() -> None:
+    values = np.array([[[1.0, 2.0], [3.0, 6.0]]], np.float32)  # on average (2, 4)
+    maps = FeatureMaps.of(values, np.array([2.5, 3.0], np.float32), ALL)
+    np.testing.assert_allclose(maps.offset, [0.5, -1.0])
+    np.testing.assert_allclose(maps.raw_embedding, [2.5, 3.0])
 
 
 # --- overlays

@@ -102,7 +102,6 @@ def test_whitening_is_named_where_there_is_some() -> None:
 
 # --- fields of later versions
 
-NETWORK = {"sha256": "0" * 64, "size": 5}  # of a file elsewhere: it has no path in the collection
 CLASSES = asdict(entry("spaces/a/classes.npy"))
 ATTRIBUTES = asdict(entry("attributes-0.parquet"))
 
@@ -111,7 +110,7 @@ def later(body: dict[str, Any]) -> None:
     """What a later version may add."""
     body["attributes"] = {"tables": [ATTRIBUTES], "names": ["size", "more"]}
     body["more"] = 1
-    body["spaces"]["color_histogram"].update(class_values=CLASSES, network=NETWORK, more=[], metric="x", spaces={})
+    body["spaces"]["color_histogram"].update(class_values=CLASSES, more=[], metric="x", spaces={})
 
 
 def test_fields_that_are_not_known_are_kept_and_the_files_that_they_name_are_files_of_the_collection() -> None:

@@ -502,7 +502,7 @@ def test_what_is_printed_on_stdout_does_not_disturb(tmp_path: Path) -> None:
 def test_the_worker_keeps_the_two_models_used_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
 
-    def load(spec: EmbedderSpec, home: Path, progress: object = None) -> object:
+    def load(spec: EmbedderSpec, home: Path, progress: object = None, **options: object) -> object:
         loaded.append(spec.name)
         return object()
 

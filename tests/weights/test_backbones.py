@@ -11,8 +11,8 @@ import pytest
 from keras.src.utils import file_utils
 
 from imgsearch.embedding.backbones import BACKBONES, N_CLASSES
-from imgsearch.embedding.embedder import KerasEmbedder
-from imgsearch.embedding.network import build_model
+from imgsearch.embedding.embedder import NetworkEmbedder
+from imgsearch.embedding.network import FrozenNetwork, build_model
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.pictures.regions import Region
 from tests.weights.keras_files import random_model, random_pictures
@@ -52,7 +52,7 @@ class Row:
         pooling = self.model.layers[-2 if name == "convnext_tiny" else -1]
         self.pooled_maps = np.asarray(keras.Model(self.model.input, pooling.input)(self.preprocessed, training=False))
         self.direct_raw = np.asarray(self.model(self.prepared.astype(np.float32), training=False))
-        self.embedder = KerasEmbedder(EmbedderSpec(name, weights="0" * 64), backbone, self.model)
+        self.embedder = NetworkEmbedder(EmbedderSpec(name, weights="0" * 64), FrozenNetwork(backbone, self.model))
 
 
 @pytest.fixture(scope="module", params=NAMES)

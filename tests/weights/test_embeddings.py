@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from imgsearch.embedding.backbones import BACKBONES
-from imgsearch.embedding.embedder import BATCH_SIZE, Embedder, KerasEmbedder, load_embedder
-from imgsearch.embedding.network import build_model
+from imgsearch.embedding.embedder import BATCH_SIZE, Embedder, NetworkEmbedder, load_embedder
+from imgsearch.embedding.network import FrozenNetwork, build_model
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.weights import keep_weights
 from tests.weights.keras_files import random_model, random_pictures
@@ -80,7 +80,7 @@ def test_a_model_whose_output_is_zero_gives_the_defined_vector() -> None:
 
     model = build_model(BACKBONES[NAME], "pooled")
     model = keras.Model(model.input, model.output * 0.0)
-    embedder = KerasEmbedder(EmbedderSpec(NAME, weights="0" * 64), BACKBONES[NAME], model)
+    embedder = NetworkEmbedder(EmbedderSpec(NAME, weights="0" * 64), FrozenNetwork(BACKBONES[NAME], model))
     np.testing.assert_allclose(embedder.embed(random_pictures(1)), 1280**-0.5, atol=1e-6)
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from imgsearch import build_collection
 from imgsearch.embedding.backbones import BACKBONES, N_CLASSES
-from imgsearch.embedding.embedder import Embedder, KerasEmbedder, load_embedder
+from imgsearch.embedding.embedder import Embedder, NetworkEmbedder, load_embedder
 from imgsearch.embedding.embedders import Wanted
 from imgsearch.embedding.feature_maps import FeatureMaps
-from imgsearch.embedding.network import build_model
+from imgsearch.embedding.network import FrozenNetwork, build_model
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.embedding.weights import BUNDLED
 from imgsearch.embedding.worker.client import WorkerClient
@@ -39,7 +39,7 @@ def _clear() -> Iterator[None]:
 def test_maps_of_logits_average_to_what_keras_gives(name: str) -> None:
     backbone = BACKBONES[name]
     model = random_model(name, "logits")
-    embedder = KerasEmbedder(EmbedderSpec(name, "logits", "0" * 64), backbone, model)
+    embedder = NetworkEmbedder(EmbedderSpec(name, "logits", "0" * 64), FrozenNetwork(backbone, model))
     (picture,) = random_pictures(1)
     preprocess = getattr(keras.applications, backbone.module).preprocess_input
     logits = np.asarray(model(preprocess(embedder.prepare(picture)[None].astype(np.float32)), training=False))[0]
@@ -68,7 +68,7 @@ def test_logits_of_all_positions_at_once_have_no_maps() -> None:
     hidden = keras.layers.Dense(9, activation="relu")(flat)
     model = keras.Model(given, keras.layers.Dense(N_CLASSES)(hidden))
     spec = EmbedderSpec("vgg16", "logits", "0" * 64)
-    embedder = KerasEmbedder(spec, BACKBONES["vgg16"], model)
+    embedder = NetworkEmbedder(spec, FrozenNetwork(BACKBONES["vgg16"], model))
     assert not spec.has_feature_maps
     with pytest.raises(BackboneError, match="vgg16-logits has no parts that belong to places"):
         embedder.feature_maps(random_pictures(1)[0])

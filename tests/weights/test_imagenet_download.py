@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imgsearch.embedding import embedder
+from imgsearch.embedding import embedder, networks
 from imgsearch.embedding.backbones import BACKBONES, IMAGENET
 from imgsearch.embedding.embedder import load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
@@ -50,6 +50,7 @@ def server(file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     with serving({f"/{FILE_NAME}": data}) as server:
         digests = (hashlib.md5(data).hexdigest(), "")
         row = replace(BACKBONES["inception_v3"], weights_url=server.url(f"/{FILE_NAME}"), digests=digests)
+        monkeypatch.setattr(networks, "get_backbone", lambda name: row)
         monkeypatch.setattr(embedder, "get_backbone", lambda name: row)
         yield server
 
@@ -58,7 +59,7 @@ def server(file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The Keras models that embedders are made of; compiling, which takes seconds, is left out."""
     models: list[Any] = []
-    monkeypatch.setattr(embedder, "compile_network", lambda backbone, model, precision: models.append(model))
+    monkeypatch.setattr(embedder, "FrozenNetwork", lambda backbone, model, precision: models.append(model))
     return models
 
 

@@ -15,7 +15,7 @@ import pytest
 from imgsearch.embedding import embedder
 from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.embedder import load_embedder
-from imgsearch.embedding.network import build_model
+from imgsearch.embedding.network import FrozenNetwork, build_model
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.weights import keep_weights
 from imgsearch.errors import BackboneError, BackboneUnavailableError, WeightsError
@@ -86,7 +86,7 @@ def new(folder: Path, pooled: Any) -> Path:
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The Keras models that embedders are made of; compiling, which takes seconds, is left out."""
     models: list[Any] = []
-    monkeypatch.setattr(embedder, "compile_network", lambda backbone, model, precision: models.append(model))
+    monkeypatch.setattr(embedder, "FrozenNetwork", lambda backbone, model, precision: models.append(model))
     return models
 
 
@@ -289,6 +289,6 @@ def test_a_model_that_gives_no_numbers_is_noticed() -> None:
 
     model = build_model(BACKBONES[NAME], "pooled")
     model = keras.Model(model.input, model.output / 0.0)
-    made = embedder.KerasEmbedder(EmbedderSpec(NAME, weights="0" * 64), BACKBONES[NAME], model)
+    made = embedder.NetworkEmbedder(EmbedderSpec(NAME, weights="0" * 64), FrozenNetwork(BACKBONES[NAME], model))
     with pytest.raises(BackboneError, match="not finite"):
         made.embed(random_pictures(1))
