@@ -217,12 +217,12 @@ class FrozenNetwork:
         self._is_bfloat16 = precision == "bfloat16"
         preprocess = getattr(keras.applications, backbone.module).preprocess_input
         end = _parts_by_position(model)
-        outputs = keras.Model(model.input, [model.output, end[0]] if end else [model.output])
+        outputs = keras.Model(model.input, [model.output, end[0]] if end else model.output)
         _make_depthwise(model)
 
         def forward(batch: Any) -> Any:
-            embedding, *maps = outputs(preprocess(keras.ops.cast(batch, "float32")), training=False)
-            return [embedding, *(end[1](each) for each in maps if end)]
+            given = outputs(preprocess(keras.ops.cast(batch, "float32")), training=False)
+            return [given[0], end[1](given[1])] if end else [given]
 
         self._forward = forward
         self._run_any = self._frozen(None)

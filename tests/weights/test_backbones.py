@@ -13,6 +13,7 @@ from keras.src.utils import file_utils
 from imgsearch.embedding.backbones import BACKBONES, N_CLASSES
 from imgsearch.embedding.embedder import NetworkEmbedder
 from imgsearch.embedding.network import FrozenNetwork, build_model
+from imgsearch.embedding.runtime import LiteRTNetwork
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.pictures.regions import Region
 from tests.weights.keras_files import random_model, random_pictures
@@ -52,7 +53,8 @@ class Row:
         pooling = self.model.layers[-2 if name == "convnext_tiny" else -1]
         self.pooled_maps = np.asarray(keras.Model(self.model.input, pooling.input)(self.preprocessed, training=False))
         self.direct_raw = np.asarray(self.model(self.prepared.astype(np.float32), training=False))
-        self.embedder = NetworkEmbedder(EmbedderSpec(name, weights="0" * 64), FrozenNetwork(backbone, self.model))
+        self.network = FrozenNetwork(backbone, self.model)
+        self.embedder = NetworkEmbedder(EmbedderSpec(name, weights="0" * 64), self.network)
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -117,6 +119,19 @@ def test_feature_maps_are_those_that_keras_pools(row: Row) -> None:
         expected = (expected - expected.mean(-1, keepdims=True)) / deviation * np.array(norm.gamma)
     np.testing.assert_allclose(values, expected, atol=5e-3 * np.abs(expected).max())
     assert np.abs(values - values.mean((0, 1))).max() > 0.1 * np.abs(values).max()  # or places would not matter
+
+
+def test_what_is_exported_gives_the_same(row: Row) -> None:
+    backbone = BACKBONES[row.name]
+    exported = LiteRTNetwork(row.network.export(), backbone.input_size, backbone.dim)
+    # Random weights enlarge rounding, most of all those of EfficientNetV2: 1e-6, and Keras itself 4e-7 from the frozen one.
+    assert (1 - (unit(exported.embed(row.prepared)) * unit(row.direct)).sum(axis=1)).max() < 1e-5
+    ours, values = exported.parts(row.prepared[0])
+    of_tensorflow, expected = row.network.parts(row.prepared[0])
+    assert values is not None
+    assert expected is not None
+    np.testing.assert_allclose(ours, of_tensorflow, atol=2e-3 * np.abs(of_tensorflow).max())
+    np.testing.assert_allclose(values, expected, atol=2e-3 * np.abs(expected).max())
 
 
 def test_embedding_does_not_write_into_its_input(row: Row) -> None:

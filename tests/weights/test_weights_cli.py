@@ -32,14 +32,14 @@ def query(home: Path, *args: str | Path) -> list[dict[str, Any]]:
     return results
 
 
-def test_collection_answers_uploads_after_originals_and_weights_are_gone(pictures: Path, tmp_path: Path) -> None:
+def test_a_collection_answers_uploads_after_originals_and_weights_are_gone(pictures: Path, tmp_path: Path) -> None:
     home = tmp_path / "first home"
     weights = tmp_path / "random.weights.h5"
     random_model("mobilenet_v2").save_weights(weights)
     upload = shutil.copy(pictures / "red" / "2.png", tmp_path / "upload.bin")
     built = imgsearch(home, "build", "discs", "--images", pictures, "--embedder", "mobilenet_v2", "--weights", weights)
     assert built.returncode == 0, built.stderr
-    assert "discs is ready, 12 embedded now: 12 pictures, 3 labels" in built.stdout
+    assert "discs is ready, 12 embedded now on the CPU: 12 pictures, 3 labels" in built.stdout
     before = query(home, upload)
     assert before[0]["distance"] < 0.01
     assert before[0]["item_id"] == "red/2.png"
@@ -51,7 +51,9 @@ def test_collection_answers_uploads_after_originals_and_weights_are_gone(picture
     assert [result["item_id"] for result in query(moved, "red/2.png")]
 
     shutil.rmtree(moved / "weights")
-    assert query(moved, "red/2.png")  # a pick needs no weights
+    assert query(moved, upload) == before  # the network that was exported answers
+    shutil.rmtree(moved / "networks")
+    assert query(moved, "red/2.png")  # a pick needs neither
     refused = imgsearch(moved, "query", "discs", upload)
     assert refused.returncode == 1
     assert refused.stdout == ""
