@@ -5,12 +5,12 @@
 Every round measures, one after the other, in an order that turns:
   bare     the plain Keras model as one tf.function, on preprocessed batches of 32 that lie ready in memory;
   build    build_collection: read, decode, thumbnail, prepare, embed, ledger; with and without writing and opening the
-           collection at the end. The network is loaded and compiled before (a first query pays that once);
+           collection at the end. The network is exported and loaded before (a first build pays that once);
+  TensorFlow  the same build with TensorFlow in place of LiteRT;
   bfloat16 the same build with --precision bfloat16;
   loop     load_img and model.predict, one picture at a time, on a few of the pictures.
 A ratio is of two numbers of one round. CPU ms a picture is the time of all cores together, which others on the machine
-disturb less than the rate. The embedder freezes the network, which alone makes it faster than the peer; so
-build / bare can be above 1.
+disturb less than the rate.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from benchmarks.common import (
 from imgsearch.collection import build
 from imgsearch.embedding.embedder import BATCH_SIZE, Embedder
 from imgsearch.embedding.local import LocalEmbedders
+from imgsearch.embedding.networks import export_network
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.pictures import decode
 from imgsearch.settings import N_THREADS
@@ -58,12 +60,13 @@ class Rounds:
         self.cpu_seconds: dict[str, list[float]] = {}
         self.galleries: dict[str, np.ndarray] = {}
         self._folder, self._paths, self._home = folder, paths, home
+        exported = replace(subject.spec, network=export_network(subject.spec, home, paths))
         half = replace(subject.spec, precision="bfloat16")
-        self._specs = {"float32": subject.spec, "bfloat16": half}
+        self._specs = {"float32": exported, "TensorFlow": subject.spec, "bfloat16": half}
         self._embedders = LocalEmbedders(home)
         self._ready: dict[EmbedderSpec, Embedder] = {spec: self._embedders.load(spec) for spec in self._specs.values()}
         self._forward = compiled(subject.model)
-        embedder = self._ready[subject.spec]
+        embedder = self._ready[exported]
         prepared = np.stack([embedder.prepare(decode.decode_image(path).pixels) for path in paths])
         # preprocess_input overwrites its input, so each batch is an array of its own.
         self._batches = [
@@ -85,7 +88,7 @@ class Rounds:
             for batch in self._batches:
                 self._forward(batch)
 
-    def build(self, precision: str) -> None:
+    def build(self, how: str) -> None:
         self._n_builds += 1
         until_writing = ExitStack()
 
@@ -93,18 +96,18 @@ class Rounds:
             if what != "embedding":
                 until_writing.close()
 
-        until_writing.enter_context(self._measured(precision, len(self._paths)))
-        with self._measured(f"{precision}, written", len(self._paths)):
+        until_writing.enter_context(self._measured(how, len(self._paths)))
+        with self._measured(f"{how}, written", len(self._paths)):
             report = build.build_collection(
                 f"run-{self._n_builds}",
                 self._folder,
                 home=self._home,
-                specs=[self._specs[precision]],
+                specs=[self._specs[how]],
                 embedders=self._embedders,
                 progress=progress,
             )
         assert report.n_embedded == len(self._paths)
-        self.galleries[precision] = np.array(report.collection.space().embeddings)
+        self.galleries[how] = np.array(report.collection.space().embeddings)
 
     def loop(self) -> None:
         paths = self._paths[:LOOP_PICTURES]
@@ -149,7 +152,8 @@ def main() -> None:
         print(machine())
         rounds = Rounds(subject(options.backbone, options.weights, home), Path(temporary) / "pictures", paths, home)
         rounds.warm()
-        steps = [rounds.bare, lambda: rounds.build("float32"), lambda: rounds.build("bfloat16"), rounds.loop]
+        builds: list[Callable[[], None]] = [partial(rounds.build, how) for how in ("float32", "TensorFlow", "bfloat16")]
+        steps = [rounds.bare, *builds, rounds.loop]
         for number in range(options.repeats):
             for step in steps[number % len(steps) :] + steps[: number % len(steps)]:
                 step()
@@ -166,6 +170,8 @@ def main() -> None:
         "bare": "bare forward, batches of 32 in memory",
         "float32": "build, until the index is written",
         "float32, written": "build, whole",
+        "TensorFlow": "build with TensorFlow, until the index is written",
+        "TensorFlow, written": "build with TensorFlow, whole",
         "bfloat16": "build in bfloat16, until the index is written",
         "bfloat16, written": "build in bfloat16, whole",
         "loop": "loop: decode + model.predict, one by one",

@@ -1,10 +1,9 @@
-"""What an upload costs by backbone: start-up of the worker, its memory, and the time from bytes to embedding.
+"""What an upload costs by backbone and by what runs it: start of the worker, its memory, the time from bytes to embedding.
 
-    python -m benchmarks.worker_cost
+    python -m benchmarks.worker_cost [--rounds 5]
 
-Side by side for the bundled backbone, mobilenet_v2 and inception_v3. Time and memory do not depend on the values of the
-weights, so
-the two that cannot be bundled run with random ones. Ratios are to the first row.
+LiteRT and TensorFlow, alternately in every round, each in a new worker. Time and memory do not depend on the values of the
+weights, so all run with random ones. Ratios are LiteRT's to TensorFlow's of the same round.
 """
 
 from __future__ import annotations
@@ -14,19 +13,27 @@ import io
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.common import machine, resident_mib, subject
-from imgsearch.embedding.backbones import get_backbone
+from benchmarks.common import machine, print_table, ratios, resident_mib, spread, subject
 from imgsearch.embedding.embedders import Wanted
-from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
+from imgsearch.embedding.networks import export_network
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import WorkerClient
 
 BACKBONES = ("mini", "mobilenet_v2", "inception_v3")
 N_UPLOADS = 20
+MEASURES = {
+    "start to the first embedding, s": ".2f",
+    "resident memory, MiB": ".0f",
+    "peak memory, MiB": ".0f",
+    "upload of 0.2 MP, ms": ".1f",
+    "upload of 12 MP, ms": ".0f",
+}
 
 
 def photo(width: int, height: int) -> bytes:
@@ -41,11 +48,6 @@ def photo(width: int, height: int) -> bytes:
     return stream.getvalue()
 
 
-def spec_for(name: str, home: Path) -> EmbedderSpec:
-    """The backbone with its bundled weights, or with random ones kept in the home."""
-    return embedder_spec(name) if get_backbone(name).bundled else subject(name, None, home).spec
-
-
 def median_ms(worker: WorkerClient, data: bytes, spec: EmbedderSpec) -> float:
     """Median time of an upload, ms, after one to warm up."""
     times = []
@@ -56,32 +58,42 @@ def median_ms(worker: WorkerClient, data: bytes, spec: EmbedderSpec) -> float:
     return statistics.median(times[1:])
 
 
-def measure(name: str, home: Path) -> tuple[float, float, float, float]:
-    """Start-up in s, memory in MiB, and ms an upload of a small and of a 12-megapixel picture."""
-    spec = spec_for(name, home)
+def measure(spec: EmbedderSpec, home: Path, small: bytes, large: bytes) -> list[float]:
+    """See `MEASURES`."""
     worker = WorkerClient(home, timeout_s=300, queue=1)
     try:
         started = time.perf_counter()
-        worker.load(spec)
+        worker.embed(Wanted(small, [spec], preview=True))
         start_s = time.perf_counter() - started
-        small = median_ms(worker, photo(500, 375), spec)
-        large = median_ms(worker, photo(4000, 3000), spec)
-        return start_s, resident_mib(worker.pid or 0), small, large
+        small_ms, large_ms = median_ms(worker, small, spec), median_ms(worker, large, spec)
+        assert worker.pid
+        return [start_s, resident_mib(worker.pid), resident_mib(worker.pid, "VmHWM"), small_ms, large_ms]
     finally:
         worker.close()
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    print(machine() + "\n")
-    print("| backbone | start of the worker | memory | upload of 0.2 MP | upload of 12 MP |\n|---|---|---|---|---|")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    print(machine())
+    small, large = photo(500, 375), photo(4000, 3000)
     with tempfile.TemporaryDirectory() as folder:
-        rows = {name: measure(name, Path(folder)) for name in BACKBONES}
-    first = rows[BACKBONES[0]]
-    for name, row in rows.items():
-        ratios = [f"{value / base:.1f} x" for value, base in zip(row, first, strict=True)]
-        cells = (f"{row[0]:.1f} s", f"{row[1]:.0f} MiB", f"{row[2]:.0f} ms", f"{row[3]:.0f} ms")
-        print(f"| {name} | " + " | ".join(f"{cell} ({ratio})" for cell, ratio in zip(cells, ratios, strict=True)) + " |")
+        home = Path(folder)
+        for name in BACKBONES:
+            by_tensorflow = subject(name, None, home).spec
+            by_litert = replace(by_tensorflow, network=export_network(by_tensorflow, home, []))
+            rounds: dict[EmbedderSpec, list[list[float]]] = {by_litert: [], by_tensorflow: []}
+            for number in range(options.rounds):
+                for spec in list(rounds)[:: 1 if number % 2 else -1]:
+                    rounds[spec].append(measure(spec, home, small, large))
+            rows = []
+            columns = [zip(*measured, strict=True) for measured in (rounds[by_litert], rounds[by_tensorflow])]
+            for (title, form), litert, tensorflow in zip(MEASURES.items(), *columns, strict=True):
+                both = spread(litert, form), spread(tensorflow, form)
+                rows.append((title, *both, spread(ratios(litert, tensorflow))))
+            print(f"\n{name}; {options.rounds} rounds, median (least to greatest)")
+            print_table(("", "LiteRT", "TensorFlow", "LiteRT / TensorFlow"), rows)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,63 @@
+"""Peak memory of a build, by what runs the network.
+
+    python -m benchmarks.build_memory [--backbone inception_v3] [--images DIR]
+
+Each build is a process of its own: with LiteRT and an exported network, with TensorFlow, and, for the first one with a
+backbone, with the process that exports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.common import arguments, gather, machine, print_table, subject
+from imgsearch.embedding.networks import export_network
+from imgsearch.files.home import networks_folder
+
+BUILD = """
+import json, resource, sys
+from pathlib import Path
+from imgsearch.collection.build import build_collection
+from imgsearch.embedding.local import LocalEmbedders
+from imgsearch.embedding.spec import EmbedderSpec
+name, home, images, spec, how = sys.argv[1:]
+embedders = None if how == "export" else LocalEmbedders(Path(home), by_tensorflow=how == "tensorflow")
+build_collection(name, Path(images), home=Path(home), specs=[EmbedderSpec.from_json(json.loads(spec))], embedders=embedders)
+print(*(resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+"""
+
+
+def main() -> None:
+    options = arguments(__doc__, pictures=128, repeats=1).parse_args()
+    print(machine())
+    with tempfile.TemporaryDirectory(prefix="imgsearch-benchmark-") as temporary:
+        home, images = Path(temporary) / "home", Path(temporary) / "pictures"
+        gather(options.images, options.pictures, images)
+        plain = subject(options.backbone, options.weights, home).spec
+        exported = replace(plain, network=export_network(plain, home, []))
+        rows = []
+        for title, spec, how in (
+            ("LiteRT, network exported before", exported, "litert"),
+            ("TensorFlow", plain, "tensorflow"),
+            ("LiteRT, exports the network first", plain, "export"),
+        ):
+            if how == "export":
+                for file in networks_folder(home).iterdir():
+                    file.unlink()
+            command = [sys.executable, "-c", BUILD, how, str(home), str(images), json.dumps(spec.to_json()), how]
+            environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+            done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+            own, child = done.stdout.split()[-2:]
+            rows.append((title, f"{own} MiB", f"{child} MiB" if how == "export" else ""))
+    print(f"{options.backbone}, {options.pictures} pictures")
+    print_table(("peak resident memory of a build", "its process", "the one that exports"), rows)
+
+
+if __name__ == "__main__":
+    main()
