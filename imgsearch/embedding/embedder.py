@@ -17,7 +17,12 @@ from imgsearch.embedding import runtime
 from imgsearch.embedding.backbones import get_backbone
 from imgsearch.embedding.descriptors import DESCRIPTORS, Descriptor, squash
 from imgsearch.embedding.feature_maps import FeatureMaps
-from imgsearch.embedding.network import FrozenNetwork, give_back_memory, model_with_weights_of
+from imgsearch.embedding.network import (
+    FrozenNetwork,
+    give_back_memory,
+    model_with_weights_of,
+    require_tensorflow,
+)
 from imgsearch.embedding.networks import bundled_network, not_finite, read_network, weights_of
 from imgsearch.embedding.runtime import LiteRTNetwork
 from imgsearch.embedding.spec import EmbedderSpec
@@ -169,6 +174,7 @@ def load_embedder(
         content = read_network(file, home)
         if content is not None:
             return NetworkEmbedder(spec, LiteRTNetwork(content, spec.input_size, spec.dim))
+    require_tensorflow()  # before anything is downloaded
     backbone = get_backbone(spec.name)
     model = model_with_weights_of(backbone, spec.layer, weights_of(spec, home, progress))
     embedder = NetworkEmbedder(spec, FrozenNetwork(backbone, model, spec.precision))

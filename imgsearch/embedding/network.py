@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import functools
 import gc
+import importlib.util
 import os
 import sys
 import warnings
@@ -45,12 +46,22 @@ def import_keras() -> Any:
         with quiet_stderr("tensorflow"):
             import keras
     except ImportError as exc:
-        raise BackboneUnavailableError(
-            "TensorFlow is needed for a network that has not been exported here, and it cannot be imported.",
-            hint="Install requirements.txt, or the extra build of imgsearch-demo; or export the network where "
-            "TensorFlow is installed (python -m imgsearch update NAME), and pack the collection there.",
-        ) from exc
+        raise _missing() from exc
     return keras
+
+
+def require_tensorflow() -> None:
+    """Raises as `import_keras` does where TensorFlow is not installed, without importing it."""
+    if not all(map(importlib.util.find_spec, ("tensorflow", "keras"))):
+        raise _missing()
+
+
+def _missing() -> BackboneUnavailableError:
+    return BackboneUnavailableError(
+        "TensorFlow is needed for a network that has not been exported here, and it cannot be imported.",
+        hint="Install requirements.txt, or the extra build of imgsearch-demo; or export the network where TensorFlow is "
+        "installed (python -m imgsearch update NAME), and pack the collection there.",
+    )
 
 
 def build_model(backbone: Backbone, layer: str) -> Any:

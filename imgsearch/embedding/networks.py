@@ -20,7 +20,7 @@ import numpy as np
 
 from imgsearch.embedding import runtime
 from imgsearch.embedding.backbones import IMAGENET, get_backbone
-from imgsearch.embedding.network import FrozenNetwork, model_with_weights_of
+from imgsearch.embedding.network import FrozenNetwork, model_with_weights_of, require_tensorflow
 from imgsearch.embedding.runtime import LiteRTNetwork
 from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
 from imgsearch.embedding.weights import BUNDLED, find_weights, imagenet_weights
@@ -140,6 +140,7 @@ def export_network(
         WeightsError: the weights do not fit the backbone.
         BackboneError: it cannot be exported, or what is exported differs.
     """
+    require_tensorflow()  # before anything is downloaded
     weights = weights_of(spec, home, progress)
     if progress:
         progress(0, 0, f"exporting {spec.space}")

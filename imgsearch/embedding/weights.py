@@ -134,8 +134,13 @@ def find_weights(digest: str, home: Path) -> Path:
 
 def _suffix(source: Path) -> str:
     """The suffix by which Keras tells its two HDF5 layouts apart, judged by content: names are often wrong."""
-    import h5py  # comes with TensorFlow; slow to import
-
+    try:
+        import h5py  # comes with TensorFlow; slow to import
+    except ImportError as exc:
+        raise BackboneUnavailableError(
+            "Weights are read by TensorFlow and h5py, which are not installed here.",
+            hint="Install requirements.txt, or the extra build of imgsearch-demo.",
+        ) from exc
     try:
         with h5py.File(source, "r") as file:
             if "layer_names" in file.attrs or "model_weights" in file:

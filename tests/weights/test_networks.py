@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from imgsearch import build_collection, embedder_spec
-from imgsearch.embedding import networks
+from imgsearch.collection import build
+from imgsearch.embedding import embedder, networks
 from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.embedder import NetworkEmbedder, load_embedder
 from imgsearch.embedding.network import FrozenNetwork
@@ -123,3 +124,19 @@ def test_a_picture_of_the_collection_comes_back_at_0(spec: EmbedderSpec, home: P
     for item in list(collection.items)[: 2 * n_processors()]:
         (first,) = collection.search(picture=pictures / item.item_id, k=1).results
         assert (first.item, first.distance) == (item, 0)
+
+
+def test_on_a_gpu_tensorflow_builds_and_the_network_still_answers(
+    spec: EmbedderSpec, home: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "can_use_gpu", lambda: True)
+    made = []
+    monkeypatch.setattr(embedder, "FrozenNetwork", lambda *args: made.append(args) or FrozenNetwork(*args))
+    report = build_collection("discs", pictures, home=home, specs=[spec])
+    assert (report.device, len(made)) == ("GPU", 1)
+    network = report.collection.space().spec.network
+    assert network is not None
+    for item in list(report.collection.items)[:2]:
+        (first,) = report.collection.search(picture=pictures / item.item_id, k=1).results
+        assert (first.item, first.distance) == (item, pytest.approx(0, abs=1e-4))
+    assert len(made) == 1
