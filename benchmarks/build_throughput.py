@@ -184,14 +184,16 @@ def main() -> None:
         cpu = statistics.median(rounds.cpu_seconds[name])
         rows.append((title, spread(rates, ".1f"), to_bare, to_loop, f"{1000 * cpu:.0f}"))
     print_table(("", "pictures/s", "/ bare", "/ loop", "CPU ms a picture"), rows)
-    gain = ratios(seconds["float32"], seconds["bfloat16"])
-    share = agreement(rounds.galleries["float32"], rounds.galleries["float32"], rounds.galleries["bfloat16"], NEIGHBOURS)
-    cosine = (rounds.galleries["float32"] * rounds.galleries["bfloat16"]).sum(axis=1)
-    print(
-        f"bfloat16 / float32 build: {spread(gain)}. Of the {NEIGHBOURS} nearest of a float32 query, "
-        f"{share:.1%} agree between a float32 and a bfloat16 gallery; cosine of the two embeddings of a picture at least "
-        f"{cosine.min():.5f}." + ("" if options.weights else " (Random weights: agreement says little.)")
-    )
+    for how in ("TensorFlow", "bfloat16"):
+        gain = ratios(seconds[how], seconds["float32"])
+        share = agreement(rounds.galleries["float32"], rounds.galleries["float32"], rounds.galleries[how], NEIGHBOURS)
+        cosine = (rounds.galleries["float32"].astype(float) * rounds.galleries[how]).sum(axis=1)
+        apart = 1 - cosine.min()
+        print(
+            f"Speed of the build / that of {how}: {spread(gain)}. Of the {NEIGHBOURS} nearest of a picture, {share:.2%} are the "
+            f"same among {how}'s embeddings; 1 - cosine of the two embeddings of a picture at most {apart:.1e}."
+            + ("" if options.weights else " (Random weights: agreement says little.)")
+        )
 
 
 if __name__ == "__main__":
