@@ -190,8 +190,8 @@ def main() -> None:
         cosine = (rounds.galleries["float32"].astype(float) * rounds.galleries[how]).sum(axis=1)
         apart = 1 - cosine.min()
         print(
-            f"Speed of the build / that of {how}: {spread(gain)}. Of the {NEIGHBOURS} nearest of a picture, {share:.2%} are "
-            f"the same among {how}'s embeddings; 1 - cosine of the two embeddings of a picture at most {apart:.1e}."
+            f"Speed of the build / that of {how}: {spread(gain)}. Of the {NEIGHBOURS} nearest of one, {share:.2%} are "
+            f"the same among {how}'s embeddings; 1 - cosine of a picture's two embeddings at most {apart:.1e}."
             + ("" if options.weights else " (Random weights: agreement says little.)")
         )
 
