@@ -12,9 +12,9 @@ from imgsearch.embedding.descriptors import DESCRIPTORS, squash
 from imgsearch.embedding.descriptors.cedd import TEXTURES, cedd, fuzzy_histogram
 from imgsearch.embedding.descriptors.color import color_histogram
 from imgsearch.embedding.descriptors.edges import EDGES, REGIONS, edge_histogram, local_histogram, region_shares
-from imgsearch.embedding.descriptors.fuzzy import COLORS, TYPICAL_COLORS, color_names, fuzzy_colors
+from imgsearch.embedding.descriptors.fuzzy import COLORS, TYPICAL_COLORS, color_names, fuzzy_colors, hsv
 from imgsearch.embedding.descriptors.joint import PARTS, joint
-from imgsearch.embedding.descriptors.layout import coefficients, color_layout
+from imgsearch.embedding.descriptors.layout import coefficients, color_layout, cosine_transform
 from imgsearch.embedding.embedder import load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneError
@@ -137,6 +137,14 @@ def test_the_ends_of_a_panorama_count() -> None:
 def test_the_layout_of_a_flat_picture_is_three_means(color: tuple[int, int, int], means: tuple[int, int, int]) -> None:
     y, cb, cr = means
     assert coefficients(flat(color)).tolist() == [y, 0, 0, 0, 0, 0, cb, 0, 0, cr, 0, 0]
+
+
+def test_a_cosine_transform_turns_waves_into_their_amounts_and_back() -> None:
+    wave = np.cos(np.pi / 8 * 3 * (np.arange(8) + 0.5))  # the sum of its squares is 8 / 2
+    matrix = cosine_transform(8)
+    np.testing.assert_allclose(matrix @ wave, [0, 0, 0, 2, 0, 0, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(matrix @ np.ones(8), [np.sqrt(8), *[0] * 7], atol=1e-12)
+    np.testing.assert_allclose(matrix.T @ matrix, np.eye(8), atol=1e-12)
 
 
 def test_halves_are_the_lowest_frequency_across() -> None:
@@ -271,6 +279,13 @@ def test_a_colour_belongs_to_its_fuzzy_classes(color: tuple[int, int, int], memb
 def test_hues_fade_into_each_other(hue: float, colors: tuple[str, str]) -> None:
     rgb = 255 * np.array(colorsys.hsv_to_rgb(hue / 360, 1, 1))
     assert {COLORS[i] for i in np.flatnonzero(fuzzy_colors(rgb).round(3) == 0.5)} == set(colors)
+
+
+def test_hue_saturation_and_value_are_those_of_the_standard_library() -> None:
+    levels = np.linspace(0, 1, 6)
+    rgb = np.stack(np.meshgrid(levels, levels, levels), axis=-1)  # with greys, and colours that have two largest parts
+    expected = [colorsys.rgb_to_hsv(*color) for color in rgb.reshape(-1, 3)]
+    np.testing.assert_allclose(np.stack(hsv(rgb), axis=-1).reshape(-1, 3), expected, atol=1e-12)
 
 
 def test_typical_colours_belong_to_their_class() -> None:

@@ -1,8 +1,7 @@
 """Classic content-based descriptors: fixed formulas, no weights. What retrieval was before CNNs, and the peer to beat.
 
 Each comes as a vector of length 1 whose cosine stands for the distance of its paper; its docstring says how closely.
-`python -m benchmarks.descriptor_distances` measures it. SciPy and scikit-image are imported by the functions that need
-them, so that a page without descriptors does not load them.
+`python -m benchmarks.descriptor_distances` measures it.
 """
 
 from __future__ import annotations

@@ -49,11 +49,9 @@ def fuzzy_colors(rgb: np.ndarray) -> np.ndarray:
         float64 array of shape (..., 24), each in [0, 1], at least one above 0. A rule holds as much as the least of its
         conditions, so the 24 do not always add up to 1.
     """
-    from skimage.color import rgb2hsv
-
-    hsv: np.ndarray = rgb2hsv(np.asarray(rgb, np.float64) / 255)
-    saturation, value = hsv[..., 1] * 255, hsv[..., 2] * 255
-    hues = _memberships(hsv[..., 0] * 360, _HUES)  # (..., 8): red at both ends
+    hue, saturation, value = hsv(np.asarray(rgb, np.float64) / 255)
+    saturation, value = saturation * 255, value * 255
+    hues = _memberships(hue * 360, _HUES)  # (..., 8): red at both ends
     greyish, colorful = np.moveaxis(_memberships(saturation, _SATURATIONS), -1, 0)[..., None]  # (..., 1) each
     dark, medium, bright = np.moveaxis(_memberships(value, _VALUES), -1, 0)[..., None]
 
@@ -72,6 +70,27 @@ def fuzzy_colors(rgb: np.ndarray) -> np.ndarray:
     shades = np.stack([rule(pale, full), rule(deep, full), rule(pale, dim) + rule(deep, dim)], axis=-1)  # (..., 3)
     shaded = colors[..., :, None] * shades[..., None, :]  # (..., 7, 3)
     return np.concatenate([np.stack([white, grey, black], axis=-1), shaded.reshape(*shaded.shape[:-2], 21)], axis=-1)
+
+
+def hsv(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hue, saturation and value, as `colorsys.rgb_to_hsv` has them but for many colours: each (...), in [0, 1].
+
+    Args:
+        rgb: Floating-point array of shape (..., 3), in [0, 1]. The hue of a grey is 0.
+
+    Source: Smith 1978, Color gamut transform pairs, SIGGRAPH.
+    """
+    red, green, blue = np.moveaxis(rgb, -1, 0)
+    value = rgb.max(axis=-1)
+    spread = value - rgb.min(axis=-1)
+    divisor = np.where(spread == 0, 1, spread)
+    # Of a colour that has its largest part twice, either formula gives the same but for the last digit.
+    sixths = np.select(
+        [spread == 0, blue == value, green == value],
+        [0, 4 + (red - green) / divisor, 2 + (blue - red) / divisor],
+        (green - blue) / divisor,
+    )
+    return sixths / 6 % 1, spread / np.where(value == 0, 1, value), value
 
 
 def color_names(*groups: np.ndarray) -> list[str]:

@@ -25,11 +25,30 @@ _SCALES = np.sqrt(WEIGHTS * np.where(CHANNELS == 0, 1.0, _CHROMA_WEIGHT))
 _MIDDLES = np.where(_IS_MEAN, 32, 0)
 _BASE = 64.0
 
+# From red, green and blue in [0, 1] to Y in 16 to 235, and Cb and Cr in 16 to 240 (ITU-R BT.601).
+_YCBCR = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])
+_YCBCR_OF_BLACK = np.array([16.0, 128.0, 128.0])
+
 # Quantisation is piecewise linear, finest where values are common: (value, level) at the corners.
 _Y_MEANS = ((0, 64, 96, 160, 192, 256), (0, 8, 16, 48, 56, 64))
 _C_MEANS = ((64, 96, 112, 144, 160, 192), (0, 8, 16, 48, 56, 64))
 _DIVISORS = np.where(_IS_MEAN, FIELDS, np.where(CHANNELS == 0, 2, 1))
 _DETAILS = ((-256, -128, -64, 64, 128, 256), (-16, -12, -8, 8, 12, 16))
+
+
+def cosine_transform(n: int) -> np.ndarray:
+    """The cosine transform (DCT-II, orthonormal) of n values as a matrix: float64 (n, n), a row a wave, the longest first.
+
+    That of an (n, n) array is matrix @ array @ matrix.T, and matrix.T @ spectrum @ matrix leads back.
+
+    Source: Ahmed, Natarajan and Rao 1974, Discrete cosine transform.
+    """
+    waves = np.cos(np.pi / n * np.outer(np.arange(n), np.arange(n) + 0.5))
+    matrix: np.ndarray = waves * np.sqrt(np.where(np.arange(n) == 0, 1, 2) / n)[:, None]
+    return matrix
+
+
+_WAVES = cosine_transform(FIELDS)
 
 
 def coefficients(pixels: np.ndarray) -> np.ndarray:
@@ -40,12 +59,9 @@ def coefficients(pixels: np.ndarray) -> np.ndarray:
 
     Source: ISO/IEC 15938-3, Color Layout; Kasutani and Yamada 2001.
     """
-    from scipy.fft import dctn
-    from skimage.color import rgb2ycbcr
-
-    fields = np.moveaxis(rgb2ycbcr(squash(pixels, FIELDS)), 2, 0)  # (3, 8, 8)
+    fields = np.moveaxis(squash(pixels, FIELDS) / 255 @ _YCBCR.T + _YCBCR_OF_BLACK, 2, 0)  # (3, 8, 8)
     # Whole numbers, as in the reference software: else the last digit of a grey's 128 decides between two levels.
-    values = np.round(dctn(fields, axes=(1, 2), norm="ortho")[_PLACES])  # (12,)
+    values = np.round((_WAVES @ fields @ _WAVES.T)[_PLACES])  # (12,)
     levels = np.interp(values / _DIVISORS, *_DETAILS)
     y, *chroma = (values / _DIVISORS)[_IS_MEAN]
     levels[_IS_MEAN] = np.interp(y, *_Y_MEANS), *np.interp(chroma, *_C_MEANS)
@@ -107,23 +123,20 @@ def layout_matches(first: np.ndarray, second: np.ndarray) -> list[Match]:
 
 def _fields(values: np.ndarray) -> np.ndarray:
     """(12,) coefficients -> (3, 8, 8), the others 0; a cosine transform backwards."""
-    from scipy.fft import idctn
-
     spectrum = np.zeros((3, FIELDS, FIELDS))
     spectrum[_PLACES] = values
-    fields: np.ndarray = idctn(spectrum, axes=(1, 2), norm="ortho")
+    fields: np.ndarray = _WAVES.T @ spectrum @ _WAVES
     return fields
 
 
 def _colors(vector: np.ndarray) -> np.ndarray:
     """What the descriptor remembers of a picture: float32 (13,) -> uint8 (8, 8, 3), RGB."""
-    from skimage.color import ycbcr2rgb
-
     levels = np.round(vector[:-1] / vector[-1] * _BASE / _SCALES) + _MIDDLES
     values = np.interp(levels, *_DETAILS[::-1])
     y, *chroma = levels[_IS_MEAN] + 0.5  # the middle of what floor() put into one level
     values[_IS_MEAN] = np.interp(y, *_Y_MEANS[::-1]), *np.interp(chroma, *_C_MEANS[::-1])
-    rgb = ycbcr2rgb(np.moveaxis(_fields(values * _DIVISORS), 0, 2))
+    ycbcr = np.moveaxis(_fields(values * _DIVISORS), 0, 2)
+    rgb = (ycbcr - _YCBCR_OF_BLACK) @ np.linalg.inv(_YCBCR).T
     colors: np.ndarray = np.clip(np.round(255 * rgb), 0, 255).astype(np.uint8)
     return colors
 
