@@ -16,6 +16,8 @@ from functools import cache, partial
 import numpy as np
 from PIL import Image
 
+from imgsearch.embedding.descriptors.layout import cosine_transform
+
 MIN_WHOLE = 0.9
 MIN_DETAIL = 0.9
 MIN_COLOR = 0.5
@@ -37,6 +39,23 @@ _CUT_ALIKE = (0, 1, 2)
 """Steps cut at all four sides, for a start."""
 _WORTH_A_SEARCH = 0.25
 """Details that agree less at the start do not come to agree: not tried, since trying takes time."""
+
+_WAVES = cosine_transform(_SIDE)[:_N_WAVES].astype(np.float32)
+
+
+def _blurring(side: int, deviation: float) -> np.ndarray:
+    """A Gaussian filter along an axis as a matrix, float32 (side, side); beyond an edge is the mirror image."""
+    farthest = round(4 * deviation)  # beyond that nothing counts
+    reach = np.arange(-farthest, farthest + 1)
+    weights = np.exp(-((reach / deviation) ** 2) / 2)
+    places = np.abs(np.arange(side)[:, None] + reach + 0.5) - 0.5  # (side, n): mirrored at the lower edge
+    places = side - 0.5 - np.abs(side - 0.5 - places)
+    matrix = np.zeros((side, side))
+    np.add.at(matrix, (np.arange(side)[:, None], places.astype(int)), weights / weights.sum())
+    return matrix.astype(np.float32)
+
+
+_BLURRING = _blurring(_SIDE, _BLUR)
 
 _Cuts = tuple[int, ...]
 """Steps at left, top, right and bottom: of the one picture where positive, of the other where negative."""
@@ -112,9 +131,7 @@ def fingerprint(look: Look) -> np.ndarray:
     The 8 x 8 longest waves of the whole. Mirroring changes signs only, and turning swaps the axes besides: so their
     amounts, and of each two that swap first the larger and then the smaller.
     """
-    from scipy.fft import dctn
-
-    amounts = np.abs(dctn(look.views[0, 0], norm="ortho")[:_N_WAVES, :_N_WAVES])
+    amounts = np.abs(_WAVES @ look.views[0, 0] @ _WAVES.T)
     larger, smaller = np.maximum(amounts, amounts.T), np.minimum(amounts, amounts.T)
     waves: np.ndarray = np.where(np.tri(_N_WAVES, dtype=bool), larger, smaller).ravel()
     return waves
@@ -173,13 +190,11 @@ def _turns(pictures: np.ndarray) -> Iterator[np.ndarray]:
 
 def _view(grey: np.ndarray, cuts: _Cuts) -> np.ndarray:
     """float32 (2, 32, 32): the whole and its details, see `Look`."""
-    from scipy.ndimage import gaussian_filter
-
     left, top, right, bottom = (steps * _STEP * _GREY_SIDE for steps in cuts)
     box = (left, top, _GREY_SIDE - right, _GREY_SIDE - bottom)
     image = Image.fromarray(np.ascontiguousarray(grey)).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, box=box)
     whole = np.asarray(image, dtype=np.float32)
-    detail = whole - gaussian_filter(whole, _BLUR)
+    detail = whole - _BLURRING @ whole @ _BLURRING.T
     if detail.std() < _MIN_DEVIATION:
         return np.zeros((2, _SIDE, _SIDE), np.float32)
     both = np.stack([whole, detail])
