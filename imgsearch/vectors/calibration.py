@@ -37,6 +37,9 @@ _N_PAIRS = 50_000
 _N_ROWS = 5_000
 _MIN_OF_EACH = 10
 _MAX_COEFFICIENT = 1e6
+_MAX_NEWTON_STEPS = 100
+_MIN_NEWTON_STEP = 1e-9
+"""In deviations of the log odds: from there on nothing changes."""
 _MAX_COUNT = 2**53
 _SEED = 0
 
@@ -251,16 +254,44 @@ def _fit_same_label(nearest: np.ndarray, rows: np.ndarray, neighbors: np.ndarray
 
 def _fit_logistic(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     """Intercept and slopes (2,) of the log odds: float64 (p, 2), bool (p,). Never more likely with more distance."""
-    from sklearn.linear_model import LogisticRegression
-
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     deviation[deviation < COPY_DISTANCE] = 1.0  # no variation to speak of: it must not become a steep slope
-    model = LogisticRegression().fit((x - mean) / deviation, y)
-    slopes = model.coef_[0] / deviation
+    intercept, *per_deviation = _logistic_regression((x - mean) / deviation, y)
+    slopes = np.array(per_deviation) / deviation
     if slopes[0] < 0:
-        return float(model.intercept_[0] - slopes @ mean), slopes
+        return float(intercept - slopes @ mean), slopes
     share = (y.sum() + 1) / (len(y) + 2)
     return float(np.log(share / (1 - share))), np.zeros(2)
+
+
+def _logistic_regression(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Intercept and slopes (1 + q,) of the log odds: float64 (p, q) of deviation 1, bool (p,) with both values in it.
+
+    Most likely under a normal prior of deviation 1 for each slope, as scikit-learn's LogisticRegression has it unless told
+    otherwise: so the slopes stay finite where the two kinds do not overlap. Found by Newton's method.
+
+    Source: Hastie, Tibshirani and Friedman 2009, The elements of statistical learning, 4.4.1.
+    """
+    x = np.column_stack([np.ones(len(x)), x])  # (p, 1 + q)
+    signs = np.where(y, 1.0, -1.0)
+    prior = np.array([0.0, *(1.0,) * (x.shape[1] - 1)])
+    weights = np.zeros(x.shape[1])
+
+    def loss(weights: np.ndarray) -> float:
+        return float(np.logaddexp(0, -signs * (x @ weights)).sum() + (prior * weights**2).sum() / 2)
+
+    for _ in range(_MAX_NEWTON_STEPS):
+        probabilities = 0.5 * (1 + np.tanh(x @ weights / 2))  # without overflow
+        gradient = x.T @ (probabilities - y) + prior * weights
+        curvature = (x.T * (probabilities * (1 - probabilities))) @ x + np.diag(prior)
+        step = np.linalg.solve(curvature, gradient)
+        # Far from the least loss a whole step may lead past it.
+        while loss(weights - step) > loss(weights) and np.abs(step).max() > _MIN_NEWTON_STEP:
+            step /= 2
+        weights = weights - step
+        if np.abs(step).max() <= _MIN_NEWTON_STEP:
+            break
+    return weights
 
 
 def _logistic(log_odds: float) -> float:

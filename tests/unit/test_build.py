@@ -826,7 +826,7 @@ from imgsearch.embedding import local
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.pictures import items
 from imgsearch.vectors.engines import ENGINES
-import pyarrow.compute, sklearn.linear_model  # here once, and not in every child
+import pyarrow.compute  # here once, and not in every child
 
 pictures, template, homes = map(Path, sys.argv[1:])
 survey._BATCH = local.BATCH_SIZE = 2

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from imgsearch.distance import normalize
 from imgsearch.vectors import calibration
@@ -103,6 +104,18 @@ def test_labels_that_have_nothing_to_do_with_distance_get_their_share() -> None:
 def test_a_probability_is_a_logistic_function_of_both_distances() -> None:
     assert SameLabel(-1.0, -2.0, 3.0).probability(1.5, 2.0) == pytest.approx(1 / (1 + math.exp(-2)))
     assert (SameLabel(0, -1e6, 0).probability(2, 0), SameLabel(1e6, 0, 0).probability(0, 0)) == (0, 1)
+
+
+@pytest.mark.parametrize("slopes", [(-0.5, 0.2), (-3.0, 0.0), (-200.0, 0.0)], ids=["weak", "strong", "no overlap"])
+def test_the_logistic_function_is_that_of_scikit_learn(slopes: tuple[float, float]) -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(400, 2))
+    x[:, 1] += x[:, 0]  # as distance and neighbourhood go together
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    y = rng.random(400) < 1 / (1 + np.exp(np.clip(2 - x @ slopes, -500, 500)))
+    model = LogisticRegression(solver="newton-cholesky", tol=1e-12).fit(x, y)
+    expected = [*model.intercept_, *model.coef_[0]]
+    np.testing.assert_allclose(calibration._logistic_regression(x, y), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("labels", [[""] * 144, ["all"] * 144, [str(row) for row in range(144)], ["a", "a"] + [""] * 142])
