@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -72,12 +73,17 @@ def method_for(embeddings: np.ndarray) -> Method:
     return "pca"
 
 
+def can_draw_tsne() -> bool:
+    """Whether scikit-learn is here, which is for builds and not needed to answer; else `project` takes "pca"."""
+    return importlib.util.find_spec("sklearn") is not None
+
+
 def project(embeddings: np.ndarray, neighbors: np.ndarray, method: Method = "tsne") -> np.ndarray:
     """Places of all items on a map.
 
     t-SNE (van der Maaten and Hinton 2008) of the first 50 principal components, by scikit-learn, seeded and started from
     the first two. Fewer than 30 different items get those two instead. Of more than 20,000 a sample is projected, and each
-    other item stands at its nearest projected neighbour's place.
+    other item stands at its nearest projected neighbour's place. Where scikit-learn is missing, method is "pca".
 
     Items with equal vectors stand at one place. Each counts, up to ten of them: a hundred would take the map for
     themselves, and a picture that counted once, however many copies its neighbours have lost, would lose its cluster.
@@ -91,6 +97,8 @@ def project(embeddings: np.ndarray, neighbors: np.ndarray, method: Method = "tsn
         float32 (n, 2) in [0, 1]: the longer axis fills it, the other is centred.
     """
     n, dim = embeddings.shape
+    if not can_draw_tsne():
+        method = "pca"
     first_of, n_before = find_equals(embeddings)
     sample = np.flatnonzero(n_before < _MAX_COPIES)
     if len(sample) > MAX_TSNE_ITEMS and method == "tsne":

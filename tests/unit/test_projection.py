@@ -60,6 +60,15 @@ def test_principal_components_place_any_number_of_items_without_scikit_learn(mon
     np.testing.assert_allclose(np.ptp(places, axis=0), [1, 0.3], atol=0.05)
 
 
+def test_without_scikit_learn_the_map_is_that_of_the_principal_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    embeddings = clusters(20)
+    neighbors = np.zeros((len(embeddings), 1), dtype=np.int32)
+    expected = project(embeddings, neighbors, "pca")
+    assert not np.array_equal(project(embeddings, neighbors), expected)
+    monkeypatch.setitem(sys.modules, "sklearn", None)  # importing it fails
+    np.testing.assert_array_equal(project(embeddings, neighbors), expected)
+
+
 @pytest.mark.parametrize("n", [1, 2, 40])
 def test_items_that_are_all_the_same_stand_in_the_middle(n: int) -> None:
     np.testing.assert_array_equal(draw(normalize(np.ones((n, 4)))), np.full((n, 2), 0.5))
