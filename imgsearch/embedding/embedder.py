@@ -17,16 +17,11 @@ from imgsearch.embedding import runtime
 from imgsearch.embedding.backbones import get_backbone
 from imgsearch.embedding.descriptors import DESCRIPTORS, Descriptor, squash
 from imgsearch.embedding.feature_maps import FeatureMaps
-from imgsearch.embedding.network import (
-    FrozenNetwork,
-    give_back_memory,
-    model_with_weights_of,
-    require_tensorflow,
-)
-from imgsearch.embedding.networks import bundled_network, not_finite, read_network, weights_of
+from imgsearch.embedding.network import FrozenNetwork, give_back_memory, has_tensorflow, model_with_weights_of
+from imgsearch.embedding.networks import find_network, not_finite, weights_of
 from imgsearch.embedding.runtime import LiteRTNetwork
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import BackboneError
+from imgsearch.errors import BackboneError, BackboneUnavailableError
 from imgsearch.pictures import scaling
 from imgsearch.pictures.regions import Region, centre_window, crop, cut_square, square_window
 from imgsearch.progress import Progress
@@ -169,12 +164,16 @@ def load_embedder(
     """
     if spec.is_descriptor:
         return DescriptorEmbedder(DESCRIPTORS[spec.name])
-    file = spec.network or bundled_network(spec)
-    if file and spec.precision == "float32" and runtime.is_available() and not by_tensorflow:
-        content = read_network(file, home)
+    if spec.precision == "float32" and runtime.is_available() and not by_tensorflow:
+        content = find_network(spec, home)
         if content is not None:
             return NetworkEmbedder(spec, LiteRTNetwork(content, spec.input_size, spec.dim))
-    require_tensorflow()  # before anything is downloaded
+    if not has_tensorflow():  # said before anything is downloaded
+        raise BackboneUnavailableError(
+            f"New pictures cannot be compared by {spec.space} yet: run python -m imgsearch update NAME on a machine with "
+            "TensorFlow, then pack the collection there and pull it here.",
+            hint="Pictures of the collection can be searched as they are.",
+        )
     backbone = get_backbone(spec.name)
     model = model_with_weights_of(backbone, spec.layer, weights_of(spec, home, progress))
     embedder = NetworkEmbedder(spec, FrozenNetwork(backbone, model, spec.precision))

@@ -46,21 +46,20 @@ def import_keras() -> Any:
         with quiet_stderr("tensorflow"):
             import keras
     except ImportError as exc:
-        raise _missing() from exc
+        raise no_tensorflow() from exc
     return keras
 
 
-def require_tensorflow() -> None:
-    """Raises as `import_keras` does where TensorFlow is not installed, without importing it."""
-    if not all(map(importlib.util.find_spec, ("tensorflow", "keras"))):
-        raise _missing()
+def has_tensorflow() -> bool:
+    """Whether TensorFlow is installed, which a machine that only answers can do without."""
+    return all(importlib.util.find_spec(name) for name in ("tensorflow", "keras"))
 
 
-def _missing() -> BackboneUnavailableError:
+def no_tensorflow() -> BackboneUnavailableError:
+    """What there is to say where TensorFlow is missing."""
     return BackboneUnavailableError(
-        "TensorFlow is needed for a network that has not been exported here, and it cannot be imported.",
-        hint="Install requirements.txt, or the extra build of imgsearch-demo; or export the network where TensorFlow is "
-        "installed (python -m imgsearch update NAME), and pack the collection there.",
+        "TensorFlow is needed to make this network, and it cannot be imported here.",
+        hint="Install requirements.txt, or the extra build of imgsearch-demo; mini and the descriptors need none.",
     )
 
 
@@ -228,12 +227,12 @@ class FrozenNetwork:
         self._is_bfloat16 = precision == "bfloat16"
         preprocess = getattr(keras.applications, backbone.module).preprocess_input
         end = _parts_by_position(model)
-        outputs = keras.Model(model.input, [model.output, end[0]] if end else model.output)
+        outputs = keras.Model(model.input, [model.output, end[0]] if end else [model.output])
         _make_depthwise(model)
 
         def forward(batch: Any) -> Any:
-            given = outputs(preprocess(keras.ops.cast(batch, "float32")), training=False)
-            return [given[0], end[1](given[1])] if end else [given]
+            embedding, *maps = outputs(preprocess(keras.ops.cast(batch, "float32")), training=False)
+            return [embedding, *(end[1](each) for each in maps if end)]
 
         self._forward = forward
         self._run_any = self._frozen(None)

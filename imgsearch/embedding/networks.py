@@ -20,7 +20,7 @@ import numpy as np
 
 from imgsearch.embedding import runtime
 from imgsearch.embedding.backbones import IMAGENET, get_backbone
-from imgsearch.embedding.network import FrozenNetwork, model_with_weights_of, require_tensorflow
+from imgsearch.embedding.network import FrozenNetwork, has_tensorflow, model_with_weights_of, no_tensorflow
 from imgsearch.embedding.runtime import LiteRTNetwork
 from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
 from imgsearch.embedding.weights import BUNDLED, find_weights, imagenet_weights
@@ -58,6 +58,39 @@ def _bundled() -> dict[str, NetworkFile]:
 def bundled_network(spec: EmbedderSpec) -> NetworkFile | None:
     """The network that comes with the program for an embedder, also for one whose collection names none."""
     return _bundled().get(spec.weights) if spec.is_bundled else None
+
+
+def is_bundled(file: NetworkFile) -> bool:
+    """Whether a network comes with the program."""
+    return file.sha256 in {each.sha256 for each in _bundled().values()}
+
+
+def find_network(spec: EmbedderSpec, home: Path) -> bytes | None:
+    """The content of the network that runs an embedder here; None where there is none.
+
+    Its own, or where that is not here the one that comes with the program for the same weights.
+
+    Raises:
+        BackboneError: as `read_network` does.
+    """
+    for file in (spec.network, bundled_network(spec)):
+        if file and (content := read_network(file, home)) is not None:
+            return content
+    return None
+
+
+def needs_tensorflow(spec: EmbedderSpec, home: Path) -> bool:
+    """Whether only TensorFlow could embed a picture here. Networks are looked for by name and size, and not read."""
+    if spec.is_descriptor:
+        return False
+    return not (runtime.is_available() and (bundled_network(spec) or (spec.network and _is_here(spec.network, home))))
+
+
+def _is_here(file: NetworkFile, home: Path) -> bool:
+    try:
+        return is_bundled(file) or network_path(home, file.sha256).stat().st_size == file.size
+    except OSError:
+        return False
 
 
 def read_network(file: NetworkFile, home: Path) -> bytes | None:
@@ -140,7 +173,8 @@ def export_network(
         WeightsError: the weights do not fit the backbone.
         BackboneError: it cannot be exported, or what is exported differs.
     """
-    require_tensorflow()  # before anything is downloaded
+    if not has_tensorflow():
+        raise no_tensorflow()  # before weights are downloaded
     weights = weights_of(spec, home, progress)
     if progress:
         progress(0, 0, f"exporting {spec.space}")

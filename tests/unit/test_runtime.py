@@ -15,7 +15,7 @@ from imgsearch.embedding.embedder import load_embedder
 from imgsearch.embedding.networks import bundled_network, read_network, with_network
 from imgsearch.embedding.runtime import LiteRTNetwork
 from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
-from imgsearch.errors import BackboneError, BackboneUnavailableError
+from imgsearch.errors import BackboneError
 from imgsearch.files.home import network_path
 
 MINI = embedder_spec("mini")
@@ -136,15 +136,3 @@ def test_a_collection_of_before_there_were_networks_is_answered_by_the_bundled_o
     monkeypatch.setattr("imgsearch.embedding.embedder.model_with_weights_of", None)  # TensorFlow's way
     assert MINI.network is None
     assert load_embedder(MINI, home).embed([PICTURES[0]]).shape == (1, 256)
-
-
-def test_without_tensorflow_what_has_no_network_says_so_before_anything_is_downloaded(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "tensorflow" else object())
-    monkeypatch.setattr(networks, "weights_of", None)
-    monkeypatch.setattr("imgsearch.embedding.embedder.weights_of", None)
-    spec = EmbedderSpec("inception_v3", weights="imagenet")
-    for ask in (lambda: load_embedder(spec, home), lambda: with_network(spec, [], home, [])):
-        with pytest.raises(BackboneUnavailableError, match="TensorFlow is needed for a network that has not been exported"):
-            ask()

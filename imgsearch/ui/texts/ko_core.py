@@ -3,7 +3,9 @@
 ERRORS = {
     "ImageDecodeError": "읽을 수 있는 이미지가 아니거나 파일이 손상되었습니다. JPEG, PNG, WebP 등 다른 이미지로 다시 시도하세요.",
     "ImageTooLargeError": "이미지가 너무 큽니다. 더 작은 이미지로 다시 시도하세요.",
-    "BackboneUnavailableError": "이 컬렉션을 만든 모델의 가중치가 서버에 없습니다. 컬렉션의 이미지로는 검색할 수 있습니다.",
+    "BackboneError": "이 컬렉션의 모델 파일이 손상되었거나 실행할 수 없습니다. 컬렉션의 이미지로는 검색할 수 있습니다.",
+    "BackboneUnavailableError": "새 이미지를 분석할 모델이 서버에 없습니다. TensorFlow가 설치된 컴퓨터에서 python -m imgsearch update NAME을 "
+    "실행한 뒤, 그곳에서 pack한 컬렉션을 이 서버에서 pull하세요. 컬렉션의 이미지로는 지금도 검색할 수 있습니다.",
     "WeightsError": "모델의 가중치 파일이 맞지 않거나 손상되었습니다. 컬렉션의 이미지로는 검색할 수 있습니다.",
     "CollectionNotFoundError": "컬렉션을 찾을 수 없습니다.",
     "CollectionCorruptError": "컬렉션의 파일이 없거나 손상되었습니다. 컬렉션을 다시 복사하거나 다시 만드세요.",
