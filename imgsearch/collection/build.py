@@ -16,7 +16,7 @@ from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft
 from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.reading import read_manifest, read_transform
-from imgsearch.collection.source import Source, remember
+from imgsearch.collection.source import Source, came_as_package, remember
 from imgsearch.collection.survey import Known, Survey
 from imgsearch.collection.sweep import exported, retire, sweep, sweep_networks
 from imgsearch.counting import Count
@@ -77,7 +77,10 @@ class BuildReport:
 
 @dataclass(frozen=True)
 class _Before:
-    """What is there before a build: the manifest if that can be read, the collection if all can, else what is wrong."""
+    """What is there before a build: the manifest if that can be read, the collection if all can, else what is wrong.
+
+    The manifest names no network that came with a package: what is built here is run by what was exported here.
+    """
 
     manifest: Manifest | None
     collection: Collection | None
@@ -212,6 +215,7 @@ def _before(name: str, home: Path) -> _Before:
     manifest = None
     try:
         manifest = read_manifest(collection_path(name, home))
+        manifest = manifest.without_networks() if came_as_package(name, home) else manifest
         return _Before(manifest, Collection.open(name, home), None)
     except (CollectionNotFoundError, FileNotFoundError):
         return _Before(None, None, None)
@@ -257,9 +261,10 @@ def _with_networks(
     for embedder in dict.fromkeys(recipe.embedder for recipe in recipes.values()):
         try:
             of[embedder] = with_network(embedder, [*own, *exported(home)], home, [file.path for file in files], progress)
-        except (BackboneUnavailableError, WeightsError):
+        except (BackboneUnavailableError, WeightsError) as exc:
             if embedder.plain not in [each.plain for each in own]:
                 raise
+            remarks.append(f"{embedder.space} has no network, so new pictures are not compared by it here. {exc.message}")
         except BackboneError as exc:
             remarks.append(f"TensorFlow runs {embedder.space}. {exc.message}")
     return {name: replace(each, embedder=of.get(each.embedder, each.embedder)) for name, each in recipes.items()}, remarks

@@ -137,6 +137,11 @@ class Manifest:
         """The same without the index files: they are built from the embeddings where they are missing."""
         return replace(self, spaces={name: replace(space, index=None) for name, space in self.spaces.items()})
 
+    def without_networks(self) -> Manifest:
+        """The same without the networks that run its embedders."""
+        spaces = {name: replace(space, embedder=space.embedder.plain) for name, space in self.spaces.items()}
+        return replace(self, spaces=spaces)
+
     def to_bytes(self) -> bytes:
         """The canonical form: UTF-8 JSON, indented, keys in this order, the digest of all before it at the end."""
         body: dict[str, Any] = {

@@ -52,3 +52,9 @@ def remembered(name: str, home: Path) -> Source | None:
         return parse(Source, (collection_path(name, home) / SOURCE_FILE).read_bytes())
     except (OSError, ValueError):
         return None
+
+
+def came_as_package(name: str, home: Path) -> bool:
+    """Whether a collection was pulled: what it brought is a stranger's."""
+    source = remembered(name, home)
+    return source is not None and source.kind == "package"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from imgsearch.collection.outline import Outline
 from imgsearch.collection.reading import read_manifest
+from imgsearch.collection.source import came_as_package
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError, CollectionError
 from imgsearch.files.home import (
@@ -57,11 +58,15 @@ def sweep(collection: Outline) -> None:
 
 
 def exported(home: Path) -> list[EmbedderSpec]:
-    """The embedders of a home's collections that name a network, of those whose manifest can be read."""
+    """The embedders of a home's collections that name a network, of those whose manifest can be read.
+
+    Not of those that were pulled: a stranger's network answers for the stranger's collection, and for no other.
+    """
     embedders = []
     for name in list_collections(home):
         with contextlib.suppress(CollectionError, OSError):
-            embedders += _exported(name, home)
+            if not came_as_package(name, home):
+                embedders += _exported(name, home)
     return embedders
 
 
@@ -82,6 +87,7 @@ def sweep_networks(home: Path) -> None:
     with contextlib.suppress(BuildError, CollectionError, OSError), exclusive(folder, BuildError("A build is at work.")):
         embedders = [embedder for name in list_collections(home) for embedder in _exported(name, home)]
         named = {network_path(home, each.network.sha256) for each in embedders if each.network}
-        for file in set(folder.iterdir()) - named:
+        # A folder of that name may also be a collection, of when they could be called so.
+        for file in {*folder.glob("*.tflite"), *folder.glob(".tmp-*")} - named:
             if file.stat().st_mtime < oldest:
                 file.unlink()

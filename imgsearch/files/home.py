@@ -58,6 +58,11 @@ def collection_path(name: str, home: Path) -> Path:
             "A collection's name must be 1 to 63 lower-case letters, digits and hyphens, and begin with a letter or "
             f"digit. Received: {name!r}."
         )
+    if name in _NO_COLLECTIONS and (home / name / MANIFEST_FILE).is_file():  # of when it could
+        raise CollectionError(
+            f"A collection cannot be called {name!r} any more: the home keeps other things there. Give its folder another "
+            "name."
+        )
     if name in _NO_COLLECTIONS:
         raise CollectionError(f"A collection cannot be called {name!r}: the home keeps other things there.")
     return home / name

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from imgsearch.collection.source import remembered
+from imgsearch.collection.sweep import sweep_networks
 from imgsearch.errors import BuildError, CollectionError, CollectionNotFoundError
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.home import MANIFEST_FILE, collection_path, list_collections, pictures_folder
@@ -47,10 +48,10 @@ def rename_collection(old: str, new: str, home: Path) -> None:
 
 
 def remove_collection(name: str, home: Path) -> None:
-    """Removes a collection, and the pictures that were unpacked from its archive; also what is left of a build that failed.
+    """Removes a collection, and what only it needs: the pictures unpacked from its archive, the networks that it names.
 
-    The pictures that it was built from, weights, data sets and judgements stay. From its first step on it is no longer
-    listed; after a kill the same command goes on.
+    Also what is left of a build that failed. The pictures that it was built from, weights, data sets and judgements stay.
+    From its first step on it is no longer listed; after a kill the same command goes on.
 
     Args:
         name: Its name.
@@ -69,6 +70,7 @@ def remove_collection(name: str, home: Path) -> None:
             with alone_with_pictures(pictures):
                 shutil.rmtree(pictures, ignore_errors=True)
         shutil.rmtree(path)
+    sweep_networks(home)
 
 
 def _folder_of(name: str, home: Path) -> Path:
