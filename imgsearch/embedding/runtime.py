@@ -25,6 +25,17 @@ def is_available() -> bool:
     return importlib.util.find_spec("ai_edge_litert") is not None
 
 
+def try_network(content: bytes, size: int, dim: int) -> None:
+    """Opens a network and runs it once, on a grey picture and on one thread. Arguments and errors as for `LiteRTNetwork`.
+
+    Raises:
+        BackboneError: also where what it gives is not finite.
+    """
+    embedding, values = _Interpreter(content, size, dim, 1).run(np.full((1, size, size, 3), 128, np.uint8))
+    if not all(np.isfinite(each).all() for each in (embedding, values) if each is not None):
+        raise BackboneError("What this network makes of a picture must be finite, and is not.")
+
+
 class LiteRTNetwork:
     """An exported network. See `embedder.Network`. Safe for threads."""
 
