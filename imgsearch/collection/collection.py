@@ -21,7 +21,8 @@ from imgsearch.collection.outline import Outline, find
 from imgsearch.collection.reading import COPY_AGAIN, read_parts
 from imgsearch.embedding.embedders import Embedders, Wanted, embed_all
 from imgsearch.embedding.local import LocalEmbedders
-from imgsearch.errors import CollectionCorruptError, ItemNotFoundError
+from imgsearch.embedding.networks import find_network
+from imgsearch.errors import BackboneError, CollectionCorruptError, ItemNotFoundError
 from imgsearch.files.disk import file_digest
 from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.items import Items
@@ -181,11 +182,22 @@ class Collection(Outline):
         return LocalEmbedders(self.home)
 
     def verify(self) -> list[str]:
-        """Hashes every thumbnail, which opening does not.
+        """Hashes what opening does not: every thumbnail, and the networks that the spaces name.
 
         Returns:
             What is wrong, a sentence each; empty when all is well.
         """
+        problems = self.changed_thumbnails()
+        for spec in {entry.embedder: None for entry in self.manifest.spaces.values() if entry.embedder.network}:
+            try:
+                if find_network(spec, self.home) is None:
+                    problems.append(f"The network of {spec.space} is missing.")
+            except BackboneError as exc:
+                problems.append(exc.message)
+        return problems
+
+    def changed_thumbnails(self) -> list[str]:
+        """The same for the thumbnails alone."""
         problems = []
         for item in self.items:
             try:

@@ -111,7 +111,7 @@ def read_network(file: NetworkFile, home: Path) -> bytes | None:
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise BackboneError(
             f"The network {file.sha256[:12]}... is damaged: its content does not match its digest.",
-            hint="Remove the file from the networks folder of the home, and run: python -m imgsearch update NAME",
+            hint="Where TensorFlow is, python -m imgsearch update NAME makes another; or pull the package again.",
         )
     return content
 

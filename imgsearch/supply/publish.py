@@ -1,8 +1,9 @@
 """A collection as one file, to be served elsewhere: pack makes it, pull brings it.
 
 A package is an uncompressed tar (what it holds is compressed already): `<name>/...`, what the manifest names and nothing
-else, so neither the original pictures nor where they came from; and `weights/...` where they were asked for. It holds no
-index: that is built from the embeddings where it is pulled, since nobody can see what an index file of somebody else does.
+else, so neither the original pictures nor where they came from; `networks/...`, those that its spaces name, so that uploads
+are answered, but for those that come with the program; `weights/...` where they were asked for. It holds no index: that is
+built from the embeddings where it is pulled, since nobody can see what an index file of somebody else does.
 Nothing in it tells when it was made: the same pictures, built by the same versions on one machine, give the same bytes.
 """
 
@@ -23,17 +24,29 @@ from typing import IO
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.indexing import add_indexes
+from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.outline import Outline
 from imgsearch.collection.reading import read_manifest
 from imgsearch.collection.source import Source, remember, remembered
-from imgsearch.collection.sweep import retire, sweep
+from imgsearch.collection.sweep import retire, sweep, sweep_networks
+from imgsearch.embedding.backbones import IMAGENET
+from imgsearch.embedding.networks import bundled_network, is_bundled, read_network
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.weights import BUNDLED, find_weights
 from imgsearch.errors import BuildError, CollectionCorruptError, CollectionError, DownloadError, ImgSearchError
 from imgsearch.files.confined import Died, confined
 from imgsearch.files.disk import DIGEST, disk_errors, file_digest, replacing, write_atomically
 from imgsearch.files.download import fetch
-from imgsearch.files.home import MANIFEST_FILE, collection_path, downloads_folder, list_collections, weights_path
-from imgsearch.files.locks import alone, exclusive
+from imgsearch.files.home import (
+    MANIFEST_FILE,
+    collection_path,
+    downloads_folder,
+    list_collections,
+    network_path,
+    networks_folder,
+    weights_path,
+)
+from imgsearch.files.locks import alone, exclusive, shared
 from imgsearch.progress import Progress
 from imgsearch.settings import Settings
 from imgsearch.supply.staging import MAX_PACKAGE_BYTES, stage
@@ -55,12 +68,14 @@ class Packed:
         path: The file.
         size: Its length in bytes.
         sha256: Digest of its content.
-        downloaded_weights: Spaces whose weights are not in it, because the host downloads them.
+        without_network: Spaces that only TensorFlow can embed an upload for where it is pulled: there was no network here.
+        downloaded_weights: Those of them whose weights the host downloads.
     """
 
     path: Path
     size: int
     sha256: str
+    without_network: Sequence[str]
     downloaded_weights: Sequence[str]
 
 
@@ -100,19 +115,20 @@ def pack(name: str, home: Path, target: Path, *, with_weights: bool = False) -> 
         name: Of the collection.
         home: The folder of collections.
         target: The file to be; replaced if it is there.
-        with_weights: Also the weights that were given by file, so that uploads work where it is pulled.
+        with_weights: Also the weights that were given by file, for TensorFlow where it is pulled.
 
     Raises:
         CollectionError: there is none, or it is damaged.
-        BackboneError: weights are not kept here, or are damaged.
+        BackboneError: weights are not kept here, or they or a network are damaged.
         BuildError: the file cannot be written.
     """
     if not target.parent.is_dir() or target.is_dir():
         raise BuildError(f"A package must be a file in a folder that is there. Received: {str(target)!r}.")
     collection = Collection.open(name, home)
-    problems = collection.verify()
+    problems = collection.changed_thumbnails()
     if problems:
         raise CollectionCorruptError(problems[0], hint="Build it again.")
+    networks = _networks(collection.manifest, home)
     manifest = collection.manifest.without_indexes()
     paths = {collection.path / entry.file for entry in manifest.files}
     paths |= {collection.thumbnail_path(item) for item in collection.items}
@@ -121,13 +137,26 @@ def pack(name: str, home: Path, target: Path, *, with_weights: bool = False) -> 
         kept = [find_weights(digest, home) for digest in weights if digest and DIGEST.fullmatch(digest)]
         paths |= {path for path in kept if path.parent != BUNDLED}
     files = {path.relative_to(home).as_posix(): path for path in paths}
+    first = {f"{name}/{MANIFEST_FILE}": manifest.to_bytes()}
+    first |= {network_path(home, digest).relative_to(home).as_posix(): content for digest, content in networks.items()}
     with disk_errors("package"):
-        size, sha256 = _write_tar(target, {f"{name}/{MANIFEST_FILE}": manifest.to_bytes()}, files)
-    spaces = collection.manifest.spaces.items()
-    downloaded = [
-        space for space, entry in spaces if entry.embedder.weights and not DIGEST.fullmatch(entry.embedder.weights)
-    ]
-    return Packed(target, size, sha256, downloaded)
+        size, sha256 = _write_tar(target, first, files)
+    without = [space for space, entry in collection.manifest.spaces.items() if _is_without(entry.embedder, networks)]
+    downloaded = [space for space in without if collection.manifest.spaces[space].embedder.weights == IMAGENET]
+    return Packed(target, size, sha256, without, downloaded)
+
+
+def _networks(manifest: Manifest, home: Path) -> dict[str, bytes]:
+    """Digest -> content of the networks that a collection names and that are here, but for those of the program."""
+    named = [entry.embedder.network for entry in manifest.spaces.values()]
+    files = {file.sha256: file for file in named if file and not is_bundled(file)}
+    contents = {digest: read_network(file, home) for digest, file in sorted(files.items())}
+    return {digest: content for digest, content in contents.items() if content is not None}
+
+
+def _is_without(spec: EmbedderSpec, networks: Mapping[str, bytes]) -> bool:
+    is_packed = spec.network is not None and (spec.network.sha256 in networks or is_bundled(spec.network))
+    return not (spec.is_descriptor or is_packed or bundled_network(spec))
 
 
 class _Hashing:
@@ -240,11 +269,12 @@ def _install(staged: Outline, name: str, home: Path, sha256: str) -> None:
     source = remembered(name, home)
     if name in list_collections(home) and (source is None or source.kind != "package"):
         raise CollectionError(f"A collection called {name!r} was built here.", hint="Pull under another name: --name NAME")
-    with alone(path):
+    with alone(path), shared(networks_folder(home)):
         path.mkdir(exist_ok=True)
         with contextlib.suppress(CollectionError):  # none, or one that cannot be used anyway
             retire(Collection.open(name, home), list(staged.items))
         _install_weights(staged, home)
+        _install_networks(staged, home)
         remember(Source("package", ""), name, home)  # from here on until the end it is neither the old nor the new one
         thumbnails = [staged.thumbnail_path(item) for item in staged.items]
         for file in [staged.path / entry.file for entry in staged.manifest.files] + sorted(set(thumbnails)):
@@ -254,6 +284,7 @@ def _install(staged: Outline, name: str, home: Path, sha256: str) -> None:
         write_atomically(path / MANIFEST_FILE, (staged.path / MANIFEST_FILE).read_bytes(), sync=True)
         remember(Source("package", sha256), name, home)
     sweep(Outline.open(name, home))
+    sweep_networks(home)
 
 
 def _add_indexes(name: str, home: Path) -> None:
@@ -288,6 +319,17 @@ def _install_weights(staged: Outline, home: Path) -> None:
                 kept = weights_path(home, entry.embedder.weights, suffix)
                 kept.parent.mkdir(exist_ok=True)
                 os.replace(file, kept)
+
+
+def _install_networks(staged: Outline, home: Path) -> None:
+    """Those that the spaces name, and that the child has tried: one of the same digest that is here may be damaged."""
+    for entry in staged.manifest.spaces.values():
+        network = entry.embedder.network
+        if network and not is_bundled(network) and network_path(staged.home, network.sha256).is_file():
+            kept = network_path(home, network.sha256)
+            kept.parent.mkdir(exist_ok=True)
+            os.replace(network_path(staged.home, network.sha256), kept)
+            os.utime(kept)
 
 
 def ensure_collections(settings: Settings, progress: Progress | None = None) -> list[ImgSearchError]:

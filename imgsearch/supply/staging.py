@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,15 @@ import numpy as np
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.outline import Outline
 from imgsearch.collection.reading import read_manifest
-from imgsearch.errors import CollectionCorruptError
+from imgsearch.embedding import runtime
+from imgsearch.embedding.networks import read_network
+from imgsearch.embedding.runtime import try_network
+from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.errors import BackboneError, CollectionCorruptError
 from imgsearch.files.archives import Kind, unpack
 from imgsearch.files.confined import Died, confined
 from imgsearch.files.disk import write_atomically
-from imgsearch.files.home import MANIFEST_FILE, collection_path, list_collections
+from imgsearch.files.home import MANIFEST_FILE, collection_path, list_collections, networks_folder
 
 MAX_PACKAGE_BYTES = 1 << 34
 _MEMORY_BYTES = 1 << 30
@@ -21,6 +26,7 @@ _CPU_S = 60
 _BYTES_PER_S = 4 << 20
 """Of a package, that are unpacked, hashed and looked at in a second, on a slow machine."""
 _CHUNK = 4096
+_log = logging.getLogger(__name__)
 
 
 def stage(package: Path, staging: Path) -> Outline:
@@ -48,6 +54,8 @@ def stage(package: Path, staging: Path) -> Outline:
             "The package takes more memory or time than one of its size may, or what reads it crashes.",
             hint="Ask who packed it.",
         ) from None
+    if networks_folder(staging).is_dir() and not runtime.is_available():
+        _log.warning("The networks of %s were checked by digest and not tried, since LiteRT is not installed.", name)
     return Outline.open(name, staging)
 
 
@@ -68,9 +76,11 @@ def stage_here(package: str, staging: str) -> str:
     path = collection_path(name, home)
     write_atomically(path / MANIFEST_FILE, read_manifest(path).without_indexes().to_bytes())
     collection = Collection.open(name, home)
-    problems = collection.verify()
+    problems = collection.changed_thumbnails()
     if problems:
         raise CollectionCorruptError(problems[0], hint="Pack it again.")
+    for spec in {space.spec for space in collection.spaces.values()}:
+        _check_network(spec, home)
     for space in collection.spaces.values():
         for start in range(0, len(space.embeddings), _CHUNK):
             squares = np.square(space.embeddings[start : start + _CHUNK], dtype=np.float64).sum(axis=1)
@@ -78,3 +88,25 @@ def stage_here(package: str, staging: str) -> str:
                 raise CollectionCorruptError(f"The vectors of {space.name} must have length 1.", hint="Pack it again.")
     _ = collection.skipped, collection.evaluation  # which the page reads later
     return name
+
+
+def _check_network(spec: EmbedderSpec, home: Path) -> None:
+    """Lets the network that a space names look at a picture. Where the package holds none, its items answer all the same.
+
+    That it makes the stored vectors cannot be seen here: the pictures are not in a package, and their thumbnails have other
+    ones.
+    """
+    if spec.network is None:
+        return
+    try:
+        content = read_network(spec.network, home)
+        if content is None:
+            return
+        if len(content) != spec.network.size:
+            raise BackboneError(f"It must have {spec.network.size:,} bytes. Received: {len(content):,}.")
+        if runtime.is_available():
+            try_network(content, spec.input_size, spec.dim)
+    except BackboneError as exc:
+        raise CollectionCorruptError(
+            f"The network of {spec.space} cannot be used. {exc.message}", hint="Ask who packed it."
+        ) from exc

@@ -681,7 +681,8 @@ def test_what_makes_and_brings_collections_prints_them_as_info_does(pictures: Pa
     file = tmp_path / "discs.tar"
     packed = json.loads(run("pack", "discs", "-o", file, "--json").stdout)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    assert packed == {"path": str(file), "size": file.stat().st_size, "sha256": sha256, "downloaded_weights": []}
+    of_file = {"path": str(file), "size": file.stat().st_size, "sha256": sha256}
+    assert packed == {**of_file, "without_network": [], "downloaded_weights": []}
     pulled = json.loads(run("pull", file, "--name", "copy", "--json").stdout)
     assert {**pulled, "updated": ""} == {**info, "name": "copy", "updated": ""}
     assert json.loads(run("verify", "copy", "--json").stdout) == {"name": "copy", "problems": []}

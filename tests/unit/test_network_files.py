@@ -5,18 +5,24 @@ The network is `mini`'s, which comes with the program, as if it did not: so noth
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pkgutil
 import shutil
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch import Collection, build_collection, embedder_spec, list_collections
+from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.source import Source, remember
+from imgsearch.collection.sweep import exported as exported_there
 from imgsearch.collection.sweep import sweep_networks
 from imgsearch.embedding import embedder, networks, runtime, weights
 from imgsearch.embedding.embedder import load_embedder
@@ -24,9 +30,12 @@ from imgsearch.embedding.networks import bundled_network, needs_tensorflow
 from imgsearch.embedding.spec import NetworkFile
 from imgsearch.errors import BackboneError, BackboneUnavailableError, CollectionError
 from imgsearch.files.home import network_path, networks_folder
+from imgsearch.supply import publish, staging
+from imgsearch.supply.publish import Packed, pack, pull
 from imgsearch.supply.upkeep import remove_collection, rename_collection
 from imgsearch.ui.texts import ko_core
 from tests.unit.test_locks import taken_elsewhere
+from tests.unit.test_publish import make_tar, members_of
 
 MINI = embedder_spec("mini")
 BUNDLED = bundled_network(MINI)
@@ -213,6 +222,179 @@ def test_a_collection_that_is_called_networks_is_told_to_be_renamed(exported: Co
     with pytest.raises(CollectionError, match=r"cannot be called 'networks' any more.* Give its folder another name"):
         Collection.open("networks", home)
     (home / "networks").rename(home / "circles")
-    assert Collection.open("circles", home).verify() == []
+    assert Collection.open("circles", home).changed_thumbnails() == []
     with pytest.raises(CollectionError, match="cannot be called 'networks': the home keeps"):
         Collection.open("networks", home)
+
+
+# --- packed and pulled
+
+
+@pytest.fixture
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing comes with the program here, of which a child process would know nothing."""
+    for module in (staging, publish):
+        monkeypatch.setattr(module, "confined", here)
+
+
+def here(function: str, *arguments: object, **_: int) -> Any:
+    return pkgutil.resolve_name(function)(*arguments)
+
+
+@pytest.fixture
+def packed(exported: Collection, home: Path, tmp_path: Path, _in_this_process: None) -> Packed:
+    return pack("discs", home, tmp_path / "discs.tar")
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    """Another home."""
+    return tmp_path / "there"
+
+
+def test_a_package_brings_its_network_and_answers_uploads_there(
+    packed: Packed, exported: Collection, pictures: Path, there: Path, tmp_path: Path
+) -> None:
+    assert (packed.without_network, packed.downloaded_weights) == ([], [])
+    members = members_of(packed)
+    assert [(name, data) for name, data in members.items() if "networks" in name] == [(f"networks/{NAMED}", CONTENT)]
+    pulled = pull(str(packed.path), there)
+    assert networks_of(there) == {NAMED}
+    assert network_path(there, NETWORK.sha256).stat().st_mtime > time.time() - 60
+    assert pulled.search(pictures / "red" / "1.png", k=1).results[0].distance == 0
+    assert pulled.verify() == []
+    assert pack("discs", there, tmp_path / "again.tar").sha256 == packed.sha256
+
+
+def test_a_network_that_comes_with_the_program_is_not_packed(
+    exported: Collection, home: Path, there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    packed = pack("discs", home, tmp_path / "discs.tar")
+    assert (packed.without_network, packed.downloaded_weights) == ([], [])
+    assert [name for name in members_of(packed) if "networks" in name] == []
+
+
+def test_without_its_network_a_package_answers_items_and_that_is_said(
+    packed: Packed, exported: Collection, home: Path, there: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    members = members_of(packed)
+    del members[f"networks/{NAMED}"]
+    pulled = pull(str(make_tar(tmp_path / "less.tar", members)), there)
+    assert len(pulled.search("red/1.png", k=2).results) == 2
+    assert not (there / "networks").exists()
+    assert pulled.verify() == ["The network of mini is missing."]
+    shutil.rmtree(home / "networks")
+    without = pack("discs", home, tmp_path / "without.tar")
+    assert (without.without_network, without.downloaded_weights) == (["mini"], [])
+
+
+def test_what_no_space_names_is_not_installed(packed: Packed, there: Path, tmp_path: Path) -> None:
+    more = {f"networks/{'1' * 64}.tflite": CONTENT, "networks/build.sqlite": b"x", "networks/a/b": b"x"}
+    pull(str(make_tar(tmp_path / "more.tar", {**members_of(packed), **more})), there)
+    assert [path.name for path in networks_folder(there).rglob("*")] == [NAMED]
+
+
+def test_a_damaged_network_is_not_packed_and_one_that_is_here_is_replaced_by_a_pull(
+    packed: Packed, home: Path, there: Path, tmp_path: Path
+) -> None:
+    put_network(home, CONTENT[:-1])
+    with pytest.raises(BackboneError, match="is damaged"):
+        pack("discs", home, tmp_path / "again.tar")
+    put_network(there, b"damaged")
+    pull(str(packed.path), there)
+    assert network_path(there, NETWORK.sha256).read_bytes() == CONTENT
+
+
+def test_where_litert_is_missing_the_network_is_installed_and_the_log_says_that_it_was_not_tried(
+    packed: Packed, there: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(runtime, "is_available", lambda: False)
+    pull(str(packed.path), there)
+    assert networks_of(there) == {NAMED}
+    assert "The networks of discs were checked by digest and not tried" in caplog.text
+
+
+# --- of somebody who means no good
+
+
+def with_network_of(packed: Packed, path: Path, content: bytes, size: int) -> str:
+    """The package with another network, of that size as the manifest says, and of the digest that it has."""
+    members = members_of(packed)
+    del members[f"networks/{NAMED}"]
+    manifest = Manifest.from_bytes(members["discs/manifest.json"])
+    file = NetworkFile(hashlib.sha256(content).hexdigest(), size, 0.0)
+    spaces = {name: replace(space, embedder=replace(MINI, network=file)) for name, space in manifest.spaces.items()}
+    members["discs/manifest.json"] = replace(manifest, spaces=spaces).to_bytes()
+    return str(make_tar(path, {**members, f"networks/{file.sha256}.tflite": content}))
+
+
+def of_160_px() -> bytes:
+    """The network for pictures of another size."""
+    shapes = [struct.pack("<5i", 4, 1, side, side, 3) for side in (192, 160)]
+    assert shapes[0] in CONTENT
+    return CONTENT.replace(*shapes)
+
+
+def without_numbers() -> bytes:
+    """The network with a NaN for each number that its last layer adds."""
+    interpreter = runtime.LiteRTNetwork(CONTENT, 192, 256).interpreter(1)._interpreter
+    (index,) = (each["index"] for each in interpreter.get_tensor_details() if each["name"].endswith("head_1/BiasAdd"))
+    bias = interpreter.get_tensor(index).tobytes()
+    assert CONTENT.count(bias) == 1
+    return CONTENT.replace(bias, np.full(256, np.nan, np.float32).tobytes())
+
+
+HOSTILE: dict[str, tuple[Callable[[], bytes], int, str]] = {
+    "garbage": (lambda: b"garbage" * 1000, 7000, "This is no network that LiteRT can run"),
+    "nothing": (lambda: b"", 5, r"must have 5 bytes\. Received: 0"),
+    "cut": (lambda: CONTENT[:100_000], 100_000, "This is no network that LiteRT can run"),
+    "another size": (lambda: CONTENT, 5, r"must have 5 bytes\. Received: 5,992,436"),
+    "another shape": (of_160_px, len(CONTENT), "must make 256 values of a picture of 192 x 192 px; this one does not"),
+    "no numbers": (without_numbers, len(CONTENT), "must be finite, and is not"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_network_that_will_not_do_is_refused_and_nothing_is_installed(
+    packed: Packed, there: Path, tmp_path: Path, kind: str
+) -> None:
+    make, size, words = HOSTILE[kind]
+    with pytest.raises(CollectionError, match=f"The network of mini cannot be used.*{words}"):
+        pull(with_network_of(packed, tmp_path / "evil.tar", make(), size), there)
+    assert [path.name for path in there.rglob("*") if path.is_file() and path.name[0] != "."] == []
+
+
+def test_a_changed_byte_is_refused(packed: Packed, there: Path, tmp_path: Path) -> None:
+    members = members_of(packed)
+    members[f"networks/{NAMED}"] = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
+    with pytest.raises(CollectionError, match=r"The network of mini cannot be used.*does not match its digest"):
+        pull(str(make_tar(tmp_path / "evil.tar", members)), there)
+    assert list_collections(there) == []
+
+
+@pytest.mark.slow
+def test_in_the_child_a_package_is_refused_and_a_sound_one_fits_its_bounds(
+    exported: Collection, there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = pack("discs", exported.home, tmp_path / "discs.tar")
+    monkeypatch.undo()  # a child has its own opinion of what is bundled; the network is tried there all the same
+    with pytest.raises(CollectionError, match="The network of mini cannot be used"):
+        pull(with_network_of(packed, tmp_path / "evil.tar", without_numbers(), len(CONTENT)), there)
+    assert list_collections(there) == []
+    pull(str(packed.path), there)
+    assert list_collections(there) == ["discs"]
+
+
+def test_no_other_collection_is_run_by_what_a_package_brought(
+    packed: Packed, pictures: Path, there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull(str(packed.path), there)
+    assert exported_there(there) == []
+    with pytest.raises(BackboneUnavailableError, match="TensorFlow is needed"):
+        build_collection("mine", pictures, home=there, specs=[MINI])
+    report = build_collection("discs", pictures, home=there)  # over it: the vectors are known, the network is not kept
+    assert report.collection.space("mini").spec.network is None
+    assert [remark.partition(".")[0] for remark in report.remarks] == [
+        "mini has no network, so new pictures are not compared by it here"
+    ]
