@@ -41,6 +41,12 @@ class PictureFile:
     mtime_ns: int
 
 
+def check_folder(directory: Path) -> None:
+    """BuildError where there is no such folder."""
+    if not directory.is_dir():
+        raise BuildError(f"The pictures must be in a folder. Received: {str(directory)!r}, which is none.")
+
+
 def scan(directory: Path, *, exclude: Path, left_out: LeftOut | None = None) -> list[PictureFile]:
     """The picture files below a folder, by item id.
 
@@ -56,8 +62,7 @@ def scan(directory: Path, *, exclude: Path, left_out: LeftOut | None = None) -> 
     Raises:
         BuildError: there is no such folder, it cannot be read, or it has no picture files.
     """
-    if not directory.is_dir():
-        raise BuildError(f"The pictures must be in a folder. Received: {str(directory)!r}, which is none.")
+    check_folder(directory)
     left_out = left_out or LeftOut()
     files: dict[str, PictureFile] = {}
     for path, reason in _walk(directory, exclude.resolve()):

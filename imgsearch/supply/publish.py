@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from imgsearch.collection.additions import add_indexes
 from imgsearch.collection.collection import Collection
-from imgsearch.collection.indexing import add_indexes
 from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.outline import Outline
 from imgsearch.collection.reading import read_manifest

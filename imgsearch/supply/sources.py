@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from imgsearch.collection.additions import add_indexes, add_networks
 from imgsearch.collection.build import BuildReport, build_collection
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.source import Source, remembered
-from imgsearch.errors import BuildError, ImgSearchError
+from imgsearch.errors import BackboneError, BuildError, DownloadError, ImgSearchError
 from imgsearch.files.home import collection_path, pictures_folder
+from imgsearch.pictures.folder import check_folder
 from imgsearch.progress import Progress
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.supply.datasets import DATASETS, SAMPLE_SOURCE, Prepared, prepare_archive, prepare_dataset, prepare_sample
@@ -61,14 +63,20 @@ def update_collection(name: str, home: Path, *, progress: Progress | None = None
     """Brings a collection up to date with the place its pictures came from.
 
     New pictures are added, those that are gone are dropped, changed ones (by size and time, then by sha256) are embedded
-    again; all others keep what they have. Item ids stay.
+    again; all others keep what they have. Item ids stay. Where the pictures cannot be had, what needs none of them is added
+    that is missing, indexes and networks.
 
     Raises:
         CollectionNotFoundError: there is none of that name.
-        BuildError: it is not known where its pictures come from, or they cannot be had. Otherwise see `build_collection`.
+        BuildError, DownloadError: it is not known where its pictures come from, or they cannot be had, and nothing can be
+            added without them. Otherwise see `build_collection`.
     """
-    source = remembered(name, home) or _source_of_older(name, home)
-    prepared = prepare(source, name, home, progress=progress)
+    try:
+        source = remembered(name, home) or _source_of_older(name, home)
+        prepared = prepare(source, name, home, progress=progress)
+        check_folder(prepared.directory)
+    except (BuildError, DownloadError) as exc:
+        return _add_what_needs_no_pictures(name, home, exc, progress)
     return build_collection(
         name,
         prepared.directory,
@@ -78,6 +86,23 @@ def update_collection(name: str, home: Path, *, progress: Progress | None = None
         origin=source,
         progress=progress,
     )
+
+
+def _add_what_needs_no_pictures(
+    name: str, home: Path, reason: BuildError | DownloadError, progress: Progress | None
+) -> BuildReport:
+    """See `additions`. `reason`: why the pictures cannot be had; raised where nothing can be added."""
+    added, remarks = [f"the index of {space}" for space in add_indexes(name, home)], []
+    try:
+        added += [f"the network of {space}" for space in add_networks(name, home, progress)]
+    except BackboneError as exc:
+        if not added:
+            raise type(reason)(f"{reason.message} {exc.message}", hint=exc.hint) from exc
+        remarks.append(exc.message)
+    if not added:
+        raise reason
+    remarks.insert(0, f"{reason.message} What needs no pictures was added: {', '.join(added)}.")
+    return BuildReport(Collection.open(name, home), 0, (), is_unchanged=False, remarks=remarks)
 
 
 def _source_of_older(name: str, home: Path) -> Source:

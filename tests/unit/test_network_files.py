@@ -11,31 +11,32 @@ import pkgutil
 import shutil
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from imgsearch import Collection, build_collection, embedder_spec, list_collections
 from imgsearch.collection.manifest import Manifest
-from imgsearch.collection.source import Source, remember
+from imgsearch.collection.source import Kind, Source, remember
 from imgsearch.collection.sweep import exported as exported_there
 from imgsearch.collection.sweep import sweep_networks
 from imgsearch.embedding import embedder, networks, runtime, weights
 from imgsearch.embedding.embedder import load_embedder
 from imgsearch.embedding.networks import bundled_network, needs_tensorflow
-from imgsearch.embedding.spec import NetworkFile
-from imgsearch.errors import BackboneError, BackboneUnavailableError, CollectionError
+from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
+from imgsearch.errors import BackboneError, BackboneUnavailableError, BuildError, CollectionError
 from imgsearch.files.home import network_path, networks_folder
 from imgsearch.supply import publish, staging
 from imgsearch.supply.publish import Packed, pack, pull
+from imgsearch.supply.sources import update_collection
 from imgsearch.supply.upkeep import remove_collection, rename_collection
 from imgsearch.ui.texts import ko_core
 from tests.unit.test_locks import taken_elsewhere
-from tests.unit.test_publish import make_tar, members_of
+from tests.unit.test_publish import make_tar, members_of, run
 
 MINI = embedder_spec("mini")
 BUNDLED = bundled_network(MINI)
@@ -313,6 +314,93 @@ def test_where_litert_is_missing_the_network_is_installed_and_the_log_says_that_
     pull(str(packed.path), there)
     assert networks_of(there) == {NAMED}
     assert "The networks of discs were checked by digest and not tried" in caplog.text
+
+
+# --- added to collections that have none
+
+
+@pytest.fixture
+def without(exported: Collection, home: Path, pictures: Path) -> Collection:
+    """A collection as earlier versions made them, whose pictures are gone."""
+    (exported.path / "manifest.json").write_bytes(exported.manifest.without_networks().to_bytes())
+    shutil.rmtree(home / "networks")
+    shutil.rmtree(pictures)
+    return Collection.open("discs", home)
+
+
+@pytest.fixture
+def exporter(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """TensorFlow as it would be: the network comes about, compared on these pictures."""
+    compared: list[Path] = []
+
+    def export(spec: EmbedderSpec, home: Path, pictures: Sequence[Path], progress: object) -> NetworkFile:
+        compared.extend(pictures)
+        put_network(home)
+        return NETWORK
+
+    monkeypatch.setattr(networks, "export_network", export)
+    return compared
+
+
+def test_an_update_adds_the_network_where_the_pictures_are_gone(
+    without: Collection, exporter: list[Path], pictures: Path, drawn: Path, home: Path
+) -> None:
+    result = run("update", "discs")
+    assert (result.exit_code, result.stdout) == (
+        0, "discs is ready, 0 embedded now: 12 pictures, 3 labels, 0 left out; spaces: mini.\n"
+    )  # fmt: skip
+    said = f"The pictures must be in a folder. Received: '{pictures}', which is none. "
+    assert said + "What needs no pictures was added: the network of mini.\n" in result.stderr
+    assert {path.parent for path in exporter} == {without.path / "thumbnails"}
+    renewed = Collection.open("discs", home)
+    assert renewed.space("mini").spec.network == NETWORK
+    assert replace(renewed.manifest.spaces["mini"], embedder=MINI) == without.manifest.spaces["mini"]
+    assert renewed.search(drawn / "red" / "1.png", k=1).results[0].distance == 0
+    again = run("update", "discs")  # nothing is left to add
+    assert (again.exit_code, again.stderr) == (1, f"Error: {said.strip()}\n")
+
+
+@pytest.mark.parametrize("kind", ["archive", "package", ""])
+def test_it_does_so_whatever_the_pictures_came_from(
+    without: Collection, exporter: list[Path], home: Path, tmp_path: Path, kind: Kind | Literal[""]
+) -> None:
+    (without.path / "source.json").unlink()
+    if kind:
+        remember(Source(kind, str(tmp_path / "gone.zip")), "discs", home)
+    (remark,) = update_collection("discs", home).remarks
+    assert remark.endswith("What needs no pictures was added: the network of mini.")
+
+
+def test_without_tensorflow_it_says_both_what_is_missing(without: Collection, home: Path) -> None:
+    before = (without.path / "manifest.json").read_bytes()
+    with pytest.raises(BuildError, match=r"must be in a folder.*which is none\. TensorFlow is needed") as caught:
+        update_collection("discs", home)
+    assert "extra build" in (caught.value.hint or "")
+    assert (without.path / "manifest.json").read_bytes() == before
+    (without.path / "manifest.json").write_bytes(without.manifest.without_indexes().to_bytes())
+    index, network = update_collection("discs", home).remarks
+    assert index.endswith("What needs no pictures was added: the index of mini.")
+    assert network.startswith("TensorFlow is needed")
+
+
+def test_a_collection_that_was_copied_without_its_network_finds_one_in_its_new_home(
+    exported: Collection, exporter: list[Path], pictures: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    shutil.copytree(exported.path, there / "discs")
+    assert Collection.open("discs", there).verify() == ["The network of mini is missing."]
+    report = build_collection("discs", pictures, home=there)
+    assert (report.n_embedded, report.is_unchanged, len(exporter)) == (0, True, 12)  # the export gave the same bytes
+    assert report.collection.verify() == []
+    shutil.copytree(exported.path, there / "twin")
+    assert build_collection("twin", pictures, home=there).collection.verify() == []
+    assert len(exporter) == 12
+
+
+def test_a_build_replaces_a_damaged_network(exported: Collection, exporter: list[Path], pictures: Path, home: Path) -> None:
+    put_network(home, CONTENT[:-1])
+    assert build_collection("discs", pictures, home=home).collection.verify() == []
+    assert exporter != []
 
 
 # --- of somebody who means no good

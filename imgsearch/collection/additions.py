@@ -1,0 +1,80 @@
+"""What can be added to a collection without its pictures: indexes, from its vectors, and networks, from weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.draft import Draft, indexable
+from imgsearch.collection.outline import Outline, find
+from imgsearch.collection.sweep import exported, sweep, sweep_networks
+from imgsearch.embedding.networks import with_network
+from imgsearch.files.disk import disk_errors
+from imgsearch.files.home import networks_folder
+from imgsearch.files.locks import alone, shared
+from imgsearch.progress import Progress
+
+
+def add_indexes(name: str, home: Path, tell: Callable[[str], None] = lambda what: None) -> list[str]:
+    """Builds, from the stored vectors, the indexes of the spaces that are searched exactly for want of one.
+
+    They are missing where a collection was pulled, or built where their engine could not be used.
+
+    Args:
+        name: Of the collection.
+        home: The folder of collections.
+        tell: Told what is being done, a few words.
+
+    Returns:
+        The names of those spaces; none where their engines cannot be used here.
+
+    Raises:
+        CollectionError: there is no such collection, or it is damaged.
+        BuildError: a build of it is running, or the disk is full.
+    """
+    path, _, _ = find(name, home)
+    with disk_errors(), alone(path):
+        collection = Collection.open(name, home)
+        names = indexable(collection)
+        if not names:
+            return []
+        Draft.of(collection).renew(collection, tell)
+    sweep(Outline.open(name, home))
+    return names
+
+
+def add_networks(name: str, home: Path, progress: Progress | None = None) -> list[str]:
+    """Gives each space of a backbone a network that is here: one of the same backbone, or a new one.
+
+    They are missing in collections of earlier versions, and in those that came without the networks of their home. A new
+    one is compared with TensorFlow on thumbnails.
+
+    Args:
+        name: Of the collection.
+        home: The folder of collections.
+        progress: See `export_network`.
+
+    Returns:
+        The names of the spaces that have another network now.
+
+    Raises:
+        CollectionError: there is no such collection, or it is damaged.
+        BackboneError: a network cannot be made here, see `export_network`; those of other spaces are not added either.
+        BuildError: a build of it is running, or the disk is full.
+    """
+    path, _, _ = find(name, home)
+    with disk_errors(), alone(path), shared(networks_folder(home)):
+        collection = Collection.open(name, home)
+        draft = Draft.of(collection)
+        thumbnails = [collection.thumbnail_path(item) for item in collection.items]
+        embedders = dict.fromkeys(recipe.embedder for recipe in draft.recipes.values())
+        of = {each: with_network(each, exported(home), home, thumbnails, progress) for each in embedders}
+        recipes = {space: replace(recipe, embedder=of[recipe.embedder]) for space, recipe in draft.recipes.items()}
+        names = [space for space, recipe in recipes.items() if recipe != draft.recipes[space]]
+        if names:
+            replace(draft, recipes=recipes).renew(collection)
+    sweep(Outline.open(name, home))
+    sweep_networks(home)
+    return names
