@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
 
 from benchmarks.common import print_table
 from imgsearch import Collection, decode_image
@@ -70,8 +70,8 @@ def _options() -> argparse.Namespace:
 
 def auroc(near: np.ndarray, far: np.ndarray) -> float:
     """Chance that one of `far` is larger than one of `near`, ties counting half: the area under the ROC curve."""
-    ranks = rankdata(np.concatenate([near, far]))[len(near) :]
-    return float((ranks.sum() - len(far) * (len(far) + 1) / 2) / (len(near) * len(far)))
+    is_far = np.repeat([False, True], [len(near), len(far)])
+    return float(roc_auc_score(is_far, np.concatenate([near, far])))
 
 
 def _with_interval(measure: Callable[[np.ndarray, np.ndarray], float], near: np.ndarray, far: np.ndarray) -> str:
