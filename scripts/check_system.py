@@ -9,11 +9,16 @@ import shutil
 import sys
 import sysconfig
 
-if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+if not (3, 11) <= sys.version_info[:2] <= (3, 14):
     sys.exit(
-        "imgsearch needs Python 3.11, 3.12 or 3.13. This is %d.%d.\n"
+        "imgsearch needs Python 3.11, 3.12, 3.13 or 3.14. This is %d.%d.\n"
         "Install one (Debian, Ubuntu: apt install python3.12 python3.12-venv python3.12-dev;\n"
         "macOS: brew install python@3.12) and name it: make run PYTHON=python3.12" % sys.version_info[:2]
+    )
+if sys.version_info[:2] == (3, 14):
+    sys.stderr.write(
+        "TensorFlow cannot be installed for Python 3.14. What needs none works: pages, searches, builds with the bundled\n"
+        "backbone. For other backbones and all tests, name an older one: make run PYTHON=python3.13\n"
     )
 if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
     sys.exit("Python's venv module is missing. Debian, Ubuntu: apt install python3-venv")

@@ -1,4 +1,4 @@
-"""What is imported is declared; pyproject.toml, the lock and requirements.txt are in step. None of it asks the network."""
+"""What is imported is declared; pyproject.toml, the lock and its two parts are in step. None of it asks the network."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,22 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
-DISTRIBUTIONS = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}
 """Of packages that are imported by another name than they are installed by."""
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+SYSTEMS = (
+    ("linux", "x86_64"),
+    ("linux", "aarch64"),
+    ("linux", "riscv64"),
+    ("darwin", "arm64"),
+    ("darwin", "x86_64"),
+    ("win32", "AMD64"),
+    ("win32", "ARM64"),
+)
 MACHINES = [
-    {"sys_platform": system, "platform_machine": machine}
-    for system, machine in (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "x86_64"), ("win32", "AMD64"))
+    {"sys_platform": system, "platform_machine": machine, "python_version": python, "python_full_version": f"{python}.0"}
+    for python in PYTHONS
+    for system, machine in SYSTEMS
 ]
 RENEW = "`make lock` renews the lock."
 
@@ -47,6 +59,10 @@ class Pin:
     marker: Marker | None
     hashes: frozenset[str]
 
+    def machines(self) -> list[dict[str, str]]:
+        """Those of MACHINES that it is installed on."""
+        return [machine for machine in MACHINES if self.marker is None or self.marker.evaluate(machine)]
+
 
 def read_pins(file: str) -> dict[str, Pin]:
     """The versions of a requirements file by name. No line may be of another kind, so no address or path stands in it."""
@@ -61,7 +77,8 @@ def read_pins(file: str) -> dict[str, Pin]:
             pin = pins[last]
             pins[last] = Pin(pin.version, pin.marker, pin.hashes | {match[1]})
         else:
-            is_comment = re.fullmatch(r"# [\w :]+|#    make lock| {4}# {1,3}[\w -]+(\(pyproject\.toml\))?", line)
+            reason = r" {4}# {1,3}[\w -]+(\((pyproject\.toml|workspace)\))?"
+            is_comment = re.fullmatch(rf"# [\w :]+|#    make lock|{reason}", line)
             assert is_comment, f"{file}: {line}"
     return pins
 
@@ -80,6 +97,7 @@ def read_reasons() -> dict[str, set[str]]:
 
 LOCK = read_pins("requirements-dev.txt")
 HOST = read_pins("requirements.txt")
+SERVING = read_pins("requirements-serve.txt")
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
@@ -120,7 +138,7 @@ def test_what_the_package_imports_inside_functions_may_be_an_extra() -> None:
 
 
 def test_every_dependency_is_imported() -> None:
-    assert names() - imported_by("imgsearch") == set()
+    assert names() - imported_by("imgsearch") <= {"ai-edge-litert"}
 
 
 def test_what_tests_benchmarks_and_scripts_import_is_declared() -> None:
@@ -132,9 +150,11 @@ def test_the_lock_has_a_version_in_the_declared_range(requirement: Requirement) 
     pin = LOCK.get(canonicalize_name(requirement.name))
     assert pin, f"The lock must have {requirement.name}. {RENEW}"
     assert requirement.specifier.contains(pin.version), f"Must be {requirement}. Received: {pin.version}. {RENEW}"
-    for machine in MACHINES:
-        is_locked = pin.marker is None or pin.marker.evaluate(machine)
-        assert is_locked == (requirement.marker is None or requirement.marker.evaluate(machine)), f"{machine}. {RENEW}"
+    declared = [machine for machine in MACHINES if requirement.marker is None or requirement.marker.evaluate(machine)]
+    for machine in MACHINES:  # a package may also be there for another that needs it
+        assert machine in pin.machines() or machine not in declared, f"{machine}. {RENEW}"
+    if read_reasons()[canonicalize_name(requirement.name)] == {PROJECT["name"]}:
+        assert pin.machines() == declared, RENEW
 
 
 def test_the_lock_has_what_is_declared_and_what_that_needs_and_nothing_else() -> None:
@@ -145,12 +165,45 @@ def test_the_lock_has_what_is_declared_and_what_that_needs_and_nothing_else() ->
     assert set().union(*reasons.values()) <= {*LOCK, PROJECT["name"]}
 
 
-def test_requirements_are_the_part_of_the_lock_that_page_and_builds_need() -> None:
-    assert {name: LOCK.get(name) for name in HOST} == HOST, RENEW
-    needed = names("build")
+@pytest.mark.parametrize(("part", "extras"), [(HOST, ("build",)), (SERVING, ())], ids=["page and builds", "page"])
+def test_a_part_of_the_lock_is_what_is_declared_for_it_and_what_that_needs(
+    part: dict[str, Pin], extras: tuple[str, ...]
+) -> None:
+    needed = names(*extras)
     while more := {name for name, parents in read_reasons().items() if parents & needed} - needed:
         needed |= more
-    assert set(HOST) == needed, RENEW
+    assert set(part) == needed, RENEW
+    for name, pin in part.items():
+        assert (pin.version, pin.hashes) == (LOCK[name].version, LOCK[name].hashes), f"{name}. {RENEW}"
+        assert [machine for machine in pin.machines() if machine not in LOCK[name].machines()] == [], f"{name}. {RENEW}"
+    for requirement in requirements(*extras):
+        for machine in MACHINES:
+            if requirement.marker is None or requirement.marker.evaluate(machine):
+                assert machine in part[canonicalize_name(requirement.name)].machines(), f"{requirement}. {RENEW}"
+
+
+def test_what_answers_needs_nothing_that_only_builds_need() -> None:
+    assert set(SERVING) & {"tensorflow", "tensorflow-cpu", "keras", "h5py", "scikit-learn", "scipy", "joblib"} == set()
+    assert len(SERVING) < len(HOST)
+
+
+def test_every_version_of_the_lock_is_for_the_pythons_that_it_is_installed_on() -> None:
+    """uv passes over the newest Python that a package allows, at which pip refuses to install."""
+    wrong = []
+    for name, pin in LOCK.items():
+        try:
+            allowed = metadata(name)["Requires-Python"]
+        except PackageNotFoundError:  # of another system
+            continue
+        if metadata(name)["Version"] == pin.version and allowed:
+            pythons = {machine["python_full_version"] for machine in pin.machines()}
+            wrong += [f"{name} {python}" for python in sorted(pythons) if python not in SpecifierSet(allowed)]
+    assert wrong == []
+
+
+def test_the_tensorflow_for_a_gpu_is_of_the_version_that_is_tested() -> None:
+    named = re.findall(r"tensorflow\[and-cuda\]==([\d.]+\d)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert named == [LOCK["tensorflow"].version]
 
 
 def test_every_version_of_the_lock_has_its_hashes() -> None:
@@ -163,10 +216,11 @@ def test_the_wheel_is_built_in_the_tests_with_what_builds_it_elsewhere() -> None
 
 def test_the_lock_is_made_for_every_python_that_is_supported() -> None:
     (oldest,) = re.findall(r"--python-version (\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
-    (check,) = re.findall(r"\((\d), (\d+)\) <= sys.version_info", (ROOT / "scripts" / "check_system.py").read_text())
+    check = (ROOT / "scripts" / "check_system.py").read_text(encoding="utf-8")
+    (ends,) = re.findall(r"\((\d), (\d+)\) <= sys.version_info\[:2\] <= \((\d), (\d+)\)", check)
     supported = SpecifierSet(PROJECT["requires-python"])
-    assert oldest == ".".join(check)
-    assert [minor for minor in range(30) if f"3.{minor}" in supported] == [11, 12, 13]
+    assert tuple(f"3.{minor}" for minor in range(30) if f"3.{minor}" in supported) == PYTHONS
+    assert (oldest, *map(".".join, (ends[:2], ends[2:]))) == (PYTHONS[0], PYTHONS[0], PYTHONS[-1])
 
 
 @pytest.mark.parametrize("path", [ROOT / "Dockerfile", *sorted((ROOT / "docs" / "hosting").glob("*.md"))], ids=str)
@@ -180,14 +234,23 @@ def test_hosts_compile_with_the_setuptools_of_the_lock() -> None:
     script = r"/^setuptools==/,/[^\\]$/p"
     assert script in (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert script in (ROOT / "docs" / "hosting" / "vm-nginx.md").read_text(encoding="utf-8")
-    found = subprocess.run(["sed", "-n", script, "requirements.txt"], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert found.stdout.startswith(f"setuptools=={HOST['setuptools'].version} ")
-    assert set(re.findall("sha256:([0-9a-f]{64})", found.stdout)) == set(HOST["setuptools"].hashes)
+    command = ["sed", "-n", script, "requirements-dev.txt"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    pin = LOCK["setuptools"]
+    assert found.stdout.startswith(f"setuptools=={pin.version} ")
+    assert pin.machines() == MACHINES
+    assert set(re.findall("sha256:([0-9a-f]{64})", found.stdout)) == set(pin.hashes)
 
 
-def test_both_stages_of_the_image_have_the_base_that_can_be_pinned() -> None:
+def test_the_image_without_a_target_is_the_one_that_serves_and_every_stage_has_the_base_that_can_be_pinned() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${BASE}", "${BASE}"]
+    stages = [re.fullmatch(r"FROM (\S+) AS (\S+)", line) for line in text.splitlines() if line.startswith("FROM")]
+    earlier = ["${BASE}"]
+    for stage in stages:
+        assert stage
+        assert stage[1] in earlier
+        earlier.append(stage[2])
+    assert earlier[-2:] == ["build", "serve"]
 
 
 def test_no_file_comes_before_requirements_on_community_cloud() -> None:
