@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SERVING := .venv-serve
 # A process for each processor, up to eight, since each may hold TensorFlow and a browser. A file's tests stay together and
 # share what they set up. Files are taken in order, not by their number of tests, so that the browser's come last.
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
@@ -15,7 +16,7 @@ endif
 ANNOY_COMPILER_ARGS ?= -O3,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD$(NATIVE)
 export ANNOY_COMPILER_ARGS
 
-.PHONY: run test check lint lock all-tests quick-tests pets clean
+.PHONY: run test test-serving check lint lock all-tests quick-tests pets clean
 
 run: $(VENV)/.installed
 	$(BIN)/python -m imgsearch sample --if-empty
@@ -28,6 +29,10 @@ pets: $(VENV)/.installed
 # Everything; what takes longest, the tests, has the last line.
 test: $(VENV)/.installed-dev
 	$(MAKE) --no-print-directory --jobs --keep-going lint all-tests
+
+# What answers, in an environment of its own with no more than requirements-serve.txt and pytest.
+test-serving: $(SERVING)/.installed
+	SERVING_SET=1 $(SERVING)/bin/python -m pytest tests/serving
 
 # The same without the tests that take long: under two minutes on two processors.
 check: $(VENV)/.installed-dev
@@ -57,16 +62,28 @@ quick-tests: $(VENV)/.installed-dev
 	$(PYTEST) -m "not slow and not weights and not e2e" --ignore tests/weights --ignore tests/e2e
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(SERVING)
+
+# An environment in the folder of the target, and no annoy in pip's cache that was compiled with other flags.
+define new-environment
+	$(PYTHON) scripts/check_system.py
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip cache remove annoy >/dev/null 2>&1 || true
+endef
 
 # Each stamp is written last: a set-up that was cut off is done again, a finished one needs no network.
 $(VENV)/.installed: requirements.txt
-	$(PYTHON) scripts/check_system.py
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip cache remove annoy >/dev/null 2>&1 || true  # one that was compiled with other flags
+	$(new-environment)
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# With pytest, and what that needs, as the lock has them.
+$(SERVING)/.installed: requirements-serve.txt requirements-dev.txt
+	$(new-environment)
+	sed -nE '/^(iniconfig|pluggy|pygments|pytest)==/,/[^\\]$$/p' requirements-dev.txt > $(SERVING)/pytest.txt
+	$(SERVING)/bin/python -m pip install --disable-pip-version-check -r requirements-serve.txt -r $(SERVING)/pytest.txt
 	touch $@

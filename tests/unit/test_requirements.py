@@ -223,6 +223,15 @@ def test_the_lock_is_made_for_every_python_that_is_supported() -> None:
     assert (oldest, *map(".".join, (ends[:2], ends[2:]))) == (PYTHONS[0], PYTHONS[0], PYTHONS[-1])
 
 
+def test_the_serving_suite_has_pytest_as_the_lock_has_it() -> None:
+    (listed,) = re.findall(r"/\^\(([\w|-]+)\)==/", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    needed = {"pytest"}
+    while more := {name for name, parents in read_reasons().items() if parents & needed} - needed:
+        needed |= more
+    installed = {name for name in needed if any(machine["sys_platform"] != "win32" for machine in LOCK[name].machines())}
+    assert set(listed.split("|")) == installed - set(SERVING)
+
+
 @pytest.mark.parametrize("path", [ROOT / "Dockerfile", *sorted((ROOT / "docs" / "hosting").glob("*.md"))], ids=str)
 def test_hosts_install_by_the_hashes_of_the_lock(path: Path) -> None:
     text = path.read_text(encoding="utf-8").replace("\\\n", " ")
