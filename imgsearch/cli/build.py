@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from imgsearch.cli.group import UserPath, cli, json_option, print_exact, print_json, printable, progress_bar, quiet_option
+from imgsearch.cli.group import UserPath, cli, json_option, print_json, print_notices, printable, progress_bar, quiet_option
 from imgsearch.cli.info import describe_all
 from imgsearch.collection.build import BuildReport, build_collection
 from imgsearch.collection.source import Source
@@ -152,7 +152,7 @@ def _build(name: str, directory: Path, specs: list[EmbedderSpec], **options: Any
 
 
 def print_report(report: BuildReport, as_json: bool) -> None:
-    """What a build did: what was left out to stderr, one line or object, and to stderr what has no index."""
+    """What a build did: what was left out to stderr, one line or object, and to stderr what has no index or network."""
     if report.replaced_damaged:
         damage = printable(report.replaced_damaged)
         click.echo(f"The collection that was there could not be used and was replaced: {damage}", err=True)
@@ -163,7 +163,7 @@ def print_report(report: BuildReport, as_json: bool) -> None:
         click.echo(f"Left out {printable(skipped.item_id)}: {printable(skipped.reason)}", err=True)
     if len(report.skipped) > _MOST_LEFT_OUT:
         click.echo(f"All that was left out is listed by: python -m imgsearch info {collection.name}", err=True)
-    print_exact(collection)
+    print_notices(collection)
     if as_json:
         done = {
             "is_unchanged": report.is_unchanged,

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 from tqdm import tqdm
 
-from imgsearch.collection.collection import Collection, exact_notice
+from imgsearch.collection.collection import Collection, exact_notice, tensorflow_notice
 from imgsearch.errors import ImgSearchError
 from imgsearch.progress import Progress
 from imgsearch.version import __version__
@@ -60,9 +60,9 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
-def print_exact(collection: Collection) -> None:
-    """Says to stderr which spaces are searched without an index, if any are, and why."""
-    if notice := exact_notice(collection):
+def print_notices(collection: Collection) -> None:
+    """Says to stderr which spaces are searched without an index, and which embed uploads without a network, and why."""
+    for notice in filter(None, (exact_notice(collection), tensorflow_notice(collection))):
         click.echo(f"{notice[0]}\nHint: {notice[1]}", err=True)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from imgsearch.cli.group import cli, json_option, print_exact, print_json, printable
+from imgsearch.cli.group import cli, json_option, print_json, print_notices, printable
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.outline import Outline, describe
 from imgsearch.counting import counted
@@ -38,8 +38,9 @@ def info(name: str, as_json: bool) -> None:
         click.echo(
             f"space {space}: {counted(parts['dim'], 'dimension')}, {parts['layer']}, {parts['precision']}{weights}, "
             f"{index}, {(parts['embeddings_bytes'] + parts['index_bytes']) / 2**20:.1f} MiB"
+            + (", uploads need TensorFlow" if parts["needs_tensorflow"] else "")
         )
-    print_exact(collection)
+    print_notices(collection)
     for skipped in collection.skipped:
         click.echo(f"left out {printable(skipped.item_id)}: {printable(skipped.reason)}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from imgsearch.cli.group import cli, json_option, print_json, printable
@@ -29,4 +31,9 @@ def list_command(as_json: bool) -> None:
             click.echo(f"{name}  cannot be used: {printable(facts['error'])}")
         else:
             counts = f"{counted(facts['n_items'], 'picture')}, {counted(facts['n_labels'], 'label')}"
-            click.echo(f"{name}  {counts}; {', '.join(facts['spaces'])}")
+            click.echo(f"{name}  {counts}; {', '.join(map(_words, facts['spaces'].items()))}")
+
+
+def _words(space: tuple[str, dict[str, Any]]) -> str:
+    name, facts = space
+    return f"{name} (uploads need TensorFlow)" if facts["needs_tensorflow"] else name

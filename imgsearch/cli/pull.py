@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from imgsearch.cli.group import cli, json_option, print_json, printable, progress_bar, quiet_option
+from imgsearch.cli.group import cli, json_option, print_json, print_notices, printable, progress_bar, quiet_option
 from imgsearch.cli.info import describe_all
 from imgsearch.counting import counted
 from imgsearch.settings import get_settings
@@ -27,6 +27,7 @@ def pull_command(package: str, name: str | None, as_json: bool) -> None:
     """
     with progress_bar() as progress:
         collection = pull(package, get_settings().home, name=name, progress=progress)
+    print_notices(collection)
     if as_json:
         print_json(describe_all(collection))
         return

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from imgsearch.cli.group import cli, json_option, print_exact, print_json, printable
+from imgsearch.cli.group import cli, json_option, print_json, print_notices, printable
 from imgsearch.collection.collection import Collection
 
 
@@ -14,7 +14,7 @@ from imgsearch.collection.collection import Collection
 @click.argument("name")
 @json_option
 def verify(name: str, as_json: bool) -> None:
-    """Check every byte of the collection NAME; exit 1 if anything is wrong."""
+    """Check every byte of the collection NAME, and of its networks; exit 1 if anything is wrong."""
     collection = Collection.open(name)
     problems = collection.verify()
     if as_json:
@@ -23,4 +23,4 @@ def verify(name: str, as_json: bool) -> None:
         click.echo("\n".join(map(printable, problems)) or f"{name} is sound.")
     if problems:
         sys.exit(1)
-    print_exact(collection)
+    print_notices(collection)

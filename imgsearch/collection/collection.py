@@ -19,9 +19,10 @@ import numpy as np
 from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.outline import Outline, find
 from imgsearch.collection.reading import COPY_AGAIN, read_parts
+from imgsearch.embedding import runtime
 from imgsearch.embedding.embedders import Embedders, Wanted, embed_all
 from imgsearch.embedding.local import LocalEmbedders
-from imgsearch.embedding.networks import find_network
+from imgsearch.embedding.networks import find_network, needs_tensorflow
 from imgsearch.errors import BackboneError, CollectionCorruptError, ItemNotFoundError
 from imgsearch.files.disk import file_digest
 from imgsearch.files.home import thumbnails_folder
@@ -220,3 +221,15 @@ def exact_notice(collection: Collection) -> tuple[str, str] | None:
     reason = fault.sentence if fault else "There is no index that works here."
     hint = f"Build or update gives an index; without the pictures: python -m imgsearch tune {collection.name} --apply"
     return f"Searched by comparing with every picture: {', '.join(names)}. {reason}", fault.hint if fault else hint
+
+
+def tensorflow_notice(collection: Collection) -> tuple[str, str] | None:
+    """Which spaces only TensorFlow can embed uploads for and why, and what to do about it; None where there is none."""
+    spaces = collection.manifest.spaces.items()
+    names = [name for name, entry in spaces if needs_tensorflow(entry.embedder, collection.home)]
+    if not names:
+        return None
+    reason, hint = "Their networks are not here.", f"python -m imgsearch update {collection.name} adds them."
+    if not runtime.is_available():
+        reason, hint = "LiteRT is not installed.", "Install ai-edge-litert, where there is one for this system."
+    return f"Uploads need TensorFlow: {', '.join(names)}. {reason}", hint

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.reading import COPY_AGAIN, read_manifest, read_outline
+from imgsearch.embedding.networks import needs_tensorflow
 from imgsearch.errors import CollectionCorruptError, CollectionNotFoundError
 from imgsearch.files.home import MANIFEST_FILE, collection_path, list_collections, thumbnail_path
 from imgsearch.pictures.items import Item, Items, Skipped
@@ -112,6 +113,7 @@ def describe(outline: Outline) -> dict[str, Any]:
                 "params": dict(space.params),
                 "embeddings_bytes": space.embeddings.size,
                 "index_bytes": space.index.size if space.index else 0,
+                "needs_tensorflow": needs_tensorflow(space.embedder, outline.home),
             }
             for name, space in manifest.spaces.items()
         },

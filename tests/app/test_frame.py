@@ -171,7 +171,8 @@ def test_about_says_of_a_reduced_space_what_is_left_and_of_own_weights_what_they
     space = replace(collection.space(), name="mini-pca7", spec=MINI, transform=transform)
     row = about._space_row(replace(space, embeddings=space.embeddings[:, :7]))
     assert row.startswith(f"**{escape('mini-pca7')}** · 192 ")
-    assert " px to 7 numbers, by PCA from 256  \n" in row
+    assert " px to 7 numbers, by PCA from 256 · uploads need TensorFlow here  \n" in row
+    assert "TensorFlow" not in about._space_row(replace(collection.space(), spec=embedder_spec("mini")))
     assert ":small[derived by this project from MobileNetV2's" in row
     own = about._space_row(replace(collection.space(), spec=replace(MINI, own="mine")))
     assert ":small[trained on for pictures of the builder's own, from weights derived by this project" in own

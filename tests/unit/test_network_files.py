@@ -6,6 +6,7 @@ The network is `mini`'s, which comes with the program, as if it did not: so noth
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pkgutil
 import shutil
@@ -314,6 +315,30 @@ def test_where_litert_is_missing_the_network_is_installed_and_the_log_says_that_
     pull(str(packed.path), there)
     assert networks_of(there) == {NAMED}
     assert "The networks of discs were checked by digest and not tried" in caplog.text
+
+
+# --- what answers without TensorFlow is said
+
+
+def test_list_info_and_verify_say_what_needs_tensorflow(exported: Collection, home: Path) -> None:
+    def said(command: str) -> str:
+        return run(command, *(["discs"] if command != "list" else [])).output
+
+    assert "TensorFlow" not in said("list") + said("info") + said("verify")
+    (home / "networks" / NAMED).unlink()
+    assert said("list") == "discs  12 pictures, 3 labels; mini (uploads need TensorFlow)\n"
+    notice = (
+        "Uploads need TensorFlow: mini. Their networks are not here.\nHint: python -m imgsearch update discs adds them.\n"
+    )
+    info = said("info")
+    assert notice in info
+    assert "MiB, uploads need TensorFlow\n" in info
+    (facts,) = json.loads(run("info", "discs", "--json").stdout)["spaces"].values()
+    assert facts["needs_tensorflow"] is True
+    verified = run("verify", "discs")
+    assert (verified.exit_code, verified.stdout) == (1, "The network of mini is missing.\n")
+    put_network(home, CONTENT[:-1])
+    assert "is damaged: its content does not match its digest" in said("verify")
 
 
 # --- added to collections that have none

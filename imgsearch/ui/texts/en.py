@@ -339,6 +339,7 @@ TEXTS = {
     "about.backbones": "What compares the pictures",
     "about.backbones_intro": "This collection can be searched by:",
     "about.numbers": "{size} × {size} px to {dim:,} {dim:number|numbers}",
+    "about.needs_tensorflow": " · uploads need TensorFlow here",
     "about.own_weights": "trained on for pictures of the builder's own, from weights {license}",
     "about.other_backbones": "A collection can also be built with: {names}. Their weights are those of keras.applications "
     "(Apache License 2.0; VGG16: CC BY 4.0), trained on ImageNet (ILSVRC 2012).",
@@ -365,7 +366,8 @@ TEXTS = {
     "- **Approximate.** The index may miss a neighbour. The distances of what is shown are exact.\n"
     "- **Small things are lost.** A whole picture becomes one point; what fills it counts most.",
     "about.software": "Made with",
-    "about.software_text": "[Keras](https://keras.io) and [TensorFlow](https://www.tensorflow.org) for the networks, "
+    "about.software_text": "[Keras](https://keras.io) and [TensorFlow](https://www.tensorflow.org) for making the networks, "
+    "[LiteRT](https://github.com/google-ai-edge/LiteRT) for running them, "
     "[Annoy](https://github.com/spotify/annoy) and [USearch](https://github.com/unum-cloud/usearch) for the index, [Streamlit](https://streamlit.io) for the page (all Apache License "
     "2.0), [Pillow](https://python-pillow.github.io) for reading pictures (MIT-CMU), "
     "those of iPhones with [pillow-heif](https://github.com/bigcat88/pillow_heif) (BSD 3-Clause; its libraries LGPL and GPL). This project: MIT; the weights of `mini`, derived from MobileNetV2's by Google: Apache License 2.0.",

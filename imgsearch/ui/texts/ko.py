@@ -327,6 +327,7 @@ TEXTS = {
     "about.backbones": "이미지를 비교하는 방법",
     "about.backbones_intro": "이 컬렉션은 다음 기준으로 검색할 수 있습니다.",
     "about.numbers": "{size} × {size}픽셀에서 숫자 {dim:,}개로",
+    "about.needs_tensorflow": " · 업로드한 이미지로 검색하려면 이 서버에 TensorFlow가 필요합니다",
     "about.own_weights": "컬렉션을 만든 사람의 이미지로 더 학습한 가중치, 바탕이 된 가중치: {license}",
     "about.other_backbones": "다음 모델로도 컬렉션을 만들 수 있습니다: {names}. 가중치는 keras.applications에서 제공하며(Apache License 2.0, "
     "VGG16은 CC BY 4.0) ImageNet(ILSVRC 2012)으로 학습했습니다.",
@@ -351,7 +352,7 @@ TEXTS = {
     "- **근사 검색입니다.** 인덱스가 이웃을 놓칠 수 있습니다. 표시된 결과의 거리는 정확합니다.\n"
     "- **작은 것은 묻힙니다.** 이미지 전체가 하나의 점이 되므로 크게 보이는 것이 가장 큰 영향을 줍니다.",
     "about.software": "사용한 소프트웨어",
-    "about.software_text": "신경망은 [Keras](https://keras.io)와 [TensorFlow](https://www.tensorflow.org), 인덱스는 "
+    "about.software_text": "신경망은 [Keras](https://keras.io)와 [TensorFlow](https://www.tensorflow.org)로 만들고 [LiteRT](https://github.com/google-ai-edge/LiteRT)로 실행하며, 인덱스는 "
     "[Annoy](https://github.com/spotify/annoy)와 [USearch](https://github.com/unum-cloud/usearch), 페이지는 [Streamlit](https://streamlit.io)으로 만들었습니다(모두 Apache License 2.0). 이미지는 "
     "[Pillow](https://python-pillow.github.io)로 읽고(MIT-CMU), 아이폰의 HEIC 사진은 [pillow-heif](https://github.com/bigcat88/pillow_heif)로 "
     "읽습니다(BSD 3-Clause, 포함된 라이브러리는 LGPL과 GPL). 이 프로젝트의 라이선스는 MIT이며, 구글의 MobileNetV2에서 만든 `mini`의 가중치는 Apache License 2.0을 따릅니다.",

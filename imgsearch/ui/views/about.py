@@ -9,8 +9,9 @@ import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.embedding.backbones import BACKBONES
+from imgsearch.embedding.networks import needs_tensorflow
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.settings import SAMPLE_COLLECTION
+from imgsearch.settings import SAMPLE_COLLECTION, get_settings
 from imgsearch.ui.parts.addresses import thumbnail_url
 from imgsearch.ui.parts.figure import draw_figure
 from imgsearch.ui.state import View
@@ -116,7 +117,8 @@ def _space_row(space: Space) -> str:
     terms = t("about.descriptor") if spec.is_descriptor else escape(spec.weights_license)
     if spec.own:
         terms = t("about.own_weights", license=terms)
-    return f"**{escape(space.name)}** · {numbers}{reduced}  \n{spec.reference}  \n:small[{terms}]"
+    tensorflow = t("about.needs_tensorflow") if needs_tensorflow(spec, get_settings().home) else ""
+    return f"**{escape(space.name)}** · {numbers}{reduced}{tensorflow}  \n{spec.reference}  \n:small[{terms}]"
 
 
 def _render_data(collection: Collection) -> None:
