@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from imgsearch.cli.group import UserPath, cli, json_option, print_json, printable, progress_bar, quiet_option
+from imgsearch.cli.group import UserPath, cli, json_option, print_json, printable, progress_bar, quiet_option, worker_of
 from imgsearch.collection.collection import Collection
 from imgsearch.counting import counted
 from imgsearch.measure.evaluation import (
@@ -37,7 +37,7 @@ _N_CONFUSED = 3
 @click.option(
     "--queries",
     type=UserPath(),
-    help="Folder of labelled pictures that ask instead of those of NAME; needs TensorFlow for backbones.",
+    help="Folder of labelled pictures that ask instead of those of NAME; they are embedded anew.",
 )
 @click.option("--label-pattern", help="Where the labels of --queries come from.  [default: as NAME was built]")
 @json_option
@@ -65,9 +65,15 @@ def evaluate_command(
         if queries is None:
             evaluations = evaluate_collection(collection, rerankings=rerankings, progress=progress)
         else:
-            evaluations, skipped = evaluate_folder(
-                collection, queries, label_pattern=label_pattern, rerankings=rerankings, progress=progress
-            )
+            with worker_of(collection) as worker:
+                evaluations, skipped = evaluate_folder(
+                    collection,
+                    queries,
+                    label_pattern=label_pattern,
+                    rerankings=rerankings,
+                    embedders=worker,
+                    progress=progress,
+                )
             for each in skipped:
                 click.echo(f"Left out {printable(each.item_id)}: {printable(each.reason)}", err=True)
     _print(collection, evaluations, as_json)

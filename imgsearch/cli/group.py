@@ -16,8 +16,12 @@ import click
 from tqdm import tqdm
 
 from imgsearch.collection.collection import Collection, exact_notice, tensorflow_notice
+from imgsearch.collection.source import came_as_package
+from imgsearch.embedding.networks import is_bundled, needs_tensorflow
+from imgsearch.embedding.worker.client import WorkerClient, WorkerEmbedders
 from imgsearch.errors import ImgSearchError
 from imgsearch.progress import Progress
+from imgsearch.settings import get_settings
 from imgsearch.version import __version__
 
 _STAGES_IN_BYTES = ("downloading", "unpacking")
@@ -64,6 +68,26 @@ def print_notices(collection: Collection) -> None:
     """Says to stderr which spaces are searched without an index, and which embed uploads without a network, and why."""
     for notice in filter(None, (exact_notice(collection), tensorflow_notice(collection))):
         click.echo(f"{notice[0]}\nHint: {notice[1]}", err=True)
+
+
+@contextmanager
+def worker_of(collection: Collection) -> Iterator[WorkerEmbedders | None]:
+    """A worker that looks at pictures for a collection whose network came with a package; None where this process may.
+
+    What somebody else's network makes of a process then costs one answer.
+    """
+    specs = [entry.embedder for entry in collection.manifest.spaces.values()]
+    brought = [spec for spec in specs if spec.network and not is_bundled(spec.network)]
+    if not came_as_package(collection.name, collection.home) or all(
+        needs_tensorflow(spec, collection.home) for spec in brought
+    ):
+        yield None
+        return
+    client = WorkerClient(collection.home, timeout_s=get_settings().worker_timeout_s, queue=1)
+    try:
+        yield WorkerEmbedders(client)
+    finally:
+        client.close()
 
 
 @click.group(cls=_Group, context_settings=CONTEXT)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from imgsearch.cli.group import UserPath, cli, json_option, print_json, printable, progress_bar, quiet_option
+from imgsearch.cli.group import UserPath, cli, json_option, print_json, printable, progress_bar, quiet_option, worker_of
 from imgsearch.collection.collection import Collection
 from imgsearch.pictures.regions import Region
 from imgsearch.report import FORMATS, Report
@@ -105,10 +105,11 @@ def query(
         rerank=_reranking(chosen, rerank),
         effort=Effort(effort),
     )
-    if pictures or region:
-        with progress_bar() as progress:
-            collection.embedders.load(chosen.spec.for_queries(), progress)
-    page = collection.search(ask, previews=report is not None)
+    with worker_of(collection) as worker:
+        if (pictures or region) and worker is None:
+            with progress_bar() as progress:
+                collection.embedders.load(chosen.spec.for_queries(), progress)
+        page = collection.search(ask, embedders=worker, previews=report is not None)
     if as_json:
         print_json(page.to_json())
     else:

@@ -135,7 +135,8 @@ class Collection(Outline):
             what: An `Ask` alone, or see `ask.What`; several are asked with as one.
             item_id, row, picture: The same, where it is to be clear what is meant; one or more of each.
             embedding: float32 (dim,) or (m, dim), each of length 1: vectors of the space, or of its embedder.
-            embedders: Who looks at pictures. Defaults to this process.
+            embedders: Who looks at pictures. Defaults to this process, also where a package brought the network that runs
+                then: hand in `WorkerEmbedders` for one that you do not trust.
             previews: Whether the answer is to hold previews of pictures from outside.
             options: How to search: the other fields of `Ask`.
 

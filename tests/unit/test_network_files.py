@@ -31,6 +31,7 @@ from imgsearch.embedding.networks import bundled_network, needs_tensorflow
 from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
 from imgsearch.errors import BackboneError, BackboneUnavailableError, BuildError, CollectionError
 from imgsearch.files.home import network_path, networks_folder
+from imgsearch.settings import get_settings
 from imgsearch.supply import publish, staging
 from imgsearch.supply.publish import Packed, pack, pull
 from imgsearch.supply.sources import update_collection
@@ -315,6 +316,20 @@ def test_where_litert_is_missing_the_network_is_installed_and_the_log_says_that_
     pull(str(packed.path), there)
     assert networks_of(there) == {NAMED}
     assert "The networks of discs were checked by digest and not tried" in caplog.text
+
+
+def test_what_a_package_brought_looks_at_pictures_in_a_worker_and_not_in_the_command(
+    packed: Packed, pictures: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull(str(packed.path), there)
+    monkeypatch.setenv("IMGSEARCH_HOME", str(there))
+    get_settings.cache_clear()
+    monkeypatch.setattr(runtime, "LiteRTNetwork", None)  # which the worker, a process of its own, does not see
+    monkeypatch.setattr(embedder, "LiteRTNetwork", None)
+    found = run("query", "discs", pictures / "red" / "1.png", "-k", 1, "--json")
+    assert json.loads(found.stdout)["results"][0]["distance"] == 0
+    measured = run("evaluate", "discs", "--queries", pictures, "--json")
+    assert (measured.exit_code, measured.stderr.count("Error")) == (0, 0)
 
 
 # --- what answers without TensorFlow is said
