@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -25,7 +26,10 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from imgsearch import embedder_spec
 from imgsearch.collection.manifest import Manifest
+from imgsearch.embedding.spec import NetworkFile
+from imgsearch.embedding.weights import BUNDLED
 from imgsearch.files.home import MANIFEST_FILE
 from scripts.soak import ROOT, build_by, draw_pictures, scratch
 from tests.e2e.browser import children_of
@@ -81,6 +85,20 @@ def long_header(members: Members) -> bytes:
     return tar_with_long_header(1_000_000)[:-1536] + tar_of(members)
 
 
+def changed_network(members: Members) -> bytes:
+    """A space that says that `mini` made it, by a network of the right digest and size in which a thousand bytes differ."""
+    content = bytearray((BUNDLED / "mini.tflite").read_bytes())
+    places = np.random.default_rng(0).integers(0, len(content), 1000)
+    for place in places:
+        content[place] ^= 255
+    file = NetworkFile(hashlib.sha256(content).hexdigest(), len(content), 0.0)
+    manifest = Manifest.from_bytes(members[MANIFEST])
+    (entry,) = manifest.spaces.values()  # as long as those of `mini`
+    spaces = {"mini": replace(entry, embedder=replace(embedder_spec("mini"), network=file))}
+    changed = replace(manifest, spaces=spaces).to_bytes()
+    return tar_of({**members, MANIFEST: changed, f"networks/{file.sha256}.tflite": bytes(content)})
+
+
 def tar_of(members: Members) -> bytes:
     """A plain tar."""
     stream = io.BytesIO()
@@ -92,7 +110,7 @@ def tar_of(members: Members) -> bytes:
     return stream.getvalue()
 
 
-ATTACKS: tuple[Callable[[Members], bytes], ...] = (changed_index, many_equal_rows, compressed, long_header)
+ATTACKS: tuple[Callable[[Members], bytes], ...] = (changed_index, changed_network, many_equal_rows, compressed, long_header)
 
 
 def run(root: Path, home: Path, *arguments: str) -> str:
