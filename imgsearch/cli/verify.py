@@ -21,6 +21,6 @@ def verify(name: str, as_json: bool) -> None:
         print_json({"name": name, "problems": problems})
     else:
         click.echo("\n".join(map(printable, problems)) or f"{name} is sound.")
+    print_notices(collection)
     if problems:
         sys.exit(1)
-    print_notices(collection)

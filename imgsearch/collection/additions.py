@@ -11,6 +11,8 @@ from imgsearch.collection.draft import Draft, indexable
 from imgsearch.collection.outline import Outline, find
 from imgsearch.collection.sweep import exported, sweep, sweep_networks
 from imgsearch.embedding.networks import with_network
+from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.errors import BackboneError
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.home import networks_folder
 from imgsearch.files.locks import alone, shared
@@ -45,7 +47,7 @@ def add_indexes(name: str, home: Path, tell: Callable[[str], None] = lambda what
     return names
 
 
-def add_networks(name: str, home: Path, progress: Progress | None = None) -> list[str]:
+def add_networks(name: str, home: Path, progress: Progress | None = None) -> tuple[list[str], list[BackboneError]]:
     """Gives each space of a backbone a network that is here: one of the same backbone, or a new one.
 
     They are missing in collections of earlier versions, and in those that came without the networks of their home. A new
@@ -57,11 +59,10 @@ def add_networks(name: str, home: Path, progress: Progress | None = None) -> lis
         progress: See `export_network`.
 
     Returns:
-        The names of the spaces that have another network now.
+        The names of the spaces that have another network now; and why others cannot have one here, see `export_network`.
 
     Raises:
         CollectionError: there is no such collection, or it is damaged.
-        BackboneError: a network cannot be made here, see `export_network`; those of other spaces are not added either.
         BuildError: a build of it is running, or the disk is full.
     """
     path, _, _ = find(name, home)
@@ -69,12 +70,18 @@ def add_networks(name: str, home: Path, progress: Progress | None = None) -> lis
         collection = Collection.open(name, home)
         draft = Draft.of(collection)
         thumbnails = [collection.thumbnail_path(item) for item in collection.items]
-        embedders = dict.fromkeys(recipe.embedder for recipe in draft.recipes.values())
-        of = {each: with_network(each, exported(home), home, thumbnails, progress) for each in embedders}
+        of: dict[EmbedderSpec, EmbedderSpec] = {}
+        problems = []
+        for embedder in dict.fromkeys(recipe.embedder for recipe in draft.recipes.values()):
+            try:
+                of[embedder] = with_network(embedder, exported(home), home, thumbnails, progress)
+            except BackboneError as exc:
+                of[embedder] = embedder
+                problems.append(exc)
         recipes = {space: replace(recipe, embedder=of[recipe.embedder]) for space, recipe in draft.recipes.items()}
         names = [space for space, recipe in recipes.items() if recipe != draft.recipes[space]]
         if names:
             replace(draft, recipes=recipes).renew(collection)
     sweep(Outline.open(name, home))
     sweep_networks(home)
-    return names
+    return names, problems

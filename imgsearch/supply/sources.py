@@ -11,7 +11,7 @@ from imgsearch.collection.additions import add_indexes, add_networks
 from imgsearch.collection.build import BuildReport, build_collection
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.source import Source, remembered
-from imgsearch.errors import BackboneError, BuildError, DownloadError, ImgSearchError
+from imgsearch.errors import BuildError, DownloadError, ImgSearchError
 from imgsearch.files.home import collection_path, pictures_folder
 from imgsearch.pictures.folder import check_folder
 from imgsearch.progress import Progress
@@ -92,16 +92,17 @@ def _add_what_needs_no_pictures(
     name: str, home: Path, reason: BuildError | DownloadError, progress: Progress | None
 ) -> BuildReport:
     """See `additions`. `reason`: why the pictures cannot be had; raised where nothing can be added."""
-    added, remarks = [f"the index of {space}" for space in add_indexes(name, home)], []
-    try:
-        added += [f"the network of {space}" for space in add_networks(name, home, progress)]
-    except BackboneError as exc:
-        if not added:
-            raise type(reason)(f"{reason.message} {exc.message}", hint=exc.hint) from exc
-        remarks.append(exc.message)
+    added = [f"the index of {space}" for space in add_indexes(name, home)]
+    spaces, problems = add_networks(name, home, progress)
+    added += [f"the network of {space}" for space in spaces]
+    if not added and problems:
+        raise type(reason)(f"{reason.message} {problems[0].message}", hint=problems[0].hint) from problems[0]
     if not added:
         raise reason
-    remarks.insert(0, f"{reason.message} What needs no pictures was added: {', '.join(added)}.")
+    remarks = [
+        f"{reason.message} What needs no pictures was added: {', '.join(added)}.",
+        *(each.message for each in problems),
+    ]
     return BuildReport(Collection.open(name, home), 0, (), is_unchanged=False, remarks=remarks)
 
 

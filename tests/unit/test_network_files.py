@@ -423,6 +423,27 @@ def test_without_tensorflow_it_says_both_what_is_missing(without: Collection, ho
     assert network.startswith("TensorFlow is needed")
 
 
+def test_a_space_whose_weights_are_gone_keeps_no_other_from_its_network(
+    without: Collection, exporter: list[Path], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = without.manifest.spaces["mini"]
+    own = replace(entry, embedder=replace(MINI, weights="0" * 64, own="mine"))
+    manifest = replace(without.manifest, spaces={"mine": own, "mini": entry})
+    (without.path / "manifest.json").write_bytes(manifest.to_bytes())
+    export = networks.export_network
+
+    def some(spec: EmbedderSpec, *args: Any) -> NetworkFile:
+        if spec.own:
+            raise BackboneUnavailableError("Its weights are not kept here.")
+        return export(spec, *args)
+
+    monkeypatch.setattr(networks, "export_network", some)
+    report = update_collection("discs", home)
+    assert report.remarks[0].endswith("was added: the network of mini.")
+    assert report.remarks[1:] == ["Its weights are not kept here."]
+    assert [entry.embedder.network for entry in report.collection.manifest.spaces.values()] == [None, NETWORK]
+
+
 def test_a_collection_that_was_copied_without_its_network_finds_one_in_its_new_home(
     exported: Collection, exporter: list[Path], pictures: Path, tmp_path: Path
 ) -> None:
@@ -512,6 +533,7 @@ def test_in_the_child_a_package_is_refused_and_a_sound_one_fits_its_bounds(
     assert list_collections(there) == []
     pull(str(packed.path), there)
     assert list_collections(there) == ["discs"]
+    assert not networks_folder(there).exists()  # the program has it
 
 
 def test_no_other_collection_is_run_by_what_a_package_brought(
