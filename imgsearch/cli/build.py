@@ -10,6 +10,7 @@ import click
 from imgsearch.cli.group import UserPath, cli, json_option, print_json, print_notices, printable, progress_bar, quiet_option
 from imgsearch.cli.info import describe_all
 from imgsearch.collection.build import BuildReport, build_collection
+from imgsearch.collection.draft import plain_maps
 from imgsearch.collection.source import Source
 from imgsearch.counting import counted
 from imgsearch.embedding.backbones import BACKBONES, BUNDLED_BACKBONE, DEFAULT_BACKBONE
@@ -164,6 +165,9 @@ def print_report(report: BuildReport, as_json: bool) -> None:
     if len(report.skipped) > _MOST_LEFT_OUT:
         click.echo(f"All that was left out is listed by: python -m imgsearch info {collection.name}", err=True)
     print_notices(collection)
+    if plain := plain_maps(collection):
+        click.echo(f"Without scikit-learn, the map shows principal components: {', '.join(plain)}.", err=True)
+        click.echo("Hint: pip install scikit-learn, then build or update again.", err=True)
     if as_json:
         done = {
             "is_unchanged": report.is_unchanged,

@@ -27,7 +27,7 @@ from imgsearch.pictures.items import Item, Items, Skipped
 from imgsearch.vectors.calibration import calibrate
 from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.neighbors import N_NEIGHBORS, nearest_neighbors
-from imgsearch.vectors.projection import Method, project
+from imgsearch.vectors.projection import Method, can_draw_tsne, method_for, project
 from imgsearch.vectors.space import SpaceRecipe
 from imgsearch.vectors.transform import Transform, fit_pca
 
@@ -82,7 +82,13 @@ class Draft:
             and list(self.skipped) == previous.skipped
             and dict(self.recipes) == {name: entry.recipe for name, entry in manifest.spaces.items()}
             and not indexable(previous)  # else they get their index now
+            and not (self.map_method_here == "tsne" and plain_maps(previous))
         )
+
+    @property
+    def map_method_here(self) -> Method:
+        """`map_method`, or what takes its place here."""
+        return self.map_method if can_draw_tsne() else "pca"
 
     def commit(self, path: Path, embedding: Lookup, previous: Collection | None, tell: Callable[[str], None]) -> None:
         """Writes all files under new names, then the manifest that names them.
@@ -173,6 +179,7 @@ class _SpaceWriter:
             embeddings=embeddings_file,
             index=index_file,
             transform=transform_file,
+            map_method=earlier.map_method if earlier else self.draft.map_method_here,
             more=earlier.more if earlier else {},
             **facts,
         )
@@ -195,7 +202,7 @@ class _SpaceWriter:
         self.tell(f"finding neighbours in {self.name}")
         neighbors = nearest_neighbors(embeddings, index, N_NEIGHBORS)
         self.tell(f"drawing the map of {self.name}")
-        projection = project(embeddings, neighbors, self.draft.map_method)
+        projection = project(embeddings, neighbors, self.draft.map_method_here)
         self.tell(f"calibrating {self.name}")
         labels = [item.label for item in self.draft.items]
         calibration = calibrate(embeddings, neighbors, labels, has_verdict=not self.recipe.embedder.is_descriptor)
@@ -224,12 +231,13 @@ class _SpaceWriter:
         return entries[0]
 
     def _earlier(self, embeddings: FileEntry, previous: Collection | None) -> SpaceEntry | None:
-        """The entry of the collection that is there, if it has the same embeddings and labels."""
+        """The entry of the collection that is there, if it has the same embeddings and labels, and as good a map."""
         entry = previous.manifest.spaces.get(self.name) if previous else None
         if previous is None or entry is None or entry.embeddings != embeddings:
             return None
         is_same = [item.label for item in self.draft.items] == [item.label for item in previous.items]
-        return entry if is_same else None
+        is_better_now = self.name in plain_maps(previous) and self.draft.map_method_here == "tsne"
+        return entry if is_same and not is_better_now else None
 
     def _writing(self, stem: str, suffix: str) -> contextlib.AbstractContextManager[tuple[Path, list[FileEntry]]]:
         return _writing(self.path, f"spaces/{self.name}/{stem}", suffix)
@@ -265,6 +273,12 @@ def indexable(collection: Collection) -> list[str]:
     """Names of the spaces that are searched exactly for want of an index, and whose engine can be used here."""
     spaces = collection.manifest.spaces
     return [name for name in collection.exact_spaces if ENGINES[spaces[name].engine].fault() is None]
+
+
+def plain_maps(collection: Collection) -> list[str]:
+    """Names of the spaces whose maps are of principal components for want of scikit-learn."""
+    spaces = [name for name, entry in collection.manifest.spaces.items() if entry.map_method == "pca"]
+    return [name for name in spaces if method_for(collection.spaces[name].embeddings) == "tsne"]
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ from imgsearch.errors import (
 from imgsearch.records import read
 from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.face import Params
+from imgsearch.vectors.projection import Method
 from imgsearch.vectors.space import SpaceRecipe
 
 FORMAT_VERSION = 3
@@ -59,7 +60,8 @@ class SpaceEntry:
     """A space: what made it, and its files (see `space.SpaceRecipe` and `space.Space`).
 
     `transform` is there where the space is derived by PCA; `index` where its engine writes one, unless the space was built
-    where that cannot be used. `more` has the fields that this version does not know.
+    where that cannot be used. `map_method` is how the map was to be drawn, see `projection.project`: "pca" in a visitor's
+    collection, and where scikit-learn was missing. `more` has the fields that this version does not know.
     """
 
     embedder: EmbedderSpec
@@ -73,6 +75,7 @@ class SpaceEntry:
     calibration: FileEntry
     transform: FileEntry | None
     whiten: bool = False
+    map_method: Method = "tsne"
     more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -87,10 +90,11 @@ class SpaceEntry:
         return [*(file for file in files if file), *_files_in(self.more)]
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object; `whiten` only where it is true, `network` where there is one."""
+        """As a JSON object; `whiten` and `map_method` only where they are not the default, `network` where there is one."""
         body = {**asdict(replace(self, more={})), "dim": self.recipe.dim}
-        for name in ("more", *(() if self.whiten else ("whiten",))):
-            del body[name]
+        for name, is_left_out in (("more", True), ("whiten", not self.whiten), ("map_method", self.map_method == "tsne")):
+            if is_left_out:
+                del body[name]
         # It stands beside the embedder, which is the same with and without it, also for earlier versions.
         if network := body["embedder"].pop("network"):
             body["network"] = network
@@ -215,7 +219,7 @@ def _from_version_2(body: dict[str, Any]) -> dict[str, Any]:
     spaces = {}
     for name, space in body["spaces"].items():
         params = {param: space[param] for param in ENGINES["annoy"].params}
-        space = {**space, "engine": "annoy", "params": params}
+        space = {**space, "engine": "annoy", "params": params, "map_method": "tsne"}
         spaces[name] = {each: space[each] for each in (*_names(SpaceEntry), "dim")}
     known = {each: body[each] for each in (*_names(Manifest), "metric")}
     return {**known, "spaces": spaces}

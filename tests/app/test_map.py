@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from streamlit.testing.v1 import AppTest
 
-from imgsearch import Collection
+from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.ui.server import map_points, routes
 from imgsearch.vectors import projection
 from tests.app.test_page import page
@@ -91,6 +93,18 @@ def test_a_map_says_how_it_was_made(
     words = " ".join(caption.value for caption in page(view="map").caption)
     assert said in words
     assert unsaid not in words
+
+
+def test_a_map_that_was_drawn_without_scikit_learn_says_so_also_where_there_is_some(
+    pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection, "MIN_TSNE_ITEMS", 12)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "sklearn", None)  # importing it fails
+        build_collection("discs", pictures, home=home, specs=[embedder_spec("color_histogram")])
+    words = " ".join(caption.value for caption in page(view="map").caption)
+    assert "principal components" in words
+    assert "t-SNE" not in words
 
 
 def test_a_pick_on_the_map_keeps_everything_but_the_query(collection: Collection) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import h5py
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -26,6 +27,7 @@ from imgsearch.errors import BackboneUnavailableError
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.rerank import RERANKINGS
 from imgsearch.settings import get_settings
+from imgsearch.vectors import projection
 from tests.conftest import crashing, draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +78,23 @@ def test_build_says_what_it_made(pictures: Path, home: Path) -> None:
         "discs is ready, 12 embedded now: 12 pictures, 3 labels, 0 left out; spaces: color_histogram.\n"
     )
     assert Collection.open("discs", home).manifest.title == "Discs"
+
+
+def test_a_map_that_was_drawn_without_scikit_learn_is_named_and_drawn_anew_where_there_is_some(
+    pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection, "MIN_TSNE_ITEMS", 12)  # all of them
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "sklearn", None)  # importing it fails
+        for _ in range(2):  # the second finds nothing to do
+            result = build(pictures)
+            assert "Without scikit-learn, the map shows principal components: color_histogram." in result.stderr
+        plain = Collection.open("discs", home).space().projection
+    result = build(pictures)
+    assert result.stdout.startswith("discs is ready, 0 embedded now")
+    assert "scikit-learn" not in result.stderr
+    assert not np.allclose(Collection.open("discs", home).space().projection, plain, atol=0.05)
+    assert "is up to date" in build(pictures).stdout
 
 
 def test_a_second_build_says_that_nothing_was_to_do(pictures: Path) -> None:

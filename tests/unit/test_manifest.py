@@ -96,6 +96,13 @@ def test_one_that_still_says_when_it_was_built_is_read() -> None:
     assert Manifest.from_bytes(with_right_digest(change)) == MANIFEST
 
 
+def test_a_map_of_another_kind_than_t_sne_is_named() -> None:
+    assert "map_method" not in DATA.decode()
+    plain = replace(MANIFEST, spaces={"again": replace(MANIFEST.spaces["again"], map_method="pca")})
+    assert json.loads(plain.to_bytes())["spaces"]["again"]["map_method"] == "pca"
+    assert Manifest.from_bytes(plain.to_bytes()) == plain
+
+
 def test_whitening_is_named_where_there_is_some() -> None:
     assert [space.get("whiten") for space in json.loads(DATA)["spaces"].values()] == [None, True]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
-from imgsearch.collection.session import SESSION_NAME
 from imgsearch.ui.answer import Answer, answer_to
 from imgsearch.ui.parts.map import Marks, draw_map
 from imgsearch.ui.parts.words import space_words
@@ -28,8 +27,8 @@ def render(collection: Collection, view: View) -> None:
         st.caption(t(words, name=escape(answer.caption), n=len(answer.page.results)))
     if collection.manifest.n_items > MAX_MAP_POINTS:
         st.caption(t("map.sample", n=MAX_MAP_POINTS, n_items=collection.manifest.n_items))
-    # Those of visitors are placed by PCA, however many they are.
-    is_tsne = not SESSION_NAME.fullmatch(collection.name) and method_for(space.embeddings) == "tsne"
+    entry = collection.manifest.spaces[space.name]
+    is_tsne = entry.map_method == "tsne" and method_for(space.embeddings) == "tsne"
     st.caption(t("map.note" if is_tsne else "map.note_pca"))
 
 
