@@ -18,7 +18,7 @@ import shutil
 import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -108,7 +108,7 @@ class Reference:
         return "://" in self.place
 
 
-def pack(name: str, home: Path, target: Path, *, with_weights: bool = False) -> Packed:
+def pack(name: str, home: Path, target: Path, *, with_weights: bool = False, beside: Sequence[Path] = ()) -> Packed:
     """Writes a collection into one file.
 
     Args:
@@ -116,6 +116,7 @@ def pack(name: str, home: Path, target: Path, *, with_weights: bool = False) -> 
         home: The folder of collections.
         target: The file to be; replaced if it is there.
         with_weights: Also the weights that were given by file, for TensorFlow where it is pulled.
+        beside: Other files of the home that go along; `pull` passes them over.
 
     Raises:
         CollectionError: there is none, or it is damaged.
@@ -132,6 +133,7 @@ def pack(name: str, home: Path, target: Path, *, with_weights: bool = False) -> 
     manifest = collection.manifest.without_indexes()
     paths = {collection.path / entry.file for entry in manifest.files}
     paths |= {collection.thumbnail_path(item) for item in collection.items}
+    paths |= set(beside)
     weights = {entry.embedder.weights for entry in collection.manifest.spaces.values()}
     if with_weights:
         kept = [find_weights(digest, home) for digest in weights if digest and DIGEST.fullmatch(digest)]
@@ -219,7 +221,8 @@ def pull(text: str, home: Path, *, name: str | None = None, progress: Progress |
         try:
             staged = stage(package, staging)
             name = name or staged.name
-            _install(staged, name, home, sha256)
+            _check_name(name, home)
+            install(staged, name, home, Source("package", sha256))
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     if progress:
@@ -263,26 +266,41 @@ def _pulling(home: Path, sha256: str) -> contextlib.AbstractContextManager[None]
     return exclusive(downloads_folder(home) / sha256, busy)
 
 
-def _install(staged: Outline, name: str, home: Path, sha256: str) -> None:
-    """Moves what the manifest names into the home, the manifest last."""
-    path = collection_path(name, home)
+def _check_name(name: str, home: Path) -> None:
     source = remembered(name, home)
     if name in list_collections(home) and (source is None or source.kind != "package"):
         raise CollectionError(f"A collection called {name!r} was built here.", hint="Pull under another name: --name NAME")
+
+
+def install(staged: Outline, name: str, home: Path, source: Source) -> None:
+    """Moves a collection, what its manifest names, from a home of its own into the home; the manifest last.
+
+    Args:
+        staged: The collection, which is checked.
+        name: What to call it here; one of that name is replaced.
+        home: The folder of collections.
+        source: Where it comes from.
+
+    Raises:
+        BuildError: a build of it is running.
+        OSError: it cannot be written.
+    """
+    path = collection_path(name, home)
     with alone(path), shared(networks_folder(home)):
         path.mkdir(exist_ok=True)
         with contextlib.suppress(CollectionError):  # none, or one that cannot be used anyway
             retire(Collection.open(name, home), list(staged.items))
         _install_weights(staged, home)
         _install_networks(staged, home)
-        remember(Source("package", ""), name, home)  # from here on until the end it is neither the old nor the new one
+        # From here on until the end it is neither the old nor the new one.
+        remember(replace(source, location=""), name, home)
         thumbnails = [staged.thumbnail_path(item) for item in staged.items]
         for file in [staged.path / entry.file for entry in staged.manifest.files] + sorted(set(thumbnails)):
             target = path / file.relative_to(staged.path)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, target)
         write_atomically(path / MANIFEST_FILE, (staged.path / MANIFEST_FILE).read_bytes(), sync=True)
-        remember(Source("package", sha256), name, home)
+        remember(source, name, home)
     sweep(Outline.open(name, home))
     sweep_networks(home)
 
