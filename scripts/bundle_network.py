@@ -1,7 +1,7 @@
 """Exports the bundled backbone anew: python -m scripts.bundle_network
 
 Writes imgsearch/embedding/bundled/mini.tflite and networks.json. An export may give other bytes each time, and collections
-name them: only for new weights.
+name them: only for new weights. The packed sample does too: python -m scripts.pack_sample
 """
 
 from __future__ import annotations

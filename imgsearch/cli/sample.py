@@ -1,4 +1,4 @@
-"""The command that draws the sample gallery: sample."""
+"""The command that brings the sample gallery: sample."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from imgsearch.cli.group import cli, json_option, progress_bar, quiet_option
 from imgsearch.files.home import list_collections
 from imgsearch.settings import get_settings
 from imgsearch.supply.datasets import build_sample
+from imgsearch.supply.sample import install_sample
 
 
 @cli.command()
@@ -16,7 +17,10 @@ from imgsearch.supply.datasets import build_sample
 @json_option
 @quiet_option
 def sample(if_empty: bool, as_json: bool) -> None:
-    """Draw the sample gallery and build the collection `sample` from it: no download, no photographs.
+    """Make the sample gallery the collection `sample`: drawings that come with the program, no download.
+
+    One of an earlier version, or with more spaces, is renewed: drawn, where the drawings are not there, and built.
+    `update sample` brings the drawings too, for a build with a further embedder.
 
     \b
     Example:
@@ -25,6 +29,8 @@ def sample(if_empty: bool, as_json: bool) -> None:
     home = get_settings().home
     if if_empty and list_collections(home):
         return
-    with progress_bar() as progress:
-        report = build_sample(home, progress=progress)
+    report = install_sample(home)
+    if report is None:
+        with progress_bar() as progress:
+            report = build_sample(home, progress=progress)
     print_report(report, as_json)

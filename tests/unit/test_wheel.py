@@ -85,7 +85,7 @@ def test_the_wheel_holds_every_file_of_the_package_byte_for_byte_and_nothing_els
     information = f"imgsearch_demo-{__version__}.dist-info/"
     assert {path for path in found if not path.startswith(information)} == {*files_of_the_package(), "bin/imgsearch"}
     suffixes = {Path(path).suffix for path in found if path.startswith("imgsearch/")}
-    assert suffixes >= {".py", ".js", ".css", ".html", ".svg", ".h5", ".md", ""}
+    assert suffixes >= {".py", ".js", ".css", ".html", ".svg", ".h5", ".tflite", ".tar", ".md", ""}
     changed = [path for path in files_of_the_package() if (installed / path).read_bytes() != (ROOT / path).read_bytes()]
     assert changed == []
 
@@ -101,6 +101,11 @@ def test_the_installed_package_runs_without_the_checkout(installed: Path) -> Non
     assert said == f"imgsearch, version {__version__}"
     assert len(files) > 10
     assert [path for path in files if not path.startswith(f"{installed}{os.sep}")] == []
+
+
+def test_the_installed_package_brings_the_sample(installed: Path, tmp_path: Path) -> None:
+    said = run(installed, "imgsearch", "sample", IMGSEARCH_HOME=str(tmp_path))
+    assert said.startswith("sample is ready, 0 embedded now: 456 pictures, 19 labels")
 
 
 def test_the_installed_command_is_called_imgsearch(installed: Path) -> None:

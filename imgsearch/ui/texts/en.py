@@ -15,7 +15,7 @@ TEXTS = {
     "frame.no_collection": "There is no collection here yet.",
     "frame.pulling": "The pictures are on their way here: {done:,.1f} of {total:,.1f} MiB.",
     "frame.pull_failed": "The collection that belongs here could not be fetched. The log of the server says why.",
-    "frame.build_one": "Build one from a folder of pictures, or draw the sample, then reload this page:",
+    "frame.build_one": "Build one from a folder of pictures, or install the sample, then reload this page:",
     # Signing in.
     "sign_in.intro": "These pictures are shown to those who sign in.",
     "sign_in.go": "Sign in",

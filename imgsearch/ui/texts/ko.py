@@ -15,7 +15,7 @@ TEXTS = {
     "frame.no_collection": "아직 컬렉션이 없습니다.",
     "frame.pulling": "사진을 가져오는 중입니다: {total:,.1f} MiB 중 {done:,.1f} MiB.",
     "frame.pull_failed": "여기에 올 컬렉션을 가져오지 못했습니다. 이유는 서버 로그에 있습니다.",
-    "frame.build_one": "이미지 폴더로 컬렉션을 만들거나 샘플을 생성한 다음 이 페이지를 새로 고치세요.",
+    "frame.build_one": "이미지 폴더로 컬렉션을 만들거나 샘플을 설치한 다음 이 페이지를 새로 고치세요.",
     # Signing in.
     "sign_in.intro": "이 페이지의 사진은 로그인한 분에게만 보입니다.",
     "sign_in.go": "로그인",
