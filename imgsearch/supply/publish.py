@@ -227,7 +227,7 @@ def pull(text: str, home: Path, *, name: str | None = None, progress: Progress |
             shutil.rmtree(staging, ignore_errors=True)
     if progress:
         progress(0, 0, "indexing")
-    _add_indexes(name, home)
+    index_in_child(name, home)
     return Collection.open(name, home)
 
 
@@ -305,7 +305,7 @@ def install(staged: Outline, name: str, home: Path, source: Source) -> None:
     sweep_networks(home)
 
 
-def _add_indexes(name: str, home: Path) -> None:
+def index_in_child(name: str, home: Path) -> None:
     """Builds the indexes in a child process; where that fails, the log says so, and the collection is searched exactly."""
     n_bytes = sum(entry.embeddings.size for entry in read_manifest(collection_path(name, home)).spaces.values())
     began = time.monotonic()
@@ -325,7 +325,7 @@ def _add_indexes(name: str, home: Path) -> None:
 
 
 def index_here(name: str, home: str) -> list[str]:
-    """See `add_indexes`."""
+    """See `index_in_child`."""
     return add_indexes(name, Path(home))
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import imgsearch.sample
 from imgsearch.collection.build import BuildReport
 from imgsearch.collection.collection import Collection
-from imgsearch.collection.indexing import add_indexes
 from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.outline import Outline
 from imgsearch.collection.reading import read_manifest
@@ -31,7 +30,7 @@ from imgsearch.files.home import (
 )
 from imgsearch.files.locks import exclusive
 from imgsearch.settings import SAMPLE_COLLECTION
-from imgsearch.supply.publish import SUFFIX, install
+from imgsearch.supply.publish import SUFFIX, index_in_child, install
 
 PACKED_SAMPLE = Path(imgsearch.sample.__path__[0]) / (SAMPLE_COLLECTION + SUFFIX)
 """A package, see `publish`, with the example queries beside the collection."""
@@ -71,7 +70,7 @@ def install_sample(home: Path) -> BuildReport | None:
             install(Outline.open(SAMPLE_COLLECTION, staging), SAMPLE_COLLECTION, home, Source("sample", ""))
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        add_indexes(SAMPLE_COLLECTION, home)
+        index_in_child(SAMPLE_COLLECTION, home)  # which takes packages that a page has no other use for
     collection = Collection.open(SAMPLE_COLLECTION, home)
     return BuildReport(collection, n_embedded=0, skipped=collection.skipped, is_unchanged=is_there)
 

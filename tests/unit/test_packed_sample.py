@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import platform
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -127,6 +128,17 @@ def test_it_is_searched_by_its_index_and_known_as_the_sample(installed: Collecti
     assert installed.search("Pug/Pug_01.jpg", k=3).results[0].item.label == "Pug"
     assert sorted(path.name for path in home.iterdir()) == ["downloads", "sample", "sample-queries"]
     assert list((home / "downloads").iterdir()) == []
+
+
+def test_a_server_that_installs_it_loads_nothing_heavy(home: Path) -> None:
+    code = """if True:
+        import sys
+        from imgsearch.settings import get_settings
+        from imgsearch.supply.sample import install_sample
+        install_sample(get_settings().home)
+        sys.exit(any(name in sys.modules for name in ("pandas", "scipy", "sklearn", "tensorflow", "keras")))"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert list_collections(home) == ["sample"]
 
 
 def test_the_command_installs_it_once_and_mends_what_is_damaged(home: Path) -> None:
