@@ -12,13 +12,13 @@ import pytest
 from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
-from imgsearch import Collection
+from imgsearch import Collection, list_collections
 from imgsearch.files import download
 from imgsearch.settings import get_settings
 from imgsearch.supply.publish import pack
 from imgsearch.ui import resources
 from imgsearch.ui.server import routes
-from imgsearch.ui.server.pulling import pulling
+from imgsearch.ui.server.pulling import bring_sample, pulling
 from tests.http_server import FileServer, serving
 
 
@@ -87,6 +87,33 @@ def test_without_the_setting_nothing_is_pulled(home: Path) -> None:
     pulling.clear()
     assert pulling().is_over
     assert not page().error
+
+
+def test_a_page_with_nothing_to_show_and_nothing_to_pull_begins_with_the_sample(home: Path) -> None:
+    bring_sample()
+    assert list_collections(home) == ["sample"]
+    at = page()
+    assert not at.error
+    assert at.title[0].value == "Find similar pictures"
+    assert len(resources.example_queries("sample")) == 5
+
+
+def test_a_page_with_a_collection_and_one_that_is_told_to_pull_get_no_sample(
+    collection: Collection, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring_sample()
+    assert list_collections(home) == ["discs"]
+    monkeypatch.setenv("IMGSEARCH_HOME", str(tmp_path / "host"))
+    monkeypatch.setenv("IMGSEARCH_COLLECTIONS", f"https://example.org/pets.tar#sha256={'0' * 64}")
+    get_settings.cache_clear()
+    bring_sample()
+    assert list_collections(tmp_path / "host") == []
+
+
+def test_a_page_starts_where_the_sample_cannot_be_brought(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    home.write_text("no folder")
+    bring_sample()
+    assert "The sample cannot be brought: The collection cannot be written: " in caplog.text
 
 
 def test_health_says_whether_all_is_here(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:

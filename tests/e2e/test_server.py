@@ -15,6 +15,8 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Page, expect
 
+from imgsearch.settings import SAMPLE_COLLECTION
+from imgsearch.supply.upkeep import remove_collection
 from imgsearch.ui.frame import VIEWS
 from tests.e2e.browser import GALLERY, ROOT, Server, card_items, run_server, wait_for_health, wait_until_idle
 
@@ -114,6 +116,7 @@ def test_the_page_runs_no_script_of_others_and_talks_to_no_other_server(chromium
 
 def test_an_empty_page_and_its_code_keep_to_the_policy(chromium: Browser, tmp_path: Path) -> None:
     with run_server(tmp_path / "nothing", tmp_path / "log.txt") as server:
+        remove_collection(SAMPLE_COLLECTION, tmp_path / "nothing")
         page = chromium.new_page()
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
@@ -156,8 +159,26 @@ def test_a_host_that_runs_app_py_as_a_plain_script_shows_the_page_with_its_pictu
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_an_empty_home_says_what_to_do(chromium: Browser, tmp_path: Path) -> None:
+def test_a_host_that_runs_app_py_as_a_plain_script_on_an_empty_home_shows_the_sample(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    script = tmp_path / "host.py"
+    script.write_text(f"import runpy\nrunpy.run_path({str(ROOT / 'app.py')!r}, run_name='__main__')\n")
+    home = tmp_path / "nothing"
+    with run_server(home, tmp_path / "log.txt", script=script, is_ready="/_stcore/health") as server:
+        page = chromium.new_page()
+        page.goto(server.url)
+        wait_until_idle(page)
+        assert card_items(page, GALLERY)[0] == "Basset_Hound/Basset_Hound_01.jpg"
+        page.close()
+        assert wait_for_health(server, 200) == {"status": "ok"}
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+
+def test_an_empty_home_begins_with_the_sample_and_without_it_says_what_to_do(chromium: Browser, tmp_path: Path) -> None:
     with run_server(tmp_path / "nothing", tmp_path / "log.txt") as server:
+        assert wait_for_health(server, 200) == {"status": "ok"}
+        remove_collection(SAMPLE_COLLECTION, tmp_path / "nothing")
         assert wait_for_health(server, 503) == {"status": "no collection"}
         page = chromium.new_page()
         page.goto(server.url)

@@ -14,7 +14,7 @@ from imgsearch.measure.judgements import JudgementStore
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources
 from imgsearch.ui.server import query_log
-from imgsearch.ui.server.pulling import pulling
+from imgsearch.ui.server.pulling import bring_sample, pulling
 
 _log = logging.getLogger(__name__)
 
@@ -30,8 +30,9 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
 
 
 def begin() -> None:
-    """Pulls what belongs here; opens the first collection, so that no visitor waits."""
+    """Brings the sample, or pulls what belongs here; opens the first collection, so that no visitor waits."""
     query_log.switch_on()
+    bring_sample()
     pulling().start()
     resources.session_collections()  # removes what a killed server has left of visitors' pictures
     for work in (_open_first, _renew_judgements):

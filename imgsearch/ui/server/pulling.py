@@ -1,4 +1,4 @@
-"""The collections of IMGSEARCH_COLLECTIONS on their way here: pulled once, in the background, when the server starts."""
+"""What comes when the server starts: the collections of IMGSEARCH_COLLECTIONS, in the background; or the sample."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import threading
 
 import streamlit as st
 
+from imgsearch.errors import ImgSearchError
+from imgsearch.files.home import list_collections
 from imgsearch.settings import get_settings
 from imgsearch.supply.publish import ensure_collections
+from imgsearch.supply.sample import install_sample
 
 _log = logging.getLogger(__name__)
 
@@ -58,3 +61,13 @@ class Pulling:
 def pulling() -> Pulling:
     """The one of this server."""
     return Pulling()
+
+
+def bring_sample() -> None:
+    """Where there is nothing to show and nothing to pull, the sample: it takes less than a second, so the server waits."""
+    settings = get_settings()
+    try:
+        if not settings.collections and not list_collections(settings.home):
+            install_sample(settings.home)
+    except ImgSearchError as exc:
+        _log.warning("The sample cannot be brought: %s", exc.message)
