@@ -74,7 +74,7 @@ def prepared_home(given: Path | None) -> Iterator[Path]:
         yield given.resolve()
         return
     with tempfile.TemporaryDirectory(prefix="imgsearch-bench-") as folder:
-        print("Drawing and building the sample gallery...", file=sys.stderr, flush=True)
+        print("Installing the sample gallery...", file=sys.stderr, flush=True)
         environment = {**os.environ, "IMGSEARCH_HOME": folder}
         subprocess.run([sys.executable, "-m", "imgsearch", "sample"], cwd=ROOT, env=environment, check=True)
         yield Path(folder)
