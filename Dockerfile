@@ -37,9 +37,9 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 IMGSEARCH_HOME=/data
 VOLUME /data
 EXPOSE 8501
 # Unknown paths answer 200 with the page itself, so the body is looked at too.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD ["python", "-c", "import json, urllib.request as u; assert json.load(u.urlopen('http://127.0.0.1:8501/api/health', timeout=4))['status'] in ('ok', 'getting ready')"]
-# With nothing to serve and nothing to pull, the sample is drawn and built first.
-CMD ["sh", "-c", "[ -n \"$IMGSEARCH_COLLECTIONS\" ] || python -m imgsearch sample --if-empty; exec streamlit run app.py --server.headless true --server.address 0.0.0.0 --server.port 8501"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python", "-c", "import json, urllib.request as u; assert json.load(u.urlopen('http://127.0.0.1:8501/api/health', timeout=4))['status'] in ('ok', 'getting ready')"]
+# With nothing to serve and nothing to pull, the page brings the sample.
+CMD ["streamlit", "run", "app.py", "--server.headless", "true", "--server.address", "0.0.0.0", "--server.port", "8501"]
 
 FROM program AS build
 COPY --from=building-packages /venv /venv

@@ -19,7 +19,6 @@ export ANNOY_COMPILER_ARGS
 .PHONY: run test test-serving check lint lock all-tests quick-tests pets clean
 
 run: $(VENV)/.installed
-	$(BIN)/python -m imgsearch sample --if-empty
 	$(BIN)/streamlit run app.py
 
 # The Oxford-IIIT Pet dataset, 0.8 GB; stopped, it goes on where it was.

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import click
-
 from imgsearch.cli.build import print_report
 from imgsearch.cli.group import cli, json_option, progress_bar, quiet_option
-from imgsearch.files.home import list_collections
 from imgsearch.settings import get_settings
 from imgsearch.supply.datasets import build_sample
 from imgsearch.supply.sample import install_sample
 
 
 @cli.command()
-@click.option("--if-empty", is_flag=True, help="Only when there is no collection yet.")
 @json_option
 @quiet_option
-def sample(if_empty: bool, as_json: bool) -> None:
+def sample(as_json: bool) -> None:
     """Make the sample gallery the collection `sample`: drawings that come with the program, no download.
 
     One of an earlier version, or with more spaces, is renewed: drawn, where the drawings are not there, and built.
@@ -27,8 +23,6 @@ def sample(if_empty: bool, as_json: bool) -> None:
       python -m imgsearch sample
     """
     home = get_settings().home
-    if if_empty and list_collections(home):
-        return
     report = install_sample(home)
     if report is None:
         with progress_bar() as progress:

@@ -162,8 +162,6 @@ def test_a_sample_of_other_pictures_or_spaces_is_left_to_the_build(
     monkeypatch.setattr("imgsearch.cli.sample.build_sample", lambda home, **_: built.append(home) or report)
     assert "12 pictures" in CliRunner().invoke(cli, ["sample"], catch_exceptions=False).stdout
     assert built == [home]
-    CliRunner().invoke(cli, ["sample", "--if-empty"], catch_exceptions=False)
-    assert built == [home]
     (home / "sample" / "manifest.json").write_text("{}")
     assert install_sample(home) is None
 
