@@ -47,6 +47,8 @@ SPEC = EmbedderSpec("color_histogram")
 FAKE = r"""
 import json, os, struct, sys, time
 folder, answers = sys.argv[1], 0
+with open(folder + "/starts", "a") as starts:
+    starts.write("x")
 def say(header, body=b""):
     data = json.dumps(header).encode()
     os.write(1, struct.pack(">I", len(data)) + data + body)
@@ -79,6 +81,9 @@ while prefix := sys.stdin.buffer.read(4):
     say({"sizes": [8, len(body), 0], "width": os.getpid(), "height": answers, "timings_ms": {}},
         b"\x9a\x99\x19\x3f\xcd\xcc\x4c\x3f" + body)
     if body == b"go deaf":
+        time.sleep(3600)
+    elif body == b"go dumb":
+        os.close(1)
         time.sleep(3600)
 """
 
@@ -114,6 +119,11 @@ def embed(client: WorkerClient, data: bytes, spec: EmbedderSpec, region: Region 
     return client.embed(Wanted(data, [spec], region, preview=True))
 
 
+def n_starts(folder: Path) -> int:
+    """How often the program above was started."""
+    return len((folder / "starts").read_text())
+
+
 def message(header: str, body: bytes = b"") -> bytes:
     return struct.pack(">I", len(header.encode())) + header.encode() + body
 
@@ -131,16 +141,28 @@ def test_a_request_is_answered(start: Callable[..., WorkerClient]) -> None:
     assert first.width == second.width != os.getpid()
 
 
-@pytest.mark.parametrize("body", [b"die", b"half", b"flood stdout"])
-def test_a_worker_that_stops_at_a_picture_is_replaced(start: Callable[..., WorkerClient], body: bytes) -> None:
+@pytest.mark.parametrize(("body", "n_tries"), [(b"die", 2), (b"half", 2), (b"flood stdout", 1)])
+def test_a_worker_that_stops_at_a_picture_is_replaced(
+    start: Callable[..., WorkerClient], tmp_path: Path, body: bytes, n_tries: int
+) -> None:
     client = start()
     before = embed(client, b"good", SPEC)
     with pytest.raises(WorkerError, match="stopped at this one") as caught:
         embed(client, body, SPEC)
     assert type(caught.value) is WorkerError
+    assert n_starts(tmp_path) == n_tries
     after = embed(client, b"good", SPEC)
     assert (after.preview, after.height) == (b"good", 1)
     assert after.width != before.width
+    assert n_starts(tmp_path) == n_tries + 1
+
+
+def test_a_picture_that_kills_a_fresh_worker_is_not_tried_again(start: Callable[..., WorkerClient], tmp_path: Path) -> None:
+    client = start()
+    for number in range(1, 4):
+        with pytest.raises(WorkerError, match="stopped at this one"):
+            embed(client, b"die", SPEC)
+        assert n_starts(tmp_path) == number
 
 
 def test_a_worker_that_died_between_two_requests_is_replaced(start: Callable[..., WorkerClient]) -> None:
@@ -152,11 +174,38 @@ def test_a_worker_that_died_between_two_requests_is_replaced(start: Callable[...
     assert embed(client, b"good", SPEC).width != pid
 
 
-def test_a_worker_that_hangs_is_ended_and_replaced(start: Callable[..., WorkerClient]) -> None:
+def test_a_request_that_meets_a_worker_of_which_only_the_pipes_tell_that_it_died_is_answered_by_a_fresh_one(
+    start: Callable[..., WorkerClient], tmp_path: Path
+) -> None:
+    client = start()
+    pid = embed(client, b"good", SPEC).width
+    os.kill(pid, 9)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    with patch.object(client._process, "poll", return_value=None):
+        assert client.pid == pid
+        after = embed(client, b"another", SPEC)
+    assert (after.preview, after.height) == (b"another", 1)
+    assert n_starts(tmp_path) == 2
+
+
+def test_a_request_that_meets_a_worker_that_answers_no_more_is_answered_by_a_fresh_one(
+    start: Callable[..., WorkerClient], tmp_path: Path
+) -> None:
+    client = start()
+    pid = embed(client, b"go dumb", SPEC).width
+    after = embed(client, b"another", SPEC)
+    assert (after.preview, after.height) == (b"another", 1)
+    assert n_starts(tmp_path) == 2
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_worker_that_hangs_is_ended_and_replaced(start: Callable[..., WorkerClient], tmp_path: Path) -> None:
     client = start()
     pid = embed(client, b"good", SPEC).width
     with impatient(client), pytest.raises(WorkerTimeoutError, match=r"took longer than 0\.2 s"):
         embed(client, b"hang", SPEC)
+    assert n_starts(tmp_path) == 1
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert embed(client, b"good", SPEC).width != pid
@@ -195,12 +244,15 @@ def test_a_worker_may_print_as_much_as_it_likes(start: Callable[..., WorkerClien
         b"\0\0\0\x02\xff\xff",
     ],
 )
-def test_an_answer_that_is_not_the_protocol_costs_one_request(start: Callable[..., WorkerClient], garbage: bytes) -> None:
+def test_an_answer_that_is_not_the_protocol_costs_one_request(
+    start: Callable[..., WorkerClient], tmp_path: Path, garbage: bytes
+) -> None:
     client = start()
     pid = embed(client, b"good", SPEC).width
     with pytest.raises(WorkerError, match="stopped at this one"):
         embed(client, b"raw" + garbage, SPEC)
     assert embed(client, b"good", SPEC).width != pid
+    assert n_starts(tmp_path) == 2
 
 
 @pytest.mark.parametrize(
@@ -355,8 +407,9 @@ def test_a_closed_client_ends_its_process_and_starts_no_other(start: Callable[..
         client.close()  # while a request is under way
         with pytest.raises(WorkerError):
             served.result()
-    with pytest.raises(WorkerError):
+    with pytest.raises(WorkerError, match="being shut down"):
         embed(client, b"good", SPEC)
+    assert n_starts(tmp_path) == 1
     client.close()
 
 

@@ -60,6 +60,7 @@ class WorkerClient:
         self._idle_timer: threading.Timer | None = None
         self._turns = Turns(queue)
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
         self._is_closed = False
         self._last_lines: deque[bytes] = deque(maxlen=LOG_LINES)
 
@@ -127,7 +128,8 @@ class WorkerClient:
 
     def close(self) -> None:
         """Ends the process for good. May be called from any thread, also while a request is under way."""
-        self._is_closed = True
+        with self._starting:  # from here on none is started
+            self._is_closed = True
         if self._idle_timer:
             self._idle_timer.cancel()
         self._end()
@@ -159,15 +161,39 @@ class WorkerClient:
     def _request(self, header: dict[str, Any], body: bytes, visitor: str = "") -> Answer:
         with self._turns.turn(visitor, self._timeout_s):
             try:
-                answer, parts = self._exchange(header, body)
+                answer, parts = self._ask(header, body)
+            except (OSError, EOFError, ValueError) as exc:
+                raise WorkerError(
+                    "The program that looks at pictures stopped at this one.", hint="Try again, or try another picture."
+                ) from exc
             finally:
                 self._end_when_idle()
         if "error" in answer:
             raise error_from(answer)
         return answer, parts
 
-    def _exchange(self, header: dict[str, Any], body: bytes) -> Answer:
-        process = self._running()
+    def _ask(self, header: dict[str, Any], body: bytes) -> Answer:
+        """Asks the process that is there, and once more a fresh one where that has died.
+
+        It may have been dead before, which its pipes tell sooner than `poll`. HTTP clients do the same on a connection that
+        the server has closed (RFC 9112, section 9.3.1).
+        """
+        known, process = self._process, self._running()
+        try:
+            return self._exchange(process, header, body)
+        except (OSError, EOFError):
+            if process is not known:
+                raise
+        return self._exchange(self._running(), header, body)
+
+    def _exchange(self, process: subprocess.Popen[bytes], header: dict[str, Any], body: bytes) -> Answer:
+        """Sends and receives; whatever goes wrong with it ends the process.
+
+        Raises:
+            WorkerTimeoutError: it took too long.
+            OSError, EOFError: the process has died.
+            ValueError: what came is not the protocol.
+        """
         is_late = threading.Event()
 
         def end() -> None:
@@ -194,9 +220,7 @@ class WorkerClient:
             _log.error(
                 "the embedding worker died; its last lines:\n%s", b"".join(self._last_lines).decode(errors="replace")
             )
-            raise WorkerError(
-                "The program that looks at pictures stopped at this one.", hint="Try again, or try another picture."
-            ) from exc
+            raise
         finally:
             timer.cancel()
             timer.join()
@@ -209,22 +233,21 @@ class WorkerClient:
             return process
         self._end()
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
-        try:
-            process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": path},
-            )
-        except OSError as exc:
-            raise WorkerError("The program that looks at pictures cannot be started.", hint="Try again later.") from exc
+        with self._starting:
+            if self._is_closed:
+                raise WorkerError("The page is being shut down.")
+            try:
+                process = self._process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env={**os.environ, "PYTHONPATH": path},
+                )
+            except OSError as exc:
+                raise WorkerError("The program that looks at pictures cannot be started.", hint="Try again later.") from exc
         self._last_lines.clear()
         threading.Thread(target=self._drain, args=(process.stderr,), daemon=True).start()
-        self._process = process
-        if self._is_closed:  # closed by another thread while this one was starting it
-            self._end()
-            raise WorkerError("The page is being shut down.")
         return process
 
     def _drain(self, stream: IO[bytes]) -> None:
