@@ -53,9 +53,7 @@ class Settings:
             parts of pictures, explanations. Defaults to 60.
         proxies: IMGSEARCH_PROXIES, addresses and networks (`10.0.0.0/8`) of the proxies before the page, with spaces
             between: whom they name in X-Forwarded-For is the visitor. Defaults to none; the server itself trusts 127.0.0.1.
-        worker_idle_s: IMGSEARCH_WORKER_IDLE_S, time without uploads after which the worker ends and gives its memory back,
-            s; the next upload then waits for its start. Defaults to 900.
-        warm_up: IMGSEARCH_WARM_UP=0 starts the worker with the first upload, not already with the first visitor, for hosts
+        warm_up: IMGSEARCH_WARM_UP=0 loads the network with the first upload, not already with the first visitor, for hosts
             with little memory. Defaults to on.
         collections: IMGSEARCH_COLLECTIONS, packages that the page pulls when it starts, each as `URL#sha256=...`, with
             spaces between.
@@ -72,7 +70,6 @@ class Settings:
     max_own_mb: int = 100
     worker_timeout_s: int = 60
     worker_queue: int = 8
-    worker_idle_s: int = 900
     warm_up: bool = True
     max_sessions: int = 100
     max_sessions_of_one: int = 20

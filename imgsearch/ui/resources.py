@@ -88,14 +88,9 @@ def example_queries(name: str) -> dict[str, Path]:
 
 @st.cache_resource(show_spinner=False)
 def worker() -> WorkerClient:
-    """The client of the embedding worker; the process starts with the first request."""
+    """The client of the embedding worker; the process starts with the server."""
     settings = get_settings()
-    return WorkerClient(
-        settings.home,
-        timeout_s=settings.worker_timeout_s,
-        queue=settings.worker_queue,
-        idle_s=settings.worker_idle_s,
-    )
+    return WorkerClient(settings.home, timeout_s=settings.worker_timeout_s, queue=settings.worker_queue)
 
 
 def embedders(visitor: str) -> Embedders:

@@ -237,9 +237,7 @@ def test_without_a_warm_up_the_worker_starts_with_the_first_upload(
     assert resources.worker().pid is not None
 
 
-def test_who_comes_after_an_idle_worker_has_ended_wakes_another(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_comes_after_the_worker_has_died_wakes_another(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     class Worker:
         pid: int | None = None
         n_loads = 0
@@ -258,10 +256,10 @@ def test_who_comes_after_an_idle_worker_has_ended_wakes_another(
     wait_until(lambda: warm_up.is_over)
     assert "Ready for" in words(first.run())
     assert "Ready for" in words(page())
-    worker.pid = None  # idle for too long
+    worker.pid = None  # it died
     may_end.clear()
     first.run()
-    assert worker.n_loads == 1, "who only clicks lets it sleep"
+    assert worker.n_loads == 1, "who only clicks starts none"
     assert "Getting ready" in words(page())
     may_end.set()
     wait_until(lambda: worker.n_loads == 2)

@@ -47,12 +47,13 @@ def test_values_are_taken_from_their_variables() -> None:
             "IMGSEARCH_MAX_UPLOAD_MB": "3",
             "IMGSEARCH_WORKER_TIMEOUT_S": "7",
             "IMGSEARCH_WORKER_QUEUE": "1",
-            "IMGSEARCH_WORKER_IDLE_S": "5",
         }
     )
-    assert settings == Settings(
-        Path("/srv/galleries"), max_upload_mb=3, worker_timeout_s=7, worker_queue=1, worker_idle_s=5
-    )
+    assert settings == Settings(Path("/srv/galleries"), max_upload_mb=3, worker_timeout_s=7, worker_queue=1)
+
+
+def test_what_an_earlier_version_could_be_told_is_ignored() -> None:
+    assert Settings.from_mapping({"IMGSEARCH_WORKER_IDLE_S": "any"}) == Settings()
 
 
 @pytest.mark.parametrize("name", [f"IMGSEARCH_{name.upper()}" for name, kind in KINDS.items() if kind is int])

@@ -329,6 +329,8 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path: Path) -> None:
         with pytest.raises(WorkerError, match="cannot be started") as caught:
             embed(client, b"x", SPEC)
         assert str(tmp_path) not in caught.value.message
+    with pytest.raises(WorkerError, match="cannot be started"):
+        client.start()
 
 
 def wait_until_started(folder: Path) -> None:
@@ -371,32 +373,16 @@ def test_a_refused_request_leaves_its_place_to_others(start: Callable[..., Worke
         assert embed(client, b"good", SPEC).preview == b"good"
 
 
-def test_an_idle_worker_ends_and_comes_back(start: Callable[..., WorkerClient]) -> None:
-    client = start(idle_s=0.05)
-    before = embed(client, b"good", SPEC)
-    timer = client._idle_timer
-    assert timer
-    timer.join(20)  # the client knows no process any more a moment before that has ended
-    assert not timer.is_alive()
+def test_a_worker_that_was_started_before_serves_the_first_request(
+    start: Callable[..., WorkerClient], tmp_path: Path
+) -> None:
+    client = start()
     assert client.pid is None
-    with pytest.raises(ProcessLookupError):
-        os.kill(before.width, 0)
-    after = embed(client, b"good", SPEC)
-    assert after.width != before.width
-
-
-def test_a_worker_at_work_is_not_idle(start: Callable[..., WorkerClient], tmp_path: Path) -> None:
-    client = start(idle_s=3600)
-    before = embed(client, b"good", SPEC)
-    timer = client._idle_timer
-    assert timer
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(embed, client, b"wait", SPEC)
-        (tmp_path / "started").read_bytes()
-        timer.function(*timer.args, **timer.kwargs)  # as if its time had run out just now
-        assert client.pid == before.width
-        (tmp_path / "go").write_bytes(b"")
-        assert waiting.result(20).width == before.width
+    client.start()
+    pid = client.pid
+    client.start()  # it is there
+    assert embed(client, b"good", SPEC).width == pid
+    assert n_starts(tmp_path) == 1
 
 
 def test_a_closed_client_ends_its_process_and_starts_no_other(start: Callable[..., WorkerClient], tmp_path: Path) -> None:

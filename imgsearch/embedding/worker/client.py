@@ -36,33 +36,36 @@ _log = logging.getLogger(__name__)
 
 
 class WorkerClient:
-    """Client of one worker process: starts it, restarts it when it is dead, kills it when it hangs, ends it when idle.
+    """Client of one worker process: starts it, restarts it when it is dead, kills it when it hangs.
 
     Safe for threads.
     """
 
-    def __init__(
-        self, home: Path, *, timeout_s: float, queue: int, idle_s: float = 900, command: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, home: Path, *, timeout_s: float, queue: int, command: Sequence[str] = ()) -> None:
         """Starts nothing yet.
 
         Args:
             home: The folder of collections, for weights.
             timeout_s: Longest time for one request once it runs, and longest wait for the turn, s.
             queue: Requests that may wait for their turn, see `Turns`.
-            idle_s: The process ends when it was not asked for so long, which gives its memory back; the next request
-                starts another.
             command: The worker's program. Defaults to `program`.
         """
         self._command = tuple(command) or (sys.executable, "-m", _PROGRAM, str(home.resolve()))
         self._timeout_s = timeout_s
-        self._idle_s = idle_s
-        self._idle_timer: threading.Timer | None = None
         self._turns = Turns(queue)
         self._process: subprocess.Popen[bytes] | None = None
         self._starting = threading.Lock()
         self._is_closed = False
         self._last_lines: deque[bytes] = deque(maxlen=LOG_LINES)
+
+    def start(self) -> None:
+        """Starts the process if there is none, and does not wait until it is ready: so that the first request need not.
+
+        Raises:
+            WorkerError: it cannot be started.
+        """
+        with self._turns.turn("", self._timeout_s):
+            self._running()
 
     def embed(self, wanted: Wanted, *, visitor: str = "") -> Embedded:
         """Decodes and embeds a picture.
@@ -130,22 +133,7 @@ class WorkerClient:
         """Ends the process for good. May be called from any thread, also while a request is under way."""
         with self._starting:  # from here on none is started
             self._is_closed = True
-        if self._idle_timer:
-            self._idle_timer.cancel()
         self._end()
-
-    def _end_when_idle(self) -> None:
-        """Begins to count the time without requests; called by who has the turn."""
-        if self._idle_timer:
-            self._idle_timer.cancel()
-        self._idle_timer = threading.Timer(self._idle_s, self._end_idle)
-        self._idle_timer.daemon = True
-        self._idle_timer.start()
-
-    def _end_idle(self) -> None:
-        with self._turns.if_free() as is_free:
-            if is_free:  # else there is a request, which counts anew when it is done
-                self._end()
 
     def _end(self) -> None:
         """Ends the process, if it runs; the next request starts another."""
@@ -166,8 +154,6 @@ class WorkerClient:
                 raise WorkerError(
                     "The program that looks at pictures stopped at this one.", hint="Try again, or try another picture."
                 ) from exc
-            finally:
-                self._end_when_idle()
         if "error" in answer:
             raise error_from(answer)
         return answer, parts

@@ -65,18 +65,6 @@ class Turns:
         finally:
             self._pass_on()
 
-    @contextmanager
-    def if_free(self) -> Iterator[bool]:
-        """Has the turn for the block if nobody has it now; tells whether that is so."""
-        with self._lock:
-            is_free = not self._is_taken
-            self._is_taken = True
-        try:
-            yield is_free
-        finally:
-            if is_free:
-                self._pass_on()
-
     def _stand_in_line(self, visitor: str) -> _Ticket:
         ticket = _Ticket()
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -30,13 +30,17 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
 
 
 def begin() -> None:
-    """Brings the sample, or pulls what belongs here; opens the first collection, so that no visitor waits."""
+    """Brings the sample, or pulls what belongs here; starts the worker, opens the first collection: no visitor waits."""
     query_log.switch_on()
     bring_sample()
     pulling().start()
     resources.session_collections()  # removes what a killed server has left of visitors' pictures
-    for work in (_open_first, _renew_judgements):
-        threading.Thread(target=work, name=work.__name__, daemon=True).start()
+    for work, failure in (
+        (_start_worker, "The worker cannot be started"),
+        (_open_first, "The first collection cannot be opened"),
+        (_renew_judgements, "The judgements cannot be kept"),
+    ):
+        threading.Thread(target=_try, args=(work, failure), name=work.__name__, daemon=True).start()
 
 
 def end() -> None:
@@ -45,17 +49,23 @@ def end() -> None:
     resources.session_collections().close()
 
 
-def _renew_judgements() -> None:
+def _try(work: Callable[[], None], failure: str) -> None:
+    """What fails now is tried again when a visitor needs it, who is then told."""
     try:
-        JudgementStore(get_settings().home).renew()
+        work()
     except ImgSearchError as exc:
-        _log.warning("The judgements cannot be kept: %s", exc.message)
+        _log.warning("%s: %s", failure, exc.message)
+
+
+def _start_worker() -> None:
+    resources.worker().start()
+
+
+def _renew_judgements() -> None:
+    JudgementStore(get_settings().home).renew()
 
 
 def _open_first() -> None:
-    try:
-        collection = resources.open_first_collection()
-        if collection and (notice := exact_notice(collection)):
-            _log.warning("%s %s", *notice)
-    except ImgSearchError as exc:
-        _log.warning("The first collection cannot be opened: %s", exc.message)
+    collection = resources.open_first_collection()
+    if collection and (notice := exact_notice(collection)):
+        _log.warning("%s %s", *notice)

@@ -1,0 +1,55 @@
+"""What begins and ends with the server."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from imgsearch import Collection
+from imgsearch.embedding.worker.client import WorkerClient
+from imgsearch.ui import resources
+from imgsearch.ui.server import lifespan
+from tests.app.test_page import page, results
+
+pytestmark = pytest.mark.usefixtures("no_leftovers")
+
+
+@pytest.fixture(autouse=True)
+def _ended() -> Iterator[None]:
+    resources.session_collections.clear()
+    yield
+    lifespan.end()
+    resources.session_collections.clear()
+
+
+def wait_until(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_worker_runs_from_the_first_moment_to_the_last(collection: Collection) -> None:
+    assert resources.worker().pid is None
+    lifespan.begin()
+    wait_until(lambda: resources.worker().pid)
+    pid = resources.worker().pid
+    assert pid
+    lifespan.end()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_worker_that_cannot_be_started_keeps_no_page_from_opening(
+    collection: Collection, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(resources, "WorkerClient", partial(WorkerClient, command=(str(home / "missing"),)))
+    resources.worker.clear()
+    lifespan.begin()
+    wait_until(lambda: "The worker cannot be started: The program" in caplog.text)
+    assert len(results(page())) == 11
