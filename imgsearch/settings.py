@@ -53,8 +53,6 @@ class Settings:
             parts of pictures, explanations. Defaults to 60.
         proxies: IMGSEARCH_PROXIES, addresses and networks (`10.0.0.0/8`) of the proxies before the page, with spaces
             between: whom they name in X-Forwarded-For is the visitor. Defaults to none; the server itself trusts 127.0.0.1.
-        warm_up: IMGSEARCH_WARM_UP=0 loads the network with the first upload, not already with the first visitor, for hosts
-            with little memory. Defaults to on.
         collections: IMGSEARCH_COLLECTIONS, packages that the page pulls when it starts, each as `URL#sha256=...`, with
             spaces between.
         keep_judgements: IMGSEARCH_KEEP_JUDGEMENTS=1 keeps the likes and dislikes of visitors in `<home>/judgements.sqlite`.
@@ -70,7 +68,6 @@ class Settings:
     max_own_mb: int = 100
     worker_timeout_s: int = 60
     worker_queue: int = 8
-    warm_up: bool = True
     max_sessions: int = 100
     max_sessions_of_one: int = 20
     max_own_of_one: int = 3

@@ -32,5 +32,5 @@ def no_leftovers() -> Iterator[None]:
     """For tests after which no worker runs, and no collection stays open."""
     yield
     resources.worker().close()
-    for cached in (resources._open, resources.worker, resources.warm_up):
+    for cached in (resources._open, resources.worker):
         cached.clear()

@@ -19,7 +19,6 @@ from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.collection.session import SESSION_NAME
-from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneUnavailableError
 from imgsearch.files.home import MANIFEST_FILE, SOURCE_FILE
 from imgsearch.settings import get_settings
@@ -34,26 +33,12 @@ from tests.fakes import FakeEmbedders
 File = tuple[str, bytes, str]
 
 
-class Worker:
-    """Stands in for the worker's client: it is there, and has nothing to do."""
-
-    pid = 1
-
-    def load(self, spec: EmbedderSpec) -> None:
-        """Nothing to load."""
-
-    def close(self) -> None:
-        """Nothing to end."""
-
-
 @pytest.fixture(autouse=True)
 def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    real = resources.worker
-    monkeypatch.setattr(resources, "worker", Worker)
     monkeypatch.setattr(resources, "embedders", lambda visitor: FakeEmbedders())
-    cached = (resources._open, resources.warm_up, resources.session_collections, card._overview, real)
+    cached = (resources._open, resources.session_collections, card._overview)
     for each in cached:
         each.clear()
     yield
@@ -309,15 +294,19 @@ def test_so_many_may_be_made_in_a_time(collection: Collection, monkeypatch: pyte
     assert not make(page(view="collections"), pictures_of(1)).error  # another visitor may
 
 
-def test_where_the_network_cannot_be_loaded_no_pictures_are_asked_for(
+def test_where_the_network_cannot_be_loaded_making_one_says_so(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warm_up = resources.WarmUp(embedder_spec("color_histogram"))
-    warm_up.error = BackboneUnavailableError("Its weights are not here.")
-    monkeypatch.setattr(resources, "warm_up", lambda spec: warm_up)
-    at = page(view="collections")
-    assert not at.get("file_uploader")
-    assert "Its weights are not here" in words(at)
+    at = make(page(view="collections"), pictures_of(2))
+    name = own_name(at)
+
+    def fail(content: bytes) -> None:
+        raise BackboneUnavailableError("Its weights are not here.")
+
+    monkeypatch.setattr(resources, "embedders", lambda visitor: FakeEmbedders(fail))
+    make(at, pictures_of(3))
+    assert "Its weights are not here" in at.error[0].value
+    assert own_name(at) == name
 
 
 @pytest.mark.parametrize(

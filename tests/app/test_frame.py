@@ -1,11 +1,8 @@
-"""The frame of the page: views, languages, another collection, About; and a warm-up that recovers."""
+"""The frame of the page: views, languages, another collection, About."""
 
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,27 +15,17 @@ from streamlit.testing.v1 import AppTest
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import BackboneUnavailableError
-from imgsearch.settings import get_settings
 from imgsearch.ui import frame, resources, state
 from imgsearch.ui.server import routes
 from imgsearch.ui.texts import LANGUAGES
 from imgsearch.ui.texts.markdown import escape
 from imgsearch.ui.views import about
 from imgsearch.vectors.transform import Transform
-from tests.app.test_page import png
-from tests.conftest import draw_picture
-
-shared_worker = resources.worker  # which tests replace
 
 
 @pytest.fixture(autouse=True)
-def _no_leftovers() -> Iterator[None]:
-    for cached in (resources._open, resources.warm_up):
-        cached.clear()
-    yield
-    shared_worker().close()
-    shared_worker.clear()
+def _no_leftovers() -> None:
+    resources._open.clear()
 
 
 def page(locale: str | None = None, **params: str) -> AppTest:
@@ -196,82 +183,3 @@ def test_about_says_of_each_kind_of_embedder_what_it_is(
     assert (network["network"], network["title"]) == (kind, title)
     assert said[0] in picture["text"]
     assert said[1] in network["text"]
-
-
-def test_a_warm_up_that_failed_is_tried_again_and_recovers(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = [BackboneUnavailableError("no weights"), None]
-
-    class Worker:
-        def load(self, spec: object) -> None:
-            answer = answers.pop(0)
-            if answer:
-                raise answer
-
-    monkeypatch.setattr(resources, "worker", Worker)
-    warm_up = resources.WarmUp(embedder_spec("color_histogram"))
-    warm_up.start()
-    wait_until(lambda: warm_up.error is not None and warm_up.is_over)
-    warm_up.start()  # too soon
-    assert len(answers) == 1
-    monkeypatch.setattr(resources, "_now", lambda: time.monotonic() + resources.WARM_UP_PAUSE_S)
-    warm_up.start()
-    wait_until(lambda: warm_up.error is None)
-    warm_up.start()  # nothing is left to do
-    assert answers == []
-
-
-def test_without_a_warm_up_the_worker_starts_with_the_first_upload(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("IMGSEARCH_WARM_UP", "0")
-    get_settings.cache_clear()
-    at = page()
-    assert "one after a pause takes some seconds" in words(at)
-    warm_up = resources.warm_up(collection.space().spec)
-    wait_until(lambda: warm_up.is_over)
-    assert resources.worker().pid is None
-    at.run()
-    assert resources.warm_up(collection.space().spec) is warm_up
-    at.file_uploader[0].upload("x.png", png(draw_picture((220, 40, 40), 2)), "image/png").run()
-    assert "upload" in at.query_params
-    assert resources.worker().pid is not None
-
-
-def test_who_comes_after_the_worker_has_died_wakes_another(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Worker:
-        pid: int | None = None
-        n_loads = 0
-
-        def load(self, spec: object) -> None:
-            self.n_loads += 1
-            self.pid = 1
-            may_end.wait(20)
-
-    worker, may_end = Worker(), threading.Event()
-    monkeypatch.setattr(resources, "worker", lambda: worker)
-    first = page()
-    assert "Getting ready" in words(first)
-    may_end.set()
-    warm_up = resources.warm_up(collection.space().spec)
-    wait_until(lambda: warm_up.is_over)
-    assert "Ready for" in words(first.run())
-    assert "Ready for" in words(page())
-    worker.pid = None  # it died
-    may_end.clear()
-    first.run()
-    assert worker.n_loads == 1, "who only clicks starts none"
-    assert "Getting ready" in words(page())
-    may_end.set()
-    wait_until(lambda: worker.n_loads == 2)
-
-
-def words(at: AppTest) -> str:
-    """All captions."""
-    return " ".join(caption.value for caption in at.caption)
-
-
-def wait_until(is_true: object) -> None:
-    deadline = time.monotonic() + 20
-    while not is_true():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +22,12 @@ pytestmark = pytest.mark.usefixtures("no_leftovers")
 
 @pytest.fixture(autouse=True)
 def _ended() -> Iterator[None]:
+    gc.unfreeze()
     resources.session_collections.clear()
     yield
     lifespan.end()
     resources.session_collections.clear()
+    gc.unfreeze()
 
 
 def wait_until(is_so: Callable[[], object]) -> None:
@@ -53,3 +56,11 @@ def test_a_worker_that_cannot_be_started_keeps_no_page_from_opening(
     lifespan.begin()
     wait_until(lambda: "The worker cannot be started: The program" in caplog.text)
     assert len(results(page())) == 11
+
+
+def test_what_is_loaded_when_the_first_collection_was_tried_is_left_out_of_the_collection_of_garbage(home: Path) -> None:
+    (home / "broken").mkdir(parents=True)
+    (home / "broken" / "manifest.json").write_text("{}")
+    assert gc.get_freeze_count() == 0
+    lifespan.begin()
+    wait_until(lambda: gc.get_freeze_count() > 10_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.collection.manifest import Manifest
+from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.files.home import MANIFEST_FILE
 from imgsearch.ui import state
 from imgsearch.ui.server import routes
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
@@ -241,6 +245,24 @@ def test_a_bad_upload_gets_words_and_the_gallery_stays(collection: Collection) -
     assert not at.exception
     assert "not a picture" in at.error[0].value
     assert cards(at, "Pictures of the collection")
+
+
+def test_an_upload_to_a_space_whose_weights_are_not_here_gets_words_and_the_gallery_stays(
+    collection: Collection, home: Path
+) -> None:
+    path = home / collection.name / MANIFEST_FILE
+    manifest = Manifest.from_bytes(path.read_bytes())
+    (entry,) = manifest.spaces.values()
+    other = replace(entry, embedder=EmbedderSpec("mini", weights="0" * 64))
+    path.write_bytes(replace(manifest, spaces={**manifest.spaces, "mini": other}).to_bytes())
+    at = page(space="mini")
+    n_results = len(results(at))
+    assert n_results > 0  # stored vectors need no weights
+    at.file_uploader(key=state_uploader(at)).upload("x.png", png(draw_picture((220, 40, 40), 2)), "image/png").run()
+    assert "are not kept here" in at.error[0].value
+    assert len(cards(at, "Pictures of the collection")) == 12
+    at.query_params = {"space": "mini"}
+    assert len(results(at.run())) == n_results
 
 
 def test_several_uploads_are_one_search(collection: Collection) -> None:

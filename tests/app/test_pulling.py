@@ -26,7 +26,7 @@ from tests.http_server import FileServer, serving
 def _no_leftovers() -> Iterator[None]:
     yield
     resources.worker().close()
-    for cached in (resources._open, resources.worker, resources.warm_up, pulling):
+    for cached in (resources._open, resources.worker, pulling):
         cached.clear()
 
 

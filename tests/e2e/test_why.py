@@ -55,7 +55,6 @@ def visit(chromium: Browser, url: str) -> Iterator[Visit]:
 
 def pictures(page: Page) -> list[Locator]:
     """Query, its map, result, its map: once all are drawn."""
-    expect(page.get_by_text("Ready for uploads")).to_be_attached()  # which draws the page anew
     wait_until_idle(page)
     images = page.get_by_role("dialog").get_by_role("img")
     expect(images).to_have_count(4)

@@ -53,7 +53,7 @@ def test_values_are_taken_from_their_variables() -> None:
 
 
 def test_what_an_earlier_version_could_be_told_is_ignored() -> None:
-    assert Settings.from_mapping({"IMGSEARCH_WORKER_IDLE_S": "any"}) == Settings()
+    assert Settings.from_mapping({"IMGSEARCH_WARM_UP": "0", "IMGSEARCH_WORKER_IDLE_S": "any"}) == Settings()
 
 
 @pytest.mark.parametrize("name", [f"IMGSEARCH_{name.upper()}" for name, kind in KINDS.items() if kind is int])
@@ -111,7 +111,7 @@ def test_sites_that_may_frame_the_page_cannot_smuggle_in_another_rule() -> None:
             Settings.from_mapping({"IMGSEARCH_FRAME_ANCESTORS": text})
 
 
-@pytest.mark.parametrize(("name", "default"), [("keep_judgements", False), ("metrics", False), ("warm_up", True)])
+@pytest.mark.parametrize(("name", "default"), [("keep_judgements", False), ("metrics", False)])
 def test_switches_are_0_or_1(name: str, default: bool) -> None:
     variable = f"IMGSEARCH_{name.upper()}"
     values = [getattr(Settings.from_mapping({variable: text}), name) for text in ("", "0", "1")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -66,6 +67,11 @@ def _renew_judgements() -> None:
 
 
 def _open_first() -> None:
-    collection = resources.open_first_collection()
+    try:
+        collection = resources.open_first_collection()
+    finally:
+        # Streamlit collects garbage after every run, which takes 50 ms over all that is loaded; this stays anyway.
+        gc.collect()
+        gc.freeze()
     if collection and (notice := exact_notice(collection)):
         _log.warning("%s %s", *notice)

@@ -80,10 +80,6 @@ TEXTS = {
     "search.camera_label": "Take a picture to search with",
     "search.camera_help": "The picture is looked at and forgotten when you leave.",
     "search.examples": "Examples to try",
-    "search.no_uploads": "Your own pictures cannot be searched with here. {reason}",
-    "search.ready": "Ready for uploads.",
-    "search.ready_later": "Ready for uploads; one after a pause takes some seconds.",
-    "search.getting_ready": "Getting ready for uploads…",
     "search.refine": "Refine",
     "search.k": "Results",
     "search.space": "Compare by",
@@ -306,6 +302,7 @@ TEXTS = {
     "collections.own_make": "Make a collection",
     "collections.own_again": "Make another one in its place",
     "collections.own_nothing": "There are no files yet: choose some pictures or a zip file first.",
+    "collections.own_reading": "The files are being read…",
     "collections.own_looking": "{done:,} of {total:,} {total:picture|pictures} looked at…",
     "collections.own_arranging": "{total:,} looked at; the index is being made…",
     "collections.own_private": "Only you see it, and links to it work for nobody else. It is gone when you delete it, close this "

@@ -12,7 +12,6 @@ from imgsearch.pictures.decode import READ_FORMATS
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources, state
 from imgsearch.ui.parts.messages import show_error
-from imgsearch.ui.parts.readiness import show_readiness
 from imgsearch.ui.state import Frame
 from imgsearch.ui.texts import error_words, t
 from imgsearch.ui.texts.markdown import escape
@@ -40,8 +39,6 @@ def render(collection: Collection | None, frame: Frame) -> None:
         for name in names:
             with st.container(border=True, key=f"collection_{name}"):
                 _render_collection(name, frame)
-    if specs:
-        resources.warm_up(specs[0]).start()  # last, so that what there is is on the screen before
 
 
 def _first_that_opens(names: list[str]) -> Collection | None:
@@ -74,7 +71,6 @@ def _render_collection(name: str, frame: Frame) -> None:
 
 def _render_own(specs: list[EmbedderSpec], frame: Frame) -> None:
     name = own_pictures.name()
-    warm_up = resources.warm_up(specs[0])
     if name:
         _render_collection(name, frame)
         remarks = resources.session_collections().remarks(name)
@@ -86,16 +82,13 @@ def _render_own(specs: list[EmbedderSpec], frame: Frame) -> None:
         st.button(
             t("collections.own_delete"), key="own_delete", icon=":material/delete:", on_click=_forget, args=(frame, name)
         )
-        if not warm_up.error:
-            with st.expander(t("collections.own_again")):
-                _render_form(specs, frame)
+        with st.expander(t("collections.own_again")):
+            _render_form(specs, frame)
     else:
         st.header(t("collections.own"), anchor=False)
         limits = {"n": SessionLimits.max_pictures, "mb": get_settings().max_own_mb}
         st.markdown(t("collections.own_intro", **limits))
-        if not warm_up.error:
-            _render_form(specs, frame)
-    show_readiness(warm_up)
+        _render_form(specs, frame)
 
 
 def _render_form(specs: list[EmbedderSpec], frame: Frame) -> None:
@@ -113,7 +106,7 @@ def _render_form(specs: list[EmbedderSpec], frame: Frame) -> None:
     if not files:
         st.info(t("collections.own_nothing"), icon=":material/info:")
         return
-    bar = st.progress(0.0, t("search.getting_ready"))
+    bar = st.progress(0.0, t("collections.own_reading"))
 
     def tell(done: int, total: int, what: str) -> None:
         is_looking = what == "embedding"

@@ -13,7 +13,6 @@ from imgsearch.ui import resources, state
 from imgsearch.ui.answer import Answer, QueryPicture, asked_items, caption
 from imgsearch.ui.parts.addresses import picture_url
 from imgsearch.ui.parts.grid import draw_grid, example_cards
-from imgsearch.ui.parts.readiness import show_readiness
 from imgsearch.ui.parts.region_picker import region_picker
 from imgsearch.ui.server.internals import DeltaGenerator, UploadedFile, release_upload
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
@@ -37,7 +36,6 @@ class QueryPanel:
             with st.container(key="query_words", width="stretch", gap="xsmall"):
                 self._words = st.container()
                 _render_uploader()
-                show_readiness(resources.warm_up(collection.space(view.space).spec.for_queries()))
                 _render_examples(collection, view)
         self._is_complete = not (view.uploads or view.example)
         if self._is_complete:

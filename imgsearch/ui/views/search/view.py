@@ -14,7 +14,7 @@ from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.rerank import default_reranking
 from imgsearch.retrieval.search import SearchPage
 from imgsearch.settings import SAMPLE_COLLECTION
-from imgsearch.ui import resources, state
+from imgsearch.ui import state
 from imgsearch.ui.answer import Answer, answer_to
 from imgsearch.ui.parts.grid import Note, draw_grid, gallery_cards, result_cards
 from imgsearch.ui.parts.words import rerank_words, space_words
@@ -53,8 +53,6 @@ def render(collection: Collection, view: View) -> None:
     _render_gallery(collection, view)
     if answer and view.why:
         _render_why(collection, view, answer, view.why)
-    # Last, so that the first answer is on the screen before the worker takes the processor.
-    resources.warm_up(collection.space(view.space).spec.for_queries()).start()
 
 
 def _render_subtitle(collection: Collection, view: View) -> None:
