@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import base64
 import os
-import re
 import tempfile
 from pathlib import Path
 
@@ -40,7 +39,6 @@ def main() -> None:
     ):
         wait_for_health(server, 200)
         page = open_page(chromium, server.url)
-        page.get_by_text(re.compile("Ready for uploads")).wait_for()
         files = photos(WARM_UP_UPLOADS + options.uploads, *PHOTO_SIZE)
         n_bytes = 0
         rows: list[tuple[str, float, float]] = []
@@ -49,7 +47,7 @@ def main() -> None:
             (worker,) = server.worker_pids()
             rows.append((step, resident_mib(server.process.pid), resident_mib(worker)))
 
-        note("first page, network loaded")
+        note("first page")
         for number in range(WARM_UP_PICKS):
             pick(page, number)
         for _ in range(WARM_UP_UPLOADS):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import re
 import sys
 import tempfile
 import time
@@ -39,9 +38,10 @@ WARM_UP_UPLOADS = 3
 PHONE_SIZE = (4000, 3000)
 
 TEXT_PAGE = 'import streamlit as st\n\nst.write("One text")\n'
-APP = """import streamlit as st
-from imgsearch.ui import server
-app = st.App({script!r}, routes=server.routes(), middleware=server.middleware(), lifespan=server.lifespan)
+APP = """import keras  # noqa: F401
+import streamlit as st
+from imgsearch.ui.server import lifespan, middleware, routes
+app = st.App({script!r}, routes=routes.routes(), middleware=middleware.middleware(), lifespan=lifespan.lifespan)
 """
 
 
@@ -120,7 +120,6 @@ def measure_bytes(chromium: Browser, server: Server, home: Path, folder: Path) -
 def measure_picks(chromium: Browser, url: str, n: int) -> tuple[list[float], list[float]]:
     """Clicks on cards, warm: ms to the results on screen, and to the page at rest."""
     page = open_page(chromium, url)
-    page.get_by_text(re.compile("Ready for uploads")).wait_for()
     times = [pick(page, number) for number in range(WARM_UP_PICKS + n)][WARM_UP_PICKS:]
     page.context.close()
     return [shown for shown, _ in times], [at_rest for _, at_rest in times]
@@ -129,7 +128,6 @@ def measure_picks(chromium: Browser, url: str, n: int) -> tuple[list[float], lis
 def measure_uploads(chromium: Browser, url: str, n: int) -> list[float]:
     """Uploads of phone-sized pictures, the network warm, ms each."""
     page = open_page(chromium, url)
-    page.get_by_text(re.compile("Ready for uploads")).wait_for()
     files = [base64.b64encode(data).decode() for data in photos(WARM_UP_UPLOADS + n, *PHONE_SIZE)]
     times = [drop(page, data) for data in files][WARM_UP_UPLOADS:]
     page.context.close()
@@ -140,7 +138,7 @@ def keras_app(folder: Path, *, is_frozen: bool) -> Path:
     """The same page in a process that has Keras loaded; frozen, its objects are left out of the collection of garbage."""
     script, app = folder / f"keras_page_{is_frozen}.py", folder / f"keras_app_{is_frozen}.py"
     thaw = "" if is_frozen else "import gc\ngc.unfreeze()\n"
-    script.write_text("import keras  # noqa: F401\n" + thaw + page_server.SCRIPT.read_text(encoding="utf-8"))
+    script.write_text(thaw + page_server.SCRIPT.read_text(encoding="utf-8"))
     app.write_text(APP.format(script=str(script)))
     return app
 
