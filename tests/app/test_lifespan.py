@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Collection
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import WorkerClient
 from imgsearch.ui import resources
 from imgsearch.ui.server import lifespan
@@ -28,6 +30,11 @@ def _ended() -> Iterator[None]:
     lifespan.end()
     resources.session_collections.clear()
     gc.unfreeze()
+    queries = logging.getLogger("imgsearch.queries")  # which the beginning switches on
+    for handler in list(queries.handlers):
+        queries.removeHandler(handler)
+    queries.setLevel(logging.NOTSET)
+    queries.propagate = True
 
 
 def wait_until(is_so: Callable[[], object]) -> None:
@@ -64,3 +71,17 @@ def test_what_is_loaded_when_the_first_collection_was_tried_is_left_out_of_the_c
     assert gc.get_freeze_count() == 0
     lifespan.begin()
     wait_until(lambda: gc.get_freeze_count() > 10_000)
+
+
+def test_the_network_of_the_first_collection_is_loaded_unless_it_takes_tensorflow(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[EmbedderSpec] = []
+    monkeypatch.setattr(WorkerClient, "load", lambda client, spec: loaded.append(spec))
+    lifespan.begin()
+    wait_until(lambda: loaded)
+    assert loaded == [collection.space().spec]
+    loaded.clear()
+    monkeypatch.setattr(lifespan, "needs_tensorflow", lambda spec, home: True)
+    lifespan._open_first()
+    assert loaded == []

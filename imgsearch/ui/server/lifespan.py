@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from imgsearch.collection.collection import exact_notice
+from imgsearch.collection.collection import exact_notice, tensorflow_notice
+from imgsearch.embedding.networks import needs_tensorflow
 from imgsearch.errors import ImgSearchError
 from imgsearch.measure.judgements import JudgementStore
 from imgsearch.settings import get_settings
@@ -73,5 +74,10 @@ def _open_first() -> None:
         # Streamlit collects garbage after every run, which takes 50 ms over all that is loaded; this stays anyway.
         gc.collect()
         gc.freeze()
-    if collection and (notice := exact_notice(collection)):
+    if collection is None:
+        return
+    for notice in filter(None, (exact_notice(collection), tensorflow_notice(collection))):
         _log.warning("%s %s", *notice)
+    spec = collection.space().spec.for_queries()
+    if not needs_tensorflow(spec, collection.home):  # TensorFlow, and its gigabyte, only where somebody uploads
+        resources.worker().load(spec)
