@@ -66,7 +66,9 @@ class LiteRTNetwork:
         if len(batch) == 1:
             return self._one(self._wide, batch)
         with self._lock:
-            self._pool = self._pool or ThreadPoolExecutor(self._n, thread_name_prefix="network")
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._n, thread_name_prefix="network")
+                self._wide.forget()  # each has the weights once more, and a build asks for several pictures only
         rows = self._pool.map(lambda i: self._one(self._narrow, batch[i : i + 1]), range(len(batch)))
         return np.concatenate(list(rows))
 
@@ -137,6 +139,11 @@ class _Interpreters:
         self._free: queue.LifoQueue[_Interpreter | None] = queue.LifoQueue()
         for _ in range(n):
             self._free.put(None)
+
+    def forget(self) -> None:
+        """Gives the memory of one back."""
+        self._free.get()
+        self._free.put(None)
 
     @contextmanager
     def one(self) -> Iterator[_Interpreter]:
