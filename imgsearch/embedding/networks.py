@@ -20,7 +20,7 @@ import numpy as np
 
 from imgsearch.embedding import runtime
 from imgsearch.embedding.backbones import IMAGENET, get_backbone
-from imgsearch.embedding.network import FrozenNetwork, has_tensorflow, model_with_weights_of, no_tensorflow
+from imgsearch.embedding.network import export, has_tensorflow, model_with_weights_of, no_tensorflow
 from imgsearch.embedding.runtime import LiteRTNetwork
 from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
 from imgsearch.embedding.weights import BUNDLED, find_weights, imagenet_weights
@@ -207,11 +207,10 @@ def export_here(spec: Mapping[str, str], weights: str, target: str, pictures: Se
     """See `export_network`; in this process, into the file `target`. Returns the largest 1 - cosine."""
     of = EmbedderSpec.from_json(spec)
     backbone = get_backbone(of.name)
-    frozen = FrozenNetwork(backbone, model_with_weights_of(backbone, of.layer, Path(weights)))
-    content = frozen.export()
+    content, by_tensorflow = export(backbone, model_with_weights_of(backbone, of.layer, Path(weights)))
     noise = np.random.default_rng(0).integers(0, 256, (of.input_size, of.input_size, 3), np.uint8)  # where none can be read
     inputs = np.stack([*islice(_prepared(pictures, of.input_size), N_COMPARED)] or [noise])
-    wanted = frozen.embed(inputs)
+    wanted = by_tensorflow(inputs)
     if not np.isfinite(wanted).all():
         raise not_finite(of)
     apart = _apart(wanted, LiteRTNetwork(content, of.input_size, of.dim).embed(inputs))

@@ -13,7 +13,7 @@ from imgsearch.collection import build
 from imgsearch.embedding import embedder, networks
 from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.embedder import NetworkEmbedder, load_embedder
-from imgsearch.embedding.network import FrozenNetwork
+from imgsearch.embedding.network import FrozenNetwork, export
 from imgsearch.embedding.networks import MOST_APART, bundled_network, export_here, export_network
 from imgsearch.embedding.runtime import LiteRTNetwork
 from imgsearch.embedding.spec import EmbedderSpec
@@ -105,8 +105,9 @@ def test_damaged_weights_are_named_as_such_from_the_other_process(home: Path, pi
 
 
 def test_logits_are_exported_with_their_parts(home: Path) -> None:
-    network = FrozenNetwork(BACKBONES[NAME], random_model(NAME, "logits"))
-    exported = LiteRTNetwork(network.export(), 224, 1000)
+    model = random_model(NAME, "logits")
+    network = FrozenNetwork(BACKBONES[NAME], model)
+    exported = LiteRTNetwork(export(BACKBONES[NAME], model)[0], 224, 1000)
     spec = EmbedderSpec(NAME, "logits", "0" * 64)
     (picture,) = random_pictures(1)
     ours, expected = (NetworkEmbedder(spec, each).feature_maps(picture) for each in (exported, network))
