@@ -21,15 +21,17 @@ from imgsearch.embedding.networks import export_network
 from imgsearch.files.home import networks_folder
 
 BUILD = """
-import json, resource, sys
+import json, os, resource, sys
 from pathlib import Path
+from benchmarks.common import resident_mib
 from imgsearch.collection.build import build_collection
 from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.embedding.spec import EmbedderSpec
 name, home, images, spec, how = sys.argv[1:]
 embedders = None if how == "export" else LocalEmbedders(Path(home), by_tensorflow=how == "tensorflow")
 build_collection(name, Path(images), home=Path(home), specs=[EmbedderSpec.from_json(json.loads(spec))], embedders=embedders)
-print(*(resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+# A process' own ru_maxrss counts what its parent had before it.
+print(round(resident_mib(os.getpid(), "VmHWM")), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
 """
 
 
