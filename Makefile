@@ -44,8 +44,8 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 # All versions with their hashes, from the ranges in pyproject.toml: requirements-dev.txt is the lock, requirements.txt the
-# part of it that page and builds need, requirements-serve.txt the part that answers. One version serves every system and Python, so it is one that was tested. What is
-# locked stays while the ranges allow it; UPGRADE=--upgrade takes the newest.
+# part of it that page and builds need, requirements-serve.txt the part that answers. One version serves every system and
+# Python, so it is one that was tested. What is locked stays while the ranges allow it; UPGRADE=--upgrade takes the newest.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	--custom-compile-command "make lock"
 lock: $(VENV)/.installed-dev
