@@ -49,7 +49,7 @@ _SEEN = """() => Object.fromEntries([...document.querySelectorAll('[class*="st-k
   return text ? [[place.className.match(/st-key-seen_(\\w+)/)[1], text.innerText.trim()]] : [];
 }))"""
 _OURS = re.compile(
-    r'aria-label="(?!check )\w+ icon"|href="(\?|https://(keras\.io|www\.tensorflow\.org|github\.com/(spotify/annoy|unum-cloud/usearch|bigcat88/pillow_heif)|streamlit\.io'
+    r'aria-label="(?!check )\w+ icon"|href="(\?|https://(keras\.io|www\.tensorflow\.org|github\.com/(google-ai-edge/LiteRT|spotify/annoy|unum-cloud/usearch|bigcat88/pillow_heif)|streamlit\.io'
     r'|python-pillow\.github\.io)")|>mini</code>|<em>Cats and Dogs</em>'
 )
 """What our own sentences have besides: icons, links within the page, the sources of the about view."""

@@ -12,7 +12,7 @@ import pytest
 from imgsearch import embedder_spec
 from imgsearch.embedding import networks
 from imgsearch.embedding.embedder import load_embedder
-from imgsearch.embedding.networks import bundled_network, read_network, with_network
+from imgsearch.embedding.networks import bundled_network, export_here, read_network, with_network
 from imgsearch.embedding.runtime import LiteRTNetwork
 from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
 from imgsearch.errors import BackboneError
@@ -136,3 +136,26 @@ def test_a_collection_of_before_there_were_networks_is_answered_by_the_bundled_o
     monkeypatch.setattr("imgsearch.embedding.embedder.model_with_weights_of", None)  # TensorFlow's way
     assert MINI.network is None
     assert load_embedder(MINI, home).embed([PICTURES[0]]).shape == (1, 256)
+
+
+# --- what is kept
+
+
+def test_a_network_that_differs_from_tensorflow_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "network"
+    mini = LiteRTNetwork(CONTENT, 192, 256)
+
+    def slightly_turned(batch: np.ndarray) -> np.ndarray:
+        given = mini.embed(batch).astype(np.float64)
+        across = np.eye(256)[0] - given[0, 0] * given[0] / np.square(given[0]).sum()
+        return given + angle * np.linalg.norm(given) * across / np.linalg.norm(across)
+
+    monkeypatch.setattr(networks, "model_with_weights_of", lambda *_: None)
+    monkeypatch.setattr(networks, "export", lambda *_: (CONTENT, slightly_turned))
+    angle = 0.01  # whose cosine is 1 - 0.01**2 / 2
+    with pytest.raises(BackboneError, match=r"the same with LiteRT as with TensorFlow, within 1e-06\. Received: 5e-05"):
+        export_here(MINI.to_json(), "unused", str(target), [])
+    assert not target.exists()
+    angle = 0.001
+    assert export_here(MINI.to_json(), "unused", str(target), []) == pytest.approx(5e-7, rel=0.01)
+    assert target.read_bytes() == CONTENT
