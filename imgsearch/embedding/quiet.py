@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
+
+_one_at_a_time = threading.RLock()
+"""Of two threads that overlap, the later would put back the silence of the earlier, for good."""
 
 
 @contextlib.contextmanager
@@ -18,13 +22,14 @@ def quiet_stderr(unless_loaded: str = "") -> Iterator[None]:
     if unless_loaded in sys.modules:
         yield
         return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(silence)
+    with _one_at_a_time:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(silence)

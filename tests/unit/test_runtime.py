@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from imgsearch import embedder_spec
 from imgsearch.embedding import networks
 from imgsearch.embedding.embedder import load_embedder
 from imgsearch.embedding.networks import bundled_network, export_here, read_network, with_network
+from imgsearch.embedding.quiet import quiet_stderr
 from imgsearch.embedding.runtime import LiteRTNetwork
 from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
 from imgsearch.errors import BackboneError
@@ -72,6 +75,25 @@ def test_what_is_no_network_is_refused(content: bytes) -> None:
 def test_it_is_loaded_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
     LiteRTNetwork(CONTENT, 192, 256).embed(PICTURES[:2])
     assert capfd.readouterr() == ("", "")
+
+
+def test_two_threads_that_silence_descriptor_2_leave_it_as_it_was() -> None:
+    before = os.fstat(2).st_ino, os.fstat(2).st_dev
+    first_is_in, second_may_leave = threading.Event(), threading.Event()
+
+    def second() -> None:
+        first_is_in.wait()
+        with quiet_stderr():
+            second_may_leave.wait()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with quiet_stderr():
+        first_is_in.set()
+        thread.join(0.2)  # long enough to come in, if it could
+    second_may_leave.set()
+    thread.join()
+    assert (os.fstat(2).st_ino, os.fstat(2).st_dev) == before
 
 
 # --- where it lies
