@@ -69,12 +69,13 @@ def add_networks(name: str, home: Path, progress: Progress | None = None) -> tup
     with disk_errors(), alone(path), shared(networks_folder(home)):
         collection = Collection.open(name, home)
         draft = Draft.of(collection)
+        others = exported(home)
         thumbnails = [collection.thumbnail_path(item) for item in collection.items]
         of: dict[EmbedderSpec, EmbedderSpec] = {}
         problems = []
         for embedder in dict.fromkeys(recipe.embedder for recipe in draft.recipes.values()):
             try:
-                of[embedder] = with_network(embedder, exported(home), home, thumbnails, progress)
+                of[embedder] = with_network(embedder, others, home, thumbnails, progress)
             except BackboneError as exc:
                 of[embedder] = embedder
                 problems.append(exc)

@@ -258,9 +258,10 @@ def _with_networks(
     """
     of, remarks = {}, []
     own = [entry.embedder for entry in manifest.spaces.values()] if manifest else []
+    others, pictures = [*own, *exported(home)], [file.path for file in files]
     for embedder in dict.fromkeys(recipe.embedder for recipe in recipes.values()):
         try:
-            of[embedder] = with_network(embedder, [*own, *exported(home)], home, [file.path for file in files], progress)
+            of[embedder] = with_network(embedder, others, home, pictures, progress)
         except (BackboneUnavailableError, WeightsError) as exc:
             if embedder.plain not in [each.plain for each in own]:
                 raise

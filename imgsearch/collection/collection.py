@@ -190,7 +190,7 @@ class Collection(Outline):
             What is wrong, a sentence each; empty when all is well.
         """
         problems = self.changed_thumbnails()
-        for spec in {entry.embedder: None for entry in self.manifest.spaces.values() if entry.embedder.network}:
+        for spec in dict.fromkeys(entry.embedder for entry in self.manifest.spaces.values() if entry.embedder.network):
             try:
                 if find_network(spec, self.home) is None:
                     problems.append(f"The network of {spec.space} is missing.")

@@ -82,8 +82,12 @@ class Draft:
             and list(self.skipped) == previous.skipped
             and dict(self.recipes) == {name: entry.recipe for name, entry in manifest.spaces.items()}
             and not indexable(previous)  # else they get their index now
-            and not (self.map_method_here == "tsne" and plain_maps(previous))
+            and not self.redrawn(previous)
         )
+
+    def redrawn(self, previous: Collection) -> list[str]:
+        """Names of the spaces whose maps are drawn better here than they were."""
+        return plain_maps(previous) if self.map_method_here == "tsne" else []
 
     @property
     def map_method_here(self) -> Method:
@@ -236,8 +240,7 @@ class _SpaceWriter:
         if previous is None or entry is None or entry.embeddings != embeddings:
             return None
         is_same = [item.label for item in self.draft.items] == [item.label for item in previous.items]
-        is_better_now = self.name in plain_maps(previous) and self.draft.map_method_here == "tsne"
-        return entry if is_same and not is_better_now else None
+        return entry if is_same and self.name not in self.draft.redrawn(previous) else None
 
     def _writing(self, stem: str, suffix: str) -> contextlib.AbstractContextManager[tuple[Path, list[FileEntry]]]:
         return _writing(self.path, f"spaces/{self.name}/{stem}", suffix)

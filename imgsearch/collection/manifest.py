@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from imgsearch.distance import METRIC
-from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
 from imgsearch.errors import (
     BackboneError,
     BuildError,
@@ -136,6 +136,12 @@ class Manifest:
         of_spaces = [file for space in self.spaces.values() for file in space.files]
         own = [self.items, self.skipped, *([self.evaluation] if self.evaluation else [])]
         return [*own, *_files_in(self.more), *of_spaces]
+
+    @property
+    def networks(self) -> list[NetworkFile]:
+        """The networks that its spaces name, which lie in the home, each once."""
+        named = (space.embedder.network for space in self.spaces.values())
+        return list(dict.fromkeys(network for network in named if network))
 
     def without_indexes(self) -> Manifest:
         """The same without the index files: they are built from the embeddings where they are missing."""

@@ -35,10 +35,9 @@ def retire(previous: Outline, items: Sequence[Item]) -> None:
     files = [previous.path / entry.file for entry in previous.manifest.files]
     for file in files + [previous.thumbnail_path(item) for item in previous.items if item.thumbnail not in kept]:
         os.utime(file)
-    for entry in previous.manifest.spaces.values():
-        if entry.embedder.network:
-            with contextlib.suppress(OSError):  # bundled, or not here
-                os.utime(network_path(previous.home, entry.embedder.network.sha256))
+    for network in previous.manifest.networks:
+        with contextlib.suppress(OSError):  # bundled, or not here
+            os.utime(network_path(previous.home, network.sha256))
 
 
 def sweep(collection: Outline) -> None:
@@ -66,13 +65,9 @@ def exported(home: Path) -> list[EmbedderSpec]:
     for name in list_collections(home):
         with contextlib.suppress(CollectionError, OSError):
             if not came_as_package(name, home):
-                embedders += _exported(name, home)
+                entries = read_manifest(collection_path(name, home)).spaces.values()
+                embedders += [entry.embedder for entry in entries if entry.embedder.network]
     return embedders
-
-
-def _exported(name: str, home: Path) -> list[EmbedderSpec]:
-    entries = read_manifest(collection_path(name, home)).spaces.values()
-    return [entry.embedder for entry in entries if entry.embedder.network]
 
 
 def sweep_networks(home: Path) -> None:
@@ -85,8 +80,8 @@ def sweep_networks(home: Path) -> None:
         return
     oldest = time.time() - SWEEP_AFTER_S
     with contextlib.suppress(BuildError, CollectionError, OSError), exclusive(folder, BuildError("A build is at work.")):
-        embedders = [embedder for name in list_collections(home) for embedder in _exported(name, home)]
-        named = {network_path(home, each.network.sha256) for each in embedders if each.network}
+        manifests = [read_manifest(collection_path(name, home)) for name in list_collections(home)]
+        named = {network_path(home, network.sha256) for manifest in manifests for network in manifest.networks}
         # A folder of that name may also be a collection, of when they could be called so.
         for file in {*folder.glob("*.tflite"), *folder.glob(".tmp-*")} - named:
             if file.stat().st_mtime < oldest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,20 +30,12 @@ def exclusive(path: Path, busy: ImgSearchError) -> Iterator[None]:
     What is locked is a file beside it, made for the purpose and removed in the end; one that a kill has left locks nothing.
     The file or folder itself may meanwhile be renamed or removed, which Windows refuses where a file in it is open.
     """
-    lock = path.with_name(f".{path.name}.lock")
-    if not lock.parent.exists():
-        lock.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        with lock.open("ab") as stream:
-            take(stream, busy)
-            if not _is_still(stream, lock):
-                continue
-            try:
-                yield
-            finally:
-                with contextlib.suppress(OSError):  # on Windows, where it is open; it does no harm
-                    lock.unlink()
-            return
+    with _lock_file(path, lambda stream: take(stream, busy)) as (_, lock):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # on Windows, where it is open; it does no harm
+                lock.unlink()
 
 
 @contextlib.contextmanager
@@ -54,19 +46,27 @@ def shared(path: Path) -> Iterator[None]:
     except ImportError:
         yield
         return
+    with _lock_file(path, lambda stream: fcntl.flock(stream, fcntl.LOCK_SH)) as (stream, lock):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BlockingIOError):  # another one has it too
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock.unlink()
+
+
+@contextlib.contextmanager
+def _lock_file(path: Path, lock_it: Callable[[IO[Any]], None]) -> Iterator[tuple[IO[Any], Path]]:
+    """The file beside a file or folder that is locked in its place: open and locked, and its path."""
     lock = path.with_name(f".{path.name}.lock")
+    if not lock.parent.exists():
+        lock.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with lock.open("ab") as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH)
-            if not _is_still(stream, lock):
-                continue
-            try:
-                yield
-            finally:
-                with contextlib.suppress(BlockingIOError):  # another one has it too
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    lock.unlink()
-            return
+            lock_it(stream)
+            if _is_still(stream, lock):
+                yield stream, lock
+                return
 
 
 def _is_still(stream: IO[Any], path: Path) -> bool:

@@ -27,7 +27,7 @@ from imgsearch.collection.collection import Collection
 from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.outline import Outline
 from imgsearch.collection.reading import read_manifest
-from imgsearch.collection.source import Source, remember, remembered
+from imgsearch.collection.source import Source, came_as_package, remember, remembered
 from imgsearch.collection.sweep import retire, sweep, sweep_networks
 from imgsearch.embedding.backbones import IMAGENET
 from imgsearch.embedding.networks import bundled_network, is_bundled, read_network
@@ -150,10 +150,8 @@ def pack(name: str, home: Path, target: Path, *, with_weights: bool = False, bes
 
 def _networks(manifest: Manifest, home: Path) -> dict[str, bytes]:
     """Digest -> content of the networks that a collection names and that are here, but for those of the program."""
-    named = [entry.embedder.network for entry in manifest.spaces.values()]
-    files = {file.sha256: file for file in named if file and not is_bundled(file)}
-    contents = {digest: read_network(file, home) for digest, file in sorted(files.items())}
-    return {digest: content for digest, content in contents.items() if content is not None}
+    contents = {file.sha256: read_network(file, home) for file in manifest.networks if not is_bundled(file)}
+    return {digest: content for digest, content in sorted(contents.items()) if content is not None}
 
 
 def _is_without(spec: EmbedderSpec, networks: Mapping[str, bytes]) -> bool:
@@ -267,8 +265,7 @@ def _pulling(home: Path, sha256: str) -> contextlib.AbstractContextManager[None]
 
 
 def _check_name(name: str, home: Path) -> None:
-    source = remembered(name, home)
-    if name in list_collections(home) and (source is None or source.kind != "package"):
+    if name in list_collections(home) and not came_as_package(name, home):
         raise CollectionError(f"A collection called {name!r} was built here.", hint="Pull under another name: --name NAME")
 
 
@@ -341,12 +338,11 @@ def _install_weights(staged: Outline, home: Path) -> None:
 
 def _install_networks(staged: Outline, home: Path) -> None:
     """Those that the spaces name, and that the child has tried: one of the same digest that is here may be damaged."""
-    for entry in staged.manifest.spaces.values():
-        network = entry.embedder.network
-        if network and not is_bundled(network) and network_path(staged.home, network.sha256).is_file():
-            kept = network_path(home, network.sha256)
+    for network in staged.manifest.networks:
+        brought, kept = (network_path(each, network.sha256) for each in (staged.home, home))
+        if brought.is_file() and not is_bundled(network):
             kept.parent.mkdir(exist_ok=True)
-            os.replace(network_path(staged.home, network.sha256), kept)
+            os.replace(brought, kept)
             os.utime(kept)
 
 

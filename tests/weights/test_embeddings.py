@@ -14,18 +14,11 @@ from imgsearch.embedding.embedder import BATCH_SIZE, Embedder, NetworkEmbedder, 
 from imgsearch.embedding.network import FrozenNetwork, build_model
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.weights import keep_weights
-from tests.weights.keras_files import random_model, random_pictures
+from tests.weights.keras_files import random_pictures
 
 pytestmark = pytest.mark.weights
 
 NAME = "mobilenet_v2"
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "random.weights.h5"
-    random_model(NAME).save_weights(path)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -32,13 +32,6 @@ pytestmark = pytest.mark.weights
 NAME = "mobilenet_v2"
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "random.weights.h5"
-    random_model(NAME).save_weights(path)
-    return path
-
-
 @pytest.fixture
 def spec(weights: Path, home: Path) -> EmbedderSpec:
     return EmbedderSpec(NAME, weights=keep_weights(weights, home))
