@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
@@ -214,6 +215,14 @@ def test_surprise_me_picks_an_item(collection: Collection) -> None:
     at = page()
     at.button(key="random_button").click().run()
     assert at.query_params["item"] in collection.items
+
+
+def test_surprise_me_picks_another_item_than_is_asked_with(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "choice", lambda rows: rows[0])
+    first, second = collection.items[0].item_id, collection.items[1].item_id
+    at = page(item=first)
+    at.button(key="random_button").click().run()
+    assert at.query_params["item"] == second
 
 
 def test_an_upload_is_searched_and_shown(collection: Collection) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -180,7 +180,11 @@ def _render_gallery(collection: Collection, view: View) -> None:
                 **state.bound("browse", view.browse, page=None),
             )
         st.button(
-            t("search.random"), key="random_button", icon=":material/shuffle:", on_click=_pick_random, args=(collection,)
+            t("search.random"),
+            key="random_button",
+            icon=":material/shuffle:",
+            on_click=_pick_random,
+            args=(collection, view.ask.items),
         )
     rows = collection.items.rows_with_label(view.browse) if view.browse else range(len(collection.items))
     first = (view.page - 1) * state.GALLERY_PAGE_SIZE
@@ -192,5 +196,8 @@ def _render_gallery(collection: Collection, view: View) -> None:
         st.pagination(n_pages, **state.bound("page", view.page))
 
 
-def _pick_random(collection: Collection) -> None:
-    state.search(item=collection.items[random.randrange(len(collection.items))].item_id)
+def _pick_random(collection: Collection, asked: Sequence[str]) -> None:
+    """Another one than what is asked with, where there is another: else a click may show nothing new."""
+    items = collection.items
+    rows = set(range(len(items))) - {items.row_of(item_id) for item_id in asked}
+    state.search(item=items[random.choice(sorted(rows) or range(len(items)))].item_id)
