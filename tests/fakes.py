@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from imgsearch.embedding.embedders import Embedded, Outcome, Source, Wanted, read
+import numpy as np
+
+from imgsearch.embedding.embedders import WHOLE, Embedded, Outcome, Regions, Source, Wanted, read
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.embedding.spec import EmbedderSpec
@@ -55,10 +57,17 @@ class FakeEmbedders:
                 self.asked += [(spec, each.region) for spec in outcome.vectors]
             yield outcome
 
-    def feature_maps(self, source: Source, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+    def feature_maps(self, source: Source, spec: EmbedderSpec, regions: Regions = WHOLE) -> list[FeatureMaps]:
         assert self._maps
-        self.asked.append((spec, region))
-        return self._maps(_content(source), region)
+        self.asked += [(spec, region) for region in regions]
+        return [self._maps(_content(source), region) for region in regions]
+
+    def embed_parts(self, source: Source, spec: EmbedderSpec, regions: Regions) -> np.ndarray:
+        content = _content(source)
+        if error := self._fail(content):
+            raise error
+        self.asked += [(spec, region) for region in regions]
+        return self._local.embed_parts(content, spec, regions)
 
 
 def _content(source: Source) -> bytes:

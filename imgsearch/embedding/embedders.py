@@ -23,6 +23,10 @@ from imgsearch.pictures.regions import Region
 Source = bytes | Path | np.ndarray
 """A picture: the content of its file, the path of that, or uint8 (height, width, 3) upright RGB."""
 
+Regions = Sequence[Region | None]
+"""Parts of a picture; None is the whole."""
+WHOLE: Regions = (None,)
+
 ByContent = Callable[[str], Sequence[EmbedderSpec] | None]
 """Sha256 of a file's content -> what to embed it with; None where it need not even be decoded."""
 
@@ -91,12 +95,22 @@ class Embedders(Protocol):
         """
         ...
 
-    def feature_maps(self, source: Source, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
-        """The parts of one picture's embedding that belong to positions, see `Embedder.feature_maps`.
+    def feature_maps(self, source: Source, spec: EmbedderSpec, regions: Regions = WHOLE) -> list[FeatureMaps]:
+        """The parts of an embedding that belong to positions, of each region of one picture: see `Embedder.feature_maps`.
 
         Raises:
             ImageError: the picture cannot be read.
             BackboneError: the embedder cannot be made, or has none.
+            WorkerError: a worker could not answer.
+        """
+        ...
+
+    def embed_parts(self, source: Source, spec: EmbedderSpec, regions: Regions) -> np.ndarray:
+        """Several regions of one picture, which is decoded once: float32 (n, dim), each row of length 1, in that order.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            BackboneError: the embedder cannot be made.
             WorkerError: a worker could not answer.
         """
         ...

@@ -14,12 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch.embedding.embedder import BATCH_SIZE, Embedder, load_embedder
-from imgsearch.embedding.embedders import Embedded, Source, Wanted, read
+from imgsearch.embedding.embedders import WHOLE, Embedded, Regions, Source, Wanted, read
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneError, ImageError
 from imgsearch.pictures.decode import Picture, decode_image
-from imgsearch.pictures.regions import Region
 from imgsearch.pictures.scaling import make_preview, make_thumbnail
 from imgsearch.progress import Progress
 from imgsearch.settings import N_THREADS
@@ -87,9 +86,19 @@ class LocalEmbedders:
                 batch = []
         yield from run.finish(batch)
 
-    def feature_maps(self, source: Source, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+    def feature_maps(self, source: Source, spec: EmbedderSpec, regions: Regions = WHOLE) -> list[FeatureMaps]:
         """See `Embedders.feature_maps`."""
-        return self.load(spec).feature_maps(_decode(read(source)).pixels, region)
+        pixels = _decode(read(source)).pixels
+        embedder = self.load(spec)
+        return [embedder.feature_maps(pixels, region) for region in regions]
+
+    def embed_parts(self, source: Source, spec: EmbedderSpec, regions: Regions) -> np.ndarray:
+        """See `Embedders.embed_parts`."""
+        pixels = _decode(read(source)).pixels
+        embedder = self.load(spec)
+        # One by one: LiteRT is as quick with each on all processors, and needs no interpreter more for it.
+        rows = [embedder.embed_prepared([embedder.prepare(pixels, region)]) for region in regions]
+        return np.concatenate(rows) if rows else np.empty((0, spec.dim), np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -156,9 +156,9 @@ def explain(
     spec = chosen.spec.for_queries()
     query_data = query if isinstance(query, bytes) else _thumbnail(collection, query)
     looking = embedders or collection.embedders
-    query_maps = looking.feature_maps(query_data, spec, region)
+    (query_maps,) = looking.feature_maps(query_data, spec, [region])
     result_data = _thumbnail(collection, result)
-    result_maps = looking.feature_maps(result_data, spec)
+    (result_maps,) = looking.feature_maps(result_data, spec)
     if query_embedding is None and isinstance(query, int) and region is None:
         query_embedding = chosen.embeddings[query]
     if query_embedding is None:

@@ -69,7 +69,7 @@ def test_a_part_of_an_upload_is_seen_as_what_is_cut_out(
 
 
 def test_what_a_match_rests_on_adds_up_to_the_embedding(built: Collection, pictures: Path, worker: WorkerEmbedders) -> None:
-    maps = worker.feature_maps((pictures / QUERY).read_bytes(), built.space().spec)
+    (maps,) = worker.feature_maps((pictures / QUERY).read_bytes(), built.space().spec)
     raw = maps.raw_embedding
     stored = built.space().vectors(built.items.row_of(QUERY))
     assert maps.values.shape == (6, 6, 256)

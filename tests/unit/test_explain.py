@@ -8,6 +8,7 @@ import pytest
 from imgsearch import Collection, embedder_spec
 from imgsearch.distance import normalize
 from imgsearch.embedding.descriptors import Match
+from imgsearch.embedding.embedders import WHOLE, Regions
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneError, ItemNotFoundError
@@ -134,10 +135,10 @@ class ColourPlaces:
     def __init__(self) -> None:
         self.asked: list[tuple[EmbedderSpec, Region | None]] = []
 
-    def feature_maps(self, data: bytes, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
-        self.asked.append((spec, region))
+    def feature_maps(self, data: bytes, spec: EmbedderSpec, regions: Regions = WHOLE) -> list[FeatureMaps]:
+        self.asked += [(spec, region) for region in regions]
         grid = decode_image(data).pixels.reshape(6, 10, 8, 10, 3).mean((1, 3), dtype=np.float32)
-        return FeatureMaps(grid, np.zeros(3, np.float32), ALL)
+        return [FeatureMaps(grid, np.zeros(3, np.float32), ALL) for _ in regions]
 
 
 @pytest.fixture

@@ -270,7 +270,7 @@ def test_an_answer_without_its_parts_is_an_error(start: Callable[..., WorkerClie
         embed(start(), b"raw" + answer, SPEC)
 
 
-MAPS = {"grid": [1, 2], "window": [0, 0.25, 1, 0.75]}
+MAPS = {"grids": [[1, 2]], "windows": [[0, 0.25, 1, 0.75]]}
 VALUES, OFFSET = np.array([[[1, 2, 3], [4, 5, 6]]], "<f4"), np.array([7, 8, 9], "<f4")
 
 
@@ -279,7 +279,7 @@ def maps_message(facts: dict[str, Any], values: bytes = VALUES.tobytes(), offset
 
 
 def test_feature_maps_are_read_as_they_were_sent(start: Callable[..., WorkerClient]) -> None:
-    maps = start().feature_maps(b"raw" + maps_message(MAPS), SPEC)
+    (maps,) = start().feature_maps(b"raw" + maps_message(MAPS), SPEC)
     assert np.array_equal(maps.values, VALUES)
     assert np.array_equal(maps.offset, OFFSET)
     assert maps.values.dtype == maps.offset.dtype == np.float32
@@ -290,13 +290,16 @@ def test_feature_maps_are_read_as_they_were_sent(start: Callable[..., WorkerClie
     "answer",
     [
         maps_message({}),
-        maps_message({"grid": MAPS["grid"]}),
-        maps_message({**MAPS, "grid": [2, 2]}),
-        maps_message({**MAPS, "grid": 2}),
-        maps_message({**MAPS, "window": [0, 1]}),
+        maps_message({"grids": MAPS["grids"]}),
+        maps_message({**MAPS, "grids": [[2, 2]]}),
+        maps_message({**MAPS, "grids": [2]}),
+        maps_message({**MAPS, "grids": 2}),
+        maps_message({**MAPS, "windows": [[0, 1]]}),
+        maps_message({"grids": MAPS["grids"] * 2, "windows": MAPS["windows"] * 2}),
         maps_message(MAPS, values=VALUES.tobytes()[:-1]),
         maps_message(MAPS, offset=b""),
         message('{"sizes": []}'),
+        message('{"sizes": [], "grids": [], "windows": []}'),
     ],
 )
 def test_feature_maps_that_are_none_are_an_error(start: Callable[..., WorkerClient], answer: bytes) -> None:

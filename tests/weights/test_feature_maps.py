@@ -117,13 +117,18 @@ def test_the_worker_sends_the_maps_that_are_made_here(mini: Embedder, pictures: 
     data, region = (pictures / "red" / "3.png").read_bytes(), Region(0, 0, 0.5, 0.9)
     client = WorkerClient(home, timeout_s=120, queue=1)
     try:
-        sent, embedded = client.feature_maps(data, mini.spec, region), client.embed(Wanted(data, [mini.spec], region))
+        whole, sent = client.feature_maps(data, mini.spec, [None, region])
+        embedded = client.embed(Wanted(data, [mini.spec], region))
+        parts = client.embed_parts(data, mini.spec, [region, None, region])
     finally:
         client.close()
     here = mini.feature_maps(decode_image(data).pixels, region)
     np.testing.assert_allclose(sent.values, here.values, atol=1e-4 * np.abs(here.values).max())
     np.testing.assert_array_equal(sent.offset, here.offset)
     assert sent.window == here.window
+    assert whole.window == mini.feature_maps(decode_image(data).pixels).window
+    np.testing.assert_allclose(parts[[0, 2]], [embedded.vectors[mini.spec]] * 2, atol=1e-6)
+    np.testing.assert_allclose(parts[1], mini.embed([decode_image(data).pixels])[0], atol=1e-6)
     unit = sent.raw_embedding / np.linalg.norm(sent.raw_embedding)
     np.testing.assert_allclose(unit, embedded.vectors[mini.spec], atol=1e-5)
 
@@ -132,7 +137,7 @@ def test_explanations_of_a_built_space_add_up(pictures: Path, home: Path) -> Non
     collection = build_collection("pca", pictures, home=home, specs=[embedder_spec("mini")], pca=5).collection
     space = collection.space("mini-pca5")
     first, second = (collection.items.row_of(name) for name in ("red/1.png", "blue/2.png"))
-    maps = collection.embedders.feature_maps((pictures / "red" / "1.png").read_bytes(), space.spec)
+    (maps,) = collection.embedders.feature_maps((pictures / "red" / "1.png").read_bytes(), space.spec)
     found = similarity_map(maps, space.embeddings[second], mean_embedding(space.embeddings), space.transform)
     assert found.similarity == pytest.approx(float(space.embeddings[first] @ space.embeddings[second]), abs=1e-4)
     explanation = explain(collection, first, second, space="mini-pca5")

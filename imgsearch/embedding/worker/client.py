@@ -20,13 +20,13 @@ from typing import IO, Any
 
 import numpy as np
 
-from imgsearch.embedding.embedders import Embedded, Outcome, Source, Wanted, read
+from imgsearch.embedding.embedders import WHOLE, Embedded, Outcome, Regions, Source, Wanted, read
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.protocol import Answer, error_from, read_message, request_header, write_message
 from imgsearch.embedding.worker.turns import Turns
 from imgsearch.errors import ImageError, WorkerError, WorkerTimeoutError
-from imgsearch.pictures.regions import Region, Window
+from imgsearch.pictures.regions import Window
 
 LOG_LINES = 200
 _PROGRAM = "imgsearch.embedding.worker.program"
@@ -86,7 +86,7 @@ class WorkerClient:
         if specs is None:
             return Embedded(0, 0, {}, sha256)
         of = {"preview": wanted.preview, "thumbnail": wanted.thumbnail}
-        header, parts = self._request(request_header("embed", specs, wanted.region, **of), data, visitor)
+        header, parts = self._request(request_header("embed", specs, [wanted.region], **of), data, visitor)
         try:
             *vectors, preview, thumbnail = parts
             return Embedded(
@@ -102,21 +102,44 @@ class WorkerClient:
             raise _useless_answer() from exc
 
     def feature_maps(
-        self, source: Source, spec: EmbedderSpec, region: Region | None = None, *, visitor: str = ""
-    ) -> FeatureMaps:
-        """Decodes a picture and takes its embedding apart: see `Embedder.feature_maps`. Raises like `embed`.
+        self, source: Source, spec: EmbedderSpec, regions: Regions = WHOLE, *, visitor: str = ""
+    ) -> list[FeatureMaps]:
+        """Decodes a picture and takes its embedding apart: see `Embedders.feature_maps`. Raises like `embed`.
 
         Args:
             source: The picture's file.
             spec: An embedder that has feature maps.
-            region: The part of the picture to look at. Defaults to the whole.
+            regions: The parts of the picture to look at. Defaults to the whole.
             visitor: See `embed`.
         """
-        header, parts = self._request(request_header("feature_maps", [spec], region), _content(source), visitor)
+        header, parts = self._request(request_header("feature_maps", [spec], regions), _content(source), visitor)
         try:
-            values, offset = (np.frombuffer(part, dtype="<f4") for part in parts)
-            return FeatureMaps(values.reshape(*header["grid"], len(offset)), offset, Window(*header["window"]))
+            arrays = [np.frombuffer(part, dtype="<f4") for part in parts]
+            maps = zip(arrays[::2], arrays[1::2], header["grids"], header["windows"], strict=True)
+            found = [
+                FeatureMaps(values.reshape(*grid, len(offset)), offset, Window(*window))
+                for values, offset, grid, window in maps
+            ]
         except (KeyError, TypeError, ValueError) as exc:
+            raise _useless_answer() from exc
+        if len(found) != len(regions):
+            raise _useless_answer()
+        return found
+
+    def embed_parts(self, source: Source, spec: EmbedderSpec, regions: Regions, *, visitor: str = "") -> np.ndarray:
+        """Decodes a picture and embeds parts of it: see `Embedders.embed_parts`. Raises like `embed`.
+
+        Args:
+            source: The picture's file.
+            spec: The embedder.
+            regions: The parts.
+            visitor: See `embed`.
+        """
+        _, parts = self._request(request_header("embed_parts", [spec], regions), _content(source), visitor)
+        try:
+            (vectors,) = parts
+            return np.frombuffer(vectors, dtype="<f4").reshape(len(regions), spec.dim)
+        except ValueError as exc:
             raise _useless_answer() from exc
 
     def load(self, spec: EmbedderSpec) -> None:
@@ -258,9 +281,13 @@ class WorkerEmbedders:
             except (ImageError, WorkerError) as exc:
                 yield exc
 
-    def feature_maps(self, source: Source, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+    def feature_maps(self, source: Source, spec: EmbedderSpec, regions: Regions = WHOLE) -> list[FeatureMaps]:
         """See `Embedders.feature_maps`."""
-        return self.client.feature_maps(source, spec, region, visitor=self.visitor)
+        return self.client.feature_maps(source, spec, regions, visitor=self.visitor)
+
+    def embed_parts(self, source: Source, spec: EmbedderSpec, regions: Regions) -> np.ndarray:
+        """See `Embedders.embed_parts`."""
+        return self.client.embed_parts(source, spec, regions, visitor=self.visitor)
 
 
 def _content(source: Source) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -36,14 +36,17 @@ class Worker:
     def answer(self, header: Mapping[str, Any], body: bytes) -> Answer:
         try:
             specs = [EmbedderSpec.from_json(spec) for spec in header["specs"]]
-            region = Region.parse(header["region"]) if header["region"] else None
+            regions = [Region.parse(region) if region else None for region in header["regions"]]
             match header["task"]:
                 case "load":
                     self._embedders.load(specs[0])
                     return {}, []
                 case "feature_maps":
-                    return _maps(self._embedders.feature_maps(body, specs[0], region))
+                    return _maps(self._embedders.feature_maps(body, specs[0], regions))
+                case "embed_parts":
+                    return {}, [_to_bytes(self._embedders.embed_parts(body, specs[0], regions))]
                 case "embed":
+                    (region,) = regions
                     wanted = Wanted(body, specs, region, preview=header["preview"], thumbnail=header["thumbnail"])
                     (embedded,) = embed_all(self._embedders, [wanted])
                     return _embedded(embedded)
@@ -60,9 +63,12 @@ def _embedded(embedded: Embedded) -> Answer:
     return facts, [*map(_to_bytes, embedded.vectors.values()), embedded.preview, embedded.thumbnail]
 
 
-def _maps(maps: FeatureMaps) -> Answer:
-    facts = {"grid": maps.values.shape[:2], "window": astuple(maps.window)}
-    return facts, [_to_bytes(maps.values), _to_bytes(maps.offset)]
+def _maps(of_regions: Sequence[FeatureMaps]) -> Answer:
+    facts = {
+        "grids": [maps.values.shape[:2] for maps in of_regions],
+        "windows": [astuple(maps.window) for maps in of_regions],
+    }
+    return facts, [_to_bytes(part) for maps in of_regions for part in (maps.values, maps.offset)]
 
 
 def _to_bytes(array: np.ndarray) -> bytes:

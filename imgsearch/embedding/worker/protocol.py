@@ -11,9 +11,9 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from imgsearch.embedding.embedders import WHOLE, Regions
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import ImgSearchError, error_of
-from imgsearch.pictures.regions import Region
 
 MAX_HEADER_BYTES = 1 << 16
 MAX_BODY_BYTES = 1 << 28
@@ -24,16 +24,16 @@ Answer = tuple[dict[str, Any], list[bytes]]
 def request_header(
     task: str,
     specs: Sequence[EmbedderSpec],
-    region: Region | None = None,
+    regions: Regions = WHOLE,
     *,
     preview: bool = False,
     thumbnail: bool = False,
 ) -> dict[str, Any]:
-    """The header of a request: "embed" (see `embedders.Wanted`), or of one embedder "feature_maps" or "load"."""
+    """The header of a request: "embed", see `embedders.Wanted`; of one embedder "feature_maps", "embed_parts", "load"."""
     return {
         "task": task,
         "specs": [spec.to_json() for spec in specs],
-        "region": str(region) if region else None,
+        "regions": [str(region) if region else None for region in regions],
         "preview": preview,
         "thumbnail": thumbnail,
     }

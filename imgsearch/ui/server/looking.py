@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+import numpy as np
 import streamlit as st
 
-from imgsearch.embedding.embedders import Embedded, Outcome, Source, Wanted, embed_all, read
+from imgsearch.embedding.embedders import WHOLE, Embedded, Outcome, Regions, Source, Wanted, embed_all, read
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import ImageError, WorkerError, WorkerLimitError
@@ -49,10 +50,15 @@ class VisitorEmbedders:
         kept.move_to_end(key)
         return kept[key]
 
-    def feature_maps(self, source: Source, spec: EmbedderSpec, region: Region | None = None) -> FeatureMaps:
+    def feature_maps(self, source: Source, spec: EmbedderSpec, regions: Regions = WHOLE) -> list[FeatureMaps]:
         """See `Embedders.feature_maps`. WorkerLimitError as for `embed`."""
         _count()
-        return resources.embedders(visitors.this()).feature_maps(source, spec, region)
+        return resources.embedders(visitors.this()).feature_maps(source, spec, regions)
+
+    def embed_parts(self, source: Source, spec: EmbedderSpec, regions: Regions) -> np.ndarray:
+        """See `Embedders.embed_parts`. WorkerLimitError as for `embed`."""
+        _count()
+        return resources.embedders(visitors.this()).embed_parts(source, spec, regions)
 
 
 def _count() -> None:
