@@ -30,9 +30,14 @@ def mark(region: Region | None) -> None:
         st.query_params.pop("region", None)
 
 
+def find() -> None:
+    st.query_params["found"] = "0.1,0.2,0.4,0.6;0.3,0.4,0.5,0.8;0.6,0.1,0.9,0.5"
+
+
 st.set_page_config(page_title="Region", layout="wide")
 st.title("A picture", anchor=False)
 asked = st.query_params.get("region")
+found = st.query_params.get("found")
 region_picker(
     source(),
     alt="The query: a test picture",
@@ -40,6 +45,8 @@ region_picker(
     region=Region.parse(asked) if asked else None,
     key="picker",
     on_mark=mark,
+    suggested=[Region.parse(each) for each in found.split(";")] if found else [],
+    on_find=None if found else find,
     max_height="300px",
 )
 st.text(f"Told {st.session_state.get('times', 0)} times.")

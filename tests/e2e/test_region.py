@@ -99,9 +99,9 @@ def test_a_box_is_drawn_moved_and_resized_and_python_hears_of_ends_only(visit: V
     page = visit()
     drag(page, (0.2, 0.3), (0.6, 0.9))
     expect_region(page, 0.2, 0.3, 0.6, 0.9, told=1)
-    drag(page, (0.4, 0.5), (0.5, 0.3))  # from the inside
+    drag(page, (0.4, 0.6), (0.5, 0.4))  # its middle
     expect_region(page, 0.3, 0.1, 0.7, 0.7, told=2)
-    drag(page, (0.4, 0.4), (1.4, 0.4))  # it stops at the edge of the picture and keeps its size
+    drag(page, (0.5, 0.4), (1.4, 0.4))  # it stops at the edge of the picture and keeps its size
     expect_region(page, 0.6, 0.1, 1, 0.7, told=3)
     drag(page, (0.6, 0.7), (0.1, 0.5))  # its lower left corner
     expect_region(page, 0.1, 0.1, 1, 0.5, told=4)
@@ -110,6 +110,37 @@ def test_a_box_is_drawn_moved_and_resized_and_python_hears_of_ends_only(visit: V
     page.get_by_role("button", name="Whole picture").click()
     expect_region(page, told=6)
     expect(page.get_by_text("Drag or tap to search with a part.")).to_be_visible()
+
+
+def test_a_new_box_may_begin_inside_an_old_one(visit: Visit) -> None:
+    page = visit("?region=0.1,0.1,0.9,0.9")
+    drag(page, (0.2, 0.2), (0.45, 0.7))
+    expect_region(page, 0.2, 0.2, 0.45, 0.7, told=1)
+
+
+def test_parts_are_found_when_asked_for_and_taken_by_a_tap_a_button_or_a_key(visit: Visit) -> None:
+    page = visit()
+    page.get_by_role("button", name="Find objects").click()
+    part = [page.get_by_role("button", name=f"Search with part {number}") for number in (1, 2, 3)]
+    part[2].wait_for()
+    expect(page.get_by_role("button", name="Find objects")).to_be_hidden()
+    expect_region(page, told=0)  # they are only suggested
+    page.mouse.click(*place(page, 0.75, 0.3))
+    expect_region(page, 0.6, 0.1, 0.9, 0.5, told=1)
+    page.mouse.click(*place(page, 0.35, 0.5))  # in two frames: the smaller one
+    expect_region(page, 0.3, 0.4, 0.5, 0.8, told=2)
+    page.mouse.click(*place(page, 0.38, 0.45))  # in the one that is taken and another
+    expect_region(page, 0.1, 0.2, 0.4, 0.6, told=3)
+    part[1].click()
+    expect_region(page, 0.3, 0.4, 0.5, 0.8, told=4)
+    assert [each.get_attribute("aria-pressed") for each in part] == ["false", "true", "false"]
+    stage(page).press("3")
+    expect_region(page, 0.6, 0.1, 0.9, 0.5, told=5)
+    stage(page).press("4")  # there are three
+    drag(page, (0.15, 0.3), (0.3, 0.55))  # a drawing that begins in a frame is a drawing
+    expect_region(page, 0.15, 0.3, 0.3, 0.55, told=6)
+    page.go_back()
+    expect_region(page, 0.6, 0.1, 0.9, 0.5, told=6)
 
 
 def test_what_is_too_small_changes_nothing(visit: Visit) -> None:
@@ -236,4 +267,8 @@ def test_axe_finds_nothing_serious_with_and_without_a_box(visit: Visit, size: di
     assert violations(page) == []
     stage(page).press("Enter")
     expect_region(page, 0.25, 0.25, 0.75, 0.75, told=1)
+    assert violations(page) == []
+    page.get_by_role("button", name="Find objects").click()
+    page.get_by_role("button", name="Search with part 1").click()
+    expect_region(page, 0.1, 0.2, 0.4, 0.6, told=2)
     assert violations(page) == []

@@ -1,4 +1,5 @@
-// A picture in which a part is marked by mouse, finger or keyboard. Python is told when a gesture is over, not on the way.
+// A picture in which a part is marked by mouse, finger or keyboard, or chosen among those that are suggested. Python is told
+// when a gesture is over, not on the way.
 // Everything is in fractions of the picture's width and height. A box is {left, top, right, bottom}; null is the whole.
 const MIN_SIDE = 0.05; // as in regions.py
 const STEP = 0.02; // one press of an arrow key
@@ -6,7 +7,7 @@ const ZOOM = 1.25; // one press of + or -
 const TAP_PX = 6; // a pointer that moves less has not drawn
 const REACH_PX = { mouse: 10, pen: 14, touch: 22 }; // how far from a corner it is still taken
 const SETTLE_MS = 450; // keys are pressed several times; the gesture is over when they rest
-const CURSORS = { nw: "nwse-resize", se: "nwse-resize", ne: "nesw-resize", sw: "nesw-resize", inside: "move" };
+const CURSORS = { nw: "nwse-resize", se: "nwse-resize", ne: "nesw-resize", sw: "nesw-resize", middle: "move" };
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const round = (value) => Math.round(value * 1000) / 1000;
@@ -32,12 +33,21 @@ function around(x, y, width, height) {
 
 const widthOf = (box) => box.right - box.left;
 const heightOf = (box) => box.bottom - box.top;
+const isIn = (box, x, y) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
 const moved = (box, dx, dy) =>
   around((box.left + box.right) / 2 + dx, (box.top + box.bottom) / 2 + dy, widthOf(box), heightOf(box));
 
 function zoomed(box, factor) {
   const side = (length) => clamp(length * factor, MIN_SIDE, 1);
   return around((box.left + box.right) / 2, (box.top + box.bottom) / 2, side(widthOf(box)), side(heightOf(box)));
+}
+
+function place(element, box) {
+  const percent = (value) => `${100 * value}%`;
+  element.style.left = percent(box.left);
+  element.style.top = percent(box.top);
+  element.style.width = percent(widthOf(box));
+  element.style.height = percent(heightOf(box));
 }
 
 // The box with one corner ("nw" ...) at a place.
@@ -57,10 +67,14 @@ class Picker {
     this.picture = find("picture");
     this.boxElement = find("box");
     this.hint = find("hint");
+    this.frames = find("frames");
+    this.numbers = find("numbers");
     this.instructions = find("instructions");
     this.spoken = find("said");
     this.buttons = { whole: find("whole"), smaller: find("smaller"), larger: find("larger") };
+    this.finder = find("find");
     this.box = null;
+    this.suggested = []; // boxes
     this.gesture = null; // {pointer, kind, x, y, before, isTap} while a pointer is down
     this.told = ""; // the box that Python last gave
     this.sent = []; // boxes that Python has been told and has not given back yet
@@ -75,6 +89,7 @@ class Picker {
     this.buttons.whole.onclick = () => this.clear();
     this.buttons.smaller.onclick = () => this.nudge(zoomed(this.box, 1 / ZOOM));
     this.buttons.larger.onclick = () => this.nudge(zoomed(this.box, ZOOM));
+    this.finder.onclick = () => this.setTriggerValue("found", true);
   }
 
   update(data, setTriggerValue) {
@@ -92,10 +107,13 @@ class Picker {
       this.buttons[name].title = this.words[name];
       this.buttons[name].setAttribute("aria-label", this.words[name]);
     }
+    this.finder.textContent = this.words.find;
+    this.finder.hidden = !data.can_find;
     if (this.picture.getAttribute("src") !== data.src) {
       this.picture.src = data.src;
       this.forget();
     }
+    this.suggest(data.suggested.map(Object.fromEntries));
     const told = textOf(box);
     const answered = this.sent.indexOf(told);
     if (answered >= 0) this.sent.splice(0, answered + 1);
@@ -103,6 +121,39 @@ class Picker {
     this.told = told;
     // An answer to an earlier gesture must not undo a later one.
     if (!this.sent.length && !this.gesture && !this.timer) this.show(box ?? null);
+  }
+
+  // Draws the parts that are suggested, each as a frame and as a button.
+  suggest(boxes) {
+    if (boxes.map(textOf).join(" ") !== this.suggested.map(textOf).join(" ")) {
+      const frames = boxes.map((box, i) => {
+        const frame = document.createElement("div");
+        frame.className = "frame";
+        frame.dataset.number = i + 1;
+        place(frame, box);
+        return frame;
+      });
+      const numbers = boxes.map((box, i) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.textContent = i + 1;
+        button.onclick = () => this.choose(box);
+        return button;
+      });
+      this.frames.replaceChildren(...frames);
+      this.numbers.replaceChildren(...numbers);
+    }
+    this.suggested = boxes;
+    this.numbers.hidden = !boxes.length;
+    [...this.numbers.children].forEach((button, i) => {
+      button.title = this.words.suggested.replace("{number}", i + 1);
+      button.setAttribute("aria-label", button.title);
+    });
+  }
+
+  choose(box) {
+    this.show(box);
+    this.commit();
   }
 
   forget() {
@@ -115,19 +166,17 @@ class Picker {
   show(box) {
     this.box = box;
     this.boxElement.hidden = !box;
-    if (box) {
-      const percent = (value) => `${100 * value}%`;
-      const style = this.boxElement.style;
-      style.left = percent(box.left);
-      style.top = percent(box.top);
-      style.width = percent(widthOf(box));
-      style.height = percent(heightOf(box));
-    }
+    if (box) place(this.boxElement, box);
+    this.suggested.forEach((each, i) => {
+      const isChosen = textOf(each) === textOf(box);
+      this.frames.children[i].classList.toggle("chosen", isChosen);
+      this.numbers.children[i].setAttribute("aria-pressed", isChosen);
+    });
     const buttons = Object.values(this.buttons);
     // A button that goes away would take the focus with it.
     if (!box && buttons.includes(this.stage.getRootNode().activeElement)) this.stage.focus({ preventScroll: true });
     for (const button of buttons) button.hidden = !box;
-    this.hint.hidden = Boolean(box);
+    this.hint.hidden = Boolean(box) || this.suggested.length > 0;
   }
 
   clear() {
@@ -166,7 +215,7 @@ class Picker {
     return { x: clamp((event.clientX - left) / width, 0, 1), y: clamp((event.clientY - top) / height, 0, 1) };
   }
 
-  // What a pointer at a place would take: a corner of the box, its inside, or nothing.
+  // What a pointer at a place would take: a corner of the box, its middle, or nothing, be that inside of it or outside.
   target(event) {
     if (!this.box) return "outside";
     const { x, y } = this.place(event);
@@ -180,7 +229,10 @@ class Picker {
     };
     const corner = [side(y, top, bottom, height, "ns"), side(x, left, right, width, "we")];
     if (corner[0] && corner[1]) return corner.join("");
-    return x >= left && x <= right && y >= top && y <= bottom ? "inside" : "outside";
+    const fromMiddle = (place, low, high, pixels) =>
+      Math.abs(place - (low + high) / 2) * pixels <= Math.min(reach, ((high - low) * pixels) / 6);
+    if (fromMiddle(x, left, right, width) && fromMiddle(y, top, bottom, height)) return "middle";
+    return isIn(this.box, x, y) ? "inside" : "outside";
   }
 
   hover(event) {
@@ -205,8 +257,8 @@ class Picker {
     if (this.gesture.isTap && Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY) < TAP_PX) return;
     this.gesture.isTap = false;
     const { x, y } = this.place(event);
-    if (kind === "inside") this.show(moved(before, x - start.x, y - start.y));
-    else if (kind === "outside") {
+    if (kind === "middle") this.show(moved(before, x - start.x, y - start.y));
+    else if (["inside", "outside"].includes(kind)) {
       const [left, right] = [start.x, x].sort((a, b) => a - b);
       const [top, bottom] = [start.y, y].sort((a, b) => a - b);
       this.show({ left, top, right, bottom });
@@ -217,7 +269,9 @@ class Picker {
     if (!this.gesture || event.pointerId !== this.gesture.pointer) return;
     const { kind, start, before, isTap } = this.gesture;
     this.gesture = null;
-    if (isTap && kind === "outside") {
+    const tapped = isTap && this.suggestedAt(start.x, start.y);
+    if (tapped) this.show(tapped);
+    else if (isTap && kind === "outside") {
       // What lies around the place that was tapped: a square of half the short side, or a box of the size that there was.
       const { width, height } = this.stage.getBoundingClientRect();
       const side = Math.min(width, height) / 2;
@@ -226,6 +280,12 @@ class Picker {
       this.show(before); // a slip, or a try to scroll the page
     }
     this.commit();
+  }
+
+  // The smallest frame around a place, but for the one that is chosen.
+  suggestedAt(x, y) {
+    const around = this.suggested.filter((box) => isIn(box, x, y) && textOf(box) !== textOf(this.box));
+    return around.sort((a, b) => widthOf(a) * heightOf(a) - widthOf(b) * heightOf(b))[0];
   }
 
   cancel() {
@@ -241,6 +301,7 @@ class Picker {
     if (event.key === "Escape" && this.gesture) this.cancel();
     else if (["Escape", "Delete", "Backspace"].includes(event.key) && this.box) this.clear();
     else if (event.key === "Enter" && this.timer) this.settle();
+    else if (this.suggested[event.key - 1]) this.choose(this.suggested[event.key - 1]);
     else if (event.key === "Enter" && !this.box) this.nudge(around(0.5, 0.5, 0.5, 0.5));
     else if (direction && !this.gesture) {
       const [dx, dy] = direction.map((sign) => sign * STEP);
