@@ -10,7 +10,8 @@ from imgsearch.cli.group import UserPath, cli, json_option, print_json, printabl
 from imgsearch.collection.collection import Collection
 from imgsearch.pictures.regions import Region
 from imgsearch.report import FORMATS, Report
-from imgsearch.retrieval.ask import Ask, sort_out
+from imgsearch.retrieval.ask import AUTO, Ask, sort_out
+from imgsearch.retrieval.objects import Objects
 from imgsearch.retrieval.rerank import DEFAULT_RERANKING, RERANKINGS, default_reranking
 from imgsearch.retrieval.search import AnnRecall, SearchPage, ann_recall_at_k
 from imgsearch.settings import DEFAULT_K, MAX_K
@@ -32,7 +33,11 @@ def _check_format(ctx: click.Context, param: click.Parameter, file: Path | None)
 @click.argument("name")
 @click.argument("what", nargs=-1, required=True)
 @click.option("-k", "--k", default=DEFAULT_K, show_default=True, help=f"Results wanted, 1 to {MAX_K}.")
-@click.option("--region", help="Only this part of it: left,top,right,bottom as fractions of its size.")
+@click.option(
+    "--region",
+    help=f"Only this part of it: left,top,right,bottom as fractions of its size; or {AUTO}: the part that is clearly "
+    "nearer than the whole, if there is one.",
+)
 @click.option("--label", help="Only pictures with this label.")
 @click.option("--max-distance", type=float, help="Only pictures at most this far away, 0 to 2.")
 @click.option("--like", "liked", multiple=True, help="An item to be more like; may be given several times.")
@@ -80,11 +85,15 @@ def query(
     An item or row is answered from its stored embedding, without TensorFlow; it is left out of its own results. A region
     of it is cut from its thumbnail and embedded. Distances are plain whatever the order is by.
 
+    With --region auto, --json holds under "objects" what was found: parts that can be asked with, the nearest first, and
+    how near the whole and each of them is.
+
     \b
     Examples:
       python -m imgsearch query pets Egyptian_Mau_167.jpg
       python -m imgsearch query pets ~/photos/my_cat.jpg -k 5
       python -m imgsearch query pets beagle_128.jpg --region 0.1,0.2,0.5,0.6
+      python -m imgsearch query pets ~/photos/living_room.jpg --region auto
       python -m imgsearch query pets beagle_128.jpg beagle_131.jpg --unlike basset_hound_9.jpg
       python -m imgsearch query pets 999 --json
       python -m imgsearch query pets ~/photos/my_cat.jpg --report cat.html
@@ -95,7 +104,7 @@ def query(
     ask = Ask(
         items=tuple(items),
         pictures=tuple(pictures),
-        region=Region.parse(region) if region else None,
+        region=AUTO if region == AUTO else Region.parse(region) if region else None,
         space=space,
         k=k,
         label=label,
@@ -138,6 +147,8 @@ def _reranking(space: Space, name: str | None) -> str:
 def _print_page(page: SearchPage) -> None:
     for item in page.query_items:
         click.echo(f"Like {printable(item.item_id)} ({printable(item.label) or 'no label'}):", err=True)
+    if page.objects:
+        click.echo(_found(page.objects), err=True)
     is_moved = [result.rank_before != result.rank for result in page.results]
     if page.results:
         width = max(5, *(len(printable(result.item.label)) for result in page.results))
@@ -150,6 +161,13 @@ def _print_page(page: SearchPage) -> None:
     timings = ", ".join(f"{step} {ms:.1f} ms" for step, ms in page.timings_ms.items())
     order = RERANKINGS[page.rerank].title.lower() if page.rerank else "distance"
     click.echo(f"Space {page.space}, by {order}; {timings}. Distance: 0 the same, 1.414 unrelated, 2 opposite.", err=True)
+
+
+def _found(objects: Objects) -> str:
+    if not objects.parts:
+        return "Asked with the whole picture: no part of it is clearly nearer. Any part can be named with --region."
+    chosen, *others = (str(part.region) for part in objects.parts)
+    return f"Asked with the part {chosen}." + (f" Others that could be: {'; '.join(others)}." if others else "")
 
 
 def _print_recall(recall: AnnRecall) -> None:

@@ -7,6 +7,7 @@ damaged copy gives an error and never a wrong answer.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -20,16 +21,17 @@ from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.outline import Outline, find
 from imgsearch.collection.reading import COPY_AGAIN, read_parts
 from imgsearch.embedding import runtime
-from imgsearch.embedding.embedders import Embedders, Wanted, embed_all
+from imgsearch.embedding.embedders import Embedders, Source, Wanted, embed_all
 from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.embedding.networks import find_network, needs_tensorflow
-from imgsearch.errors import BackboneError, CollectionCorruptError, ItemNotFoundError
+from imgsearch.errors import BackboneError, CollectionCorruptError, InvalidQueryError, ItemNotFoundError
 from imgsearch.files.disk import file_digest
 from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.items import Items
 from imgsearch.records import parse
-from imgsearch.retrieval.ask import Ask, PictureLike, What, as_source, sort_out
+from imgsearch.retrieval.ask import AUTO, Ask, PictureLike, What, as_source, sort_out
 from imgsearch.retrieval.metrics import Evaluation
+from imgsearch.retrieval.objects import Objects, find_objects
 from imgsearch.retrieval.search import SearchPage, search
 from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.space import Space
@@ -128,6 +130,7 @@ class Collection(Outline):
             ['red/3.png', 'red/2.png']
             >>> found(discs.search("red/3.png", region=Region(0.4, 0.4, 0.6, 0.6), k=1))
             ['red/2.png']
+            >>> discs.search(red, region="auto", k=1).objects.chosen  # all of it is red: no part is nearer
             >>> discs.search(red, k=2).to_pandas()["label"].tolist()
             ['red', 'red']
 
@@ -159,14 +162,56 @@ class Collection(Outline):
             raise TypeError("An Ask says all that is asked: give it alone, or `dataclasses.replace` some of it.")
         return self._answer(ask, embedders or self.embedders, previews)
 
+    def find_objects(self, page: SearchPage, embedders: Embedders | None = None) -> Objects:
+        """Looks for parts of a query picture that are clearly nearer than all of it: see `objects.find_objects`.
+
+        Args:
+            page: The answer to the whole of one item, or of one picture, with its preview.
+            embedders: Who looks at it. Defaults to this process.
+
+        Raises:
+            InvalidQueryError: something else was asked.
+            BackboneError, WorkerError: it cannot be looked at.
+        """
+        if len(page.query_items) + len(page.pictures) != 1 or page.vectors is None:
+            raise InvalidQueryError("Objects can be found in exactly one item, row or picture.")
+        picture: Source
+        if page.query_items:
+            (item,) = page.query_items
+            picture, size, left_out = (
+                self.thumbnail_path(item),
+                (item.width, item.height),
+                [self.items.row_of(item.item_id)],
+            )
+        else:
+            (outside,) = page.pictures
+            # Small, and upright whatever it was: quick to send and to decode several times.
+            picture, size, left_out = outside.preview, (outside.width, outside.height), []
+        space = self.space(page.space)
+        return find_objects(space, embedders or self.embedders, picture, size, page.vectors[0], left_out)
+
     def _answer(self, ask: Ask, embedders: Embedders, previews: bool) -> SearchPage:
+        if ask.region != AUTO:
+            return self._answer_found(ask, embedders, previews)
+        whole = self._answer_found(replace(ask, region=None), embedders, previews=True)
+        started = time.perf_counter()
+        objects = self.find_objects(whole, embedders)
+        timings = {"find": (time.perf_counter() - started) * 1000}
+        page = whole
+        if objects.chosen:
+            page = self._answer_found(replace(ask, region=objects.chosen), embedders, previews)
+        for step, ms in [*whole.timings_ms.items(), *(page.timings_ms.items() if page is not whole else [])]:
+            timings[step] = timings.get(step, 0.0) + ms
+        return replace(page, objects=objects, timings_ms=timings)
+
+    def _answer_found(self, ask: Ask, embedders: Embedders, previews: bool) -> SearchPage:
         space = self.space(ask.space)
         outside = [] if ask.embeddings is None else [space.as_points(ask.embeddings)]
         sources = list(ask.pictures)
-        if ask.region:
+        if ask.part:
             sources += [self.thumbnail_path(self.items[self.items.row_of(item_id)]) for item_id in ask.items]
         spec = space.spec.for_queries()
-        embedded = embed_all(embedders, [Wanted(each, [spec], ask.region, preview=previews) for each in sources])
+        embedded = embed_all(embedders, [Wanted(each, [spec], ask.part, preview=previews) for each in sources])
         if embedded:
             outside.append(space.points(np.stack([picture.vectors[spec] for picture in embedded])))
         page = search(self.items, space, ask, np.concatenate(outside) if outside else None)

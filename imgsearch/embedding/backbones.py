@@ -37,6 +37,7 @@ class Backbone:
         reference: The paper.
         options: Further arguments of the constructor.
         has_logits: Whether it comes with a classifier too.
+        is_light: Whether a picture takes it so few milliseconds that a search for objects may embed dozens of parts.
         has_pooled_logits: Whether that classifier is a layer on the pooled output, and so each position has logits.
         bundled: File in `imgsearch/embedding/bundled/` with its weights, for a backbone of our own; "" for one of Keras.
     """
@@ -53,6 +54,7 @@ class Backbone:
     options: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     has_logits: bool = True
     has_pooled_logits: bool = True
+    is_light: bool = False
     bundled: str = ""
 
     def url_for(self, layer: str) -> str:
@@ -107,6 +109,7 @@ _ROWS = (
         dim=1280,
         weights_url=_KERAS_URL + "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
         reference="Sandler et al. 2018, MobileNetV2: Inverted Residuals and Linear Bottlenecks, arXiv:1801.04381",
+        is_light=True,
     ),
     Backbone(
         name="vgg16",
@@ -164,6 +167,7 @@ _ROWS = (
         "consistent, arXiv:2106.05237",
         options=MappingProxyType({"widths": _MINI_WIDTHS, "last_width": 244, "head_dim": 256}),
         has_logits=False,
+        is_light=True,
         bundled="mini.weights.h5",
     ),
 )

@@ -136,6 +136,11 @@ class EmbedderSpec:
         """Whether an embedding is made of parts that belong to positions of the picture: see `Embedder.feature_maps`."""
         return not self.is_descriptor and (self.layer == "pooled" or BACKBONES[self.name].has_pooled_logits)
 
+    @property
+    def is_light(self) -> bool:
+        """Whether embedding dozens of parts of a picture is quick, see `Backbone`."""
+        return self.is_descriptor or BACKBONES[self.name].is_light
+
     def for_queries(self) -> EmbedderSpec:
         """The same embedder at full precision: one picture gains nothing from less."""
         return replace(self, precision="float32")

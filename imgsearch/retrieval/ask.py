@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -27,6 +28,8 @@ PictureLike = str | Path | bytes | np.ndarray | Image.Image
 What = PictureLike | Integral | int
 """What is asked with. Text is the id of an item, where there is one of that name, else the path of a picture file, else a
 row; a number is a row."""
+AUTO: Literal["auto"] = "auto"
+"""Asks for the region to be found, see `objects`."""
 _ROW = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -39,7 +42,8 @@ class Ask:
         pictures: Pictures from outside.
         embeddings: float32 (m, dim), each of length 1: vectors of the space, or of its embedder.
         region: The part of the one item or picture that is asked with. Of an item it is cut from the thumbnail and
-            embedded; the item is left out all the same. Defaults to the whole.
+            embedded; the item is left out all the same. AUTO: the part that is clearly nearer than the whole, if there is
+            one, see `objects`. Defaults to the whole.
         space: Name of the space to search. Defaults to the collection's first one.
         k: Results wanted, 1 to 200. Fewer come back from a smaller gallery.
         label: Only items with this label. Defaults to all.
@@ -53,7 +57,7 @@ class Ask:
     items: tuple[str, ...] = ()
     pictures: tuple[Source, ...] = ()
     embeddings: np.ndarray | None = None
-    region: Region | None = None
+    region: Region | Literal["auto"] | None = None
     space: str | None = None
     k: int = DEFAULT_K
     label: str | None = None
@@ -71,6 +75,8 @@ class Ask:
             raise InvalidQueryError(f"An effort must be one of {', '.join(Effort)}. Received: {self.effort!r}.")
         object.__setattr__(self, "effort", Effort(self.effort))
         n_embeddings = 0 if self.embeddings is None else len(self.embeddings)
+        if not (self.region is None or self.region == AUTO or isinstance(self.region, Region)):
+            raise InvalidQueryError(f"A region must be a Region, {AUTO!r} or None. Received: {self.region!r}.")
         if self.region and (n_embeddings or len(self.items) + len(self.pictures) != 1):
             raise InvalidQueryError("A region belongs to exactly one item, row or picture.")
         if not (self.items or self.pictures or n_embeddings):
@@ -83,9 +89,15 @@ class Ask:
             raise InvalidQueryError(f"A re-ranking must be one of {', '.join(RERANKINGS)}. Received: {self.rerank!r}.")
 
     @property
+    def part(self) -> Region | None:
+        """The part that is asked with, once it is found if it was to be: None for the whole."""
+        assert self.region != AUTO
+        return self.region
+
+    @property
     def whole_items(self) -> tuple[str, ...]:
         """The items that are asked with as they are stored: all, or none where there is a region."""
-        return () if self.region else self.items
+        return () if self.part else self.items
 
 
 def sort_out(what: Iterable[object], items: Gallery) -> tuple[list[str], list[Source]]:

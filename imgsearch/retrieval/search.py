@@ -22,6 +22,7 @@ from imgsearch.pictures.items import Gallery, Item, shared_label
 from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.expansion import joint_query, rocchio
 from imgsearch.retrieval.notebook import cards_html
+from imgsearch.retrieval.objects import Objects
 from imgsearch.retrieval.rerank import DEPTH, N_NEAREST, Candidates, reorder
 from imgsearch.vectors.calibration import Calibration, Verdict, neighborhood
 from imgsearch.vectors.engines.face import Effort
@@ -92,9 +93,10 @@ class SearchPage:
         rerank: Name of the re-ranking, "" for none.
         verdict: Whether the collection holds anything like the query; None where it holds nothing else, and in a space of
             descriptors, which cannot tell.
+        objects: What was found in the query picture, where that was asked for; `ask.region` is then what was chosen.
         n_candidates: Items whose distance was computed.
-        timings_ms: What each step took, ms, which adds up to the whole: for pictures "decode" and "embed", then "search"
-            and, where there was one, "rerank".
+        timings_ms: What each step took, ms, which adds up to the whole: for pictures "decode" and "embed", where objects
+            were to be found "find", then "search" and, where there was one, "rerank".
         ask: What was asked, for asking on (see `ann_recall_at_k`); None in a page made by hand.
         vectors: float32 (number of things asked with, dim): what each is in the space; items first.
         thumbnails: Folder of the thumbnails, for a notebook; None where the page does not come from a collection.
@@ -107,6 +109,7 @@ class SearchPage:
     pictures: tuple[Embedded, ...] = field(default=(), repr=False)
     rerank: str = ""
     verdict: Verdict | None = None
+    objects: Objects | None = None
     n_candidates: int = 0
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     ask: Ask | None = field(default=None, repr=False, compare=False)
@@ -132,6 +135,8 @@ class SearchPage:
         return {
             "space": self.space,
             "query_item_ids": [item.item_id for item in self.query_items],
+            "region": str(self.ask.part) if self.ask and self.ask.part else None,
+            "objects": self.objects.to_json() if self.objects else None,
             "rerank": self.rerank,
             "is_foreign": self.verdict.is_foreign if self.verdict else None,
             "n_candidates": self.n_candidates,
@@ -162,7 +167,7 @@ def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = 
     Args:
         items: The gallery; row i belongs to row i of the space.
         space: Where to search; `ask.space` was looked up by who calls.
-        ask: What is asked. Its pictures, embeddings and region have become `outside`.
+        ask: What is asked. Its pictures, embeddings and region, which must have been found, have become `outside`.
         outside: float32 (m, dim), rows of length 1, in the space's coordinates (see `Space.points`): what is asked with
             besides whole items. Defaults to nothing.
 
@@ -172,7 +177,7 @@ def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = 
     """
     started = time.perf_counter()
     asked_with = tuple(items.at(items.row_of(item_id) for item_id in ask.items))
-    query_items = () if ask.region else asked_with
+    query_items = () if ask.part else asked_with
     vectors = _vectors(items, space, ask.whole_items)
     if outside is not None:
         vectors = np.concatenate([vectors, outside])
@@ -210,7 +215,7 @@ def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = 
     around = neighborhood(near.distances[:N_NEAREST]) if len(near.rows) else None
     verdict = None if around is None else space.calibration.verdict(around)
     # Calibrated with whole pictures, one at a time, that show something that is labelled here.
-    is_guessed = not shared_label(query_items) and len(vectors) == 1 and not ask.region
+    is_guessed = not shared_label(query_items) and len(vectors) == 1 and not ask.part
     is_guessed = is_guessed and not (verdict and verdict.is_foreign)
     results = _results(
         items,
@@ -226,7 +231,7 @@ def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = 
         space=space.name,
         results=results,
         query_items=query_items,
-        part_of=asked_with[0] if ask.region and asked_with else None,
+        part_of=asked_with[0] if ask.part and asked_with else None,
         rerank=ask.rerank,
         verdict=verdict,
         n_candidates=n_candidates,

@@ -97,6 +97,11 @@ class Calibration:
     n_items: int
     same_label: SameLabel | None
 
+    @property
+    def has_verdict(self) -> bool:
+        """Whether it can tell what is foreign."""
+        return self.neighborhoods is not None
+
     def percentile(self, distance: float) -> float:
         """Per cent of the pairs of different items that are nearer than that; those that are as near do not count."""
         return float(np.interp(distance - _ROUNDING, self.pairs, _LEVELS))
