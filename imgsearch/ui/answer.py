@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -12,15 +12,16 @@ import streamlit as st
 from imgsearch.collection.collection import Collection
 from imgsearch.errors import ImgSearchError
 from imgsearch.pictures.items import Item, shared_label, short_name
-from imgsearch.retrieval.ask import Ask
+from imgsearch.pictures.regions import Region
+from imgsearch.retrieval.ask import AUTO, Ask
 from imgsearch.retrieval.search import SearchPage
 from imgsearch.ui.parts.addresses import thumbnail_url
 from imgsearch.ui.parts.messages import show_error
 from imgsearch.ui.server.internals import DeltaGenerator
-from imgsearch.ui.server.looking import VisitorEmbedders
+from imgsearch.ui.server.looking import Found, VisitorEmbedders, found_before, keep_found
 from imgsearch.ui.server.query_log import log_query
 from imgsearch.ui.state import View
-from imgsearch.ui.texts import t
+from imgsearch.ui.texts import error_words, t
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,18 @@ class Answer:
     Attributes:
         page: The results.
         asked: What was searched with: items, then uploads or an example.
+        found: What was found in the picture before; None where it was not, or not to be, looked for.
     """
 
     page: SearchPage
     asked: tuple[QueryPicture, ...]
+    found: Found | None = None
+
+    @property
+    def part(self) -> Region | None:
+        """The part that was searched with; None for the whole."""
+        assert self.page.ask is not None  # a search gives it
+        return self.page.ask.part
 
     @property
     def vectors(self) -> np.ndarray:
@@ -104,6 +113,9 @@ def answer_to(
         waiting: Where to show that a picture is being looked at. Defaults to here.
     """
     ask = ask or view.ask
+    found = found_in(collection, view)
+    if ask.region == AUTO:
+        ask = replace(ask, region=found.objects.chosen if found else None)
     has_to_look = bool(ask.pictures or ask.region)  # stored vectors need no worker
     try:
         with waiting or nullcontext(), st.spinner(t("search.looking"), show_time=True) if has_to_look else nullcontext():
@@ -115,7 +127,39 @@ def answer_to(
     name = t("search.example" if view.example else "search.your_picture")
     outside = () if page.part_of else page.pictures
     asked = [QueryPicture(name, each.width, each.height, content=each.preview) for each in outside]
-    return Answer(page, (*asked_items(collection, ask), *asked))
+    return Answer(page, (*asked_items(collection, ask), *asked), found)
+
+
+def found_in(collection: Collection, view: View) -> Found | None:
+    """What was found in the query picture before, by the view's space; None where nobody has looked."""
+    return found_before(_key(collection, view))
+
+
+def _key(collection: Collection, view: View) -> Hashable:
+    # Of uploads only the hash, as in `VisitorEmbedders`: they are forgotten before this.
+    return collection.name, collection.updated, view.space, view.ask.items, tuple(map(hash, view.ask.pictures))
+
+
+def find_objects(collection: Collection, view: View, answer: Answer, say: Callable[[str], object]) -> None:
+    """Looks for objects in the query picture where that is to be done, once the answer to all of it is on the screen.
+
+    Where parts are found, the page is drawn anew with them. It ends when the visitor goes on.
+
+    Args:
+        collection, view: What was searched.
+        answer: The answer, to the whole picture.
+        say: Shows in words how that goes.
+    """
+    if view.ask.region != AUTO or answer.found:
+        return
+    looking = VisitorEmbedders(before=lambda: say(t("objects.looking")))
+    try:
+        objects = collection.find_objects(answer.page, looking)
+    except ImgSearchError as exc:
+        say(t("objects.failed", reason=error_words(exc)))
+        return
+    keep_found(_key(collection, view), Found(objects, answer.is_foreign))
+    st.rerun()
 
 
 def asked_items(collection: Collection, ask: Ask) -> tuple[QueryPicture, ...]:

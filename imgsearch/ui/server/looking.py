@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -14,17 +14,59 @@ from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import ImageError, WorkerError, WorkerLimitError
 from imgsearch.pictures.regions import Region
+from imgsearch.retrieval.objects import Objects
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources
 from imgsearch.ui.server import limits, visitors
 
 MAX_EMBEDDED_PICTURES = 32
+PARTS_AT_ONCE = 8
+"""Parts of a picture in one request: others want the worker too, and the visitor may want something else."""
 _EMBEDDED = "embedded"
+_FOUND = "objects"
 _Key = tuple[int, int, tuple[EmbedderSpec, ...], Region | None]
 
 
+@dataclass(frozen=True)
+class Found:
+    """What was found in a query picture.
+
+    Attributes:
+        objects: Its parts.
+        is_foreign: Whether nothing in the collection is like the whole of it.
+    """
+
+    objects: Objects
+    is_foreign: bool
+
+
+def keep_found(key: Hashable, found: Found) -> None:
+    """Keeps what was found while the page is open, the last few only."""
+    kept = _kept_found()
+    kept[key] = found
+    while len(kept) > MAX_EMBEDDED_PICTURES:
+        kept.popitem(last=False)
+
+
+def found_before(key: Hashable) -> Found | None:
+    """What was kept."""
+    return _kept_found().get(key)
+
+
+def _kept_found() -> OrderedDict[Hashable, Found]:
+    return st.session_state.setdefault(_FOUND, OrderedDict())  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
 class VisitorEmbedders:
-    """See `Embedders`: the worker, for this visitor. What it made of a picture is kept while the page is open."""
+    """See `Embedders`: the worker, for this visitor. What it made of a picture is kept while the page is open.
+
+    Attributes:
+        before: Called before each request that looks at parts. What it raises ends the search for objects: Streamlit does
+            where something is drawn, once the visitor wants something else.
+    """
+
+    before: Callable[[], object] = lambda: None
 
     def embed(self, wanted: Iterable[Wanted]) -> Iterator[Outcome]:
         """See `Embedders.embed`; WorkerLimitError where too many were looked at for this visitor in the last minute."""
@@ -52,13 +94,18 @@ class VisitorEmbedders:
 
     def feature_maps(self, source: Source, spec: EmbedderSpec, regions: Regions = WHOLE) -> list[FeatureMaps]:
         """See `Embedders.feature_maps`. WorkerLimitError as for `embed`."""
+        self.before()
         _count()
         return resources.embedders(visitors.this()).feature_maps(source, spec, regions)
 
     def embed_parts(self, source: Source, spec: EmbedderSpec, regions: Regions) -> np.ndarray:
-        """See `Embedders.embed_parts`. WorkerLimitError as for `embed`."""
-        _count()
-        return resources.embedders(visitors.this()).embed_parts(source, spec, regions)
+        """See `Embedders.embed_parts`. Does not count: the picture has counted when it was looked at as a whole."""
+        vectors = []
+        for first in range(0, len(regions), PARTS_AT_ONCE):
+            self.before()
+            parts = regions[first : first + PARTS_AT_ONCE]
+            vectors.append(resources.embedders(visitors.this()).embed_parts(source, spec, parts))
+        return np.concatenate(vectors)
 
 
 def _count() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection as Names
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME
@@ -13,7 +14,7 @@ from imgsearch.distance import MAX_DISTANCE
 from imgsearch.embedding.embedders import Source
 from imgsearch.errors import ImgSearchError
 from imgsearch.pictures.regions import Region
-from imgsearch.retrieval.ask import Ask
+from imgsearch.retrieval.ask import AUTO, Ask
 from imgsearch.retrieval.rerank import RERANKINGS, default_reranking
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from imgsearch.ui.state import address, session
@@ -27,6 +28,8 @@ DEFAULT_K = 12  # fills whole rows of 2, 3, 4 and 6
 GALLERY_PAGE_SIZE = 24
 MAX_JUDGED = 20
 ALL_LABELS = ""
+WHOLE: Literal["whole"] = "whole"
+"""The region of an address that asks for the whole of a picture from outside, which is else looked through for objects."""
 NO_RERANKING = "none"
 """Asks for the order of the distances where a re-ranking is the default."""
 
@@ -149,10 +152,13 @@ def read_view(frame: Frame, collection: Collection, examples: Mapping[str, Path]
 def _read_ask(
     reader: address.Reader, collection: Collection, space: str, items: tuple[str, ...], pictures: tuple[Source, ...]
 ) -> Ask:
-    region = reader.one("region", _region, None)
-    if region and len(items) + len(pictures) > 1:
+    asked_region = reader.one("region", _region, None)
+    if asked_region and len(items) + len(pictures) > 1:
         reader.drop("region", note="note.region_of_many")
-        region = None
+        asked_region = None
+    # Of a picture from outside nobody knows what is in it; what is in the collection is mostly a picture of one thing.
+    is_to_find = len(pictures) == 1 and not items and collection.space(space).calibration.has_verdict
+    region = asked_region or (AUTO if is_to_find else None)
     liked = reader.many("liked", collection.items.find, most=MAX_JUDGED)
     disliked = reader.many("disliked", collection.items.find, most=MAX_JUDGED)
     default = default_reranking(collection.space(space).spec) or NO_RERANKING
@@ -160,7 +166,7 @@ def _read_ask(
     return Ask(
         items=items,
         pictures=pictures,
-        region=region,
+        region=None if region == WHOLE else region,
         space=space,
         k=reader.one("k", address.whole_number(1, MAX_PAGE_K), DEFAULT_K, most=MAX_PAGE_K),
         label=reader.one("label", address.choice(collection.items.label_counts), None),
@@ -185,7 +191,11 @@ def _read_pictures(
     return (collection.items[len(collection.items) // 2].item_id,), (), None
 
 
-def _region(text: str) -> Region | None:
+def _region(text: str) -> Region | Literal["auto", "whole"] | None:
+    if text == AUTO:
+        return AUTO
+    if text == WHOLE:
+        return WHOLE
     try:
         return Region.parse(text)
     except ImgSearchError:

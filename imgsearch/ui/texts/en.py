@@ -91,10 +91,17 @@ TEXTS = {
     "search.rerank": "Order",
     "search.results": "Most similar",
     "search.foreign_results": "Nearest all the same",
-    "search.foreign": "**Nothing similar in this collection.** This is what is nearest, but it is farther away than the "
-    "collection's own pictures are from each other. Of pictures that do belong here, {rate:.0%} are called foreign by mistake.",
-    "search.foreign_part": "**Nothing in this collection is like this part.** This is what is nearest, but it is farther away "
-    "than the collection's own pictures are from each other.",
+    # As long as each other: one takes the place of another, and nothing is to move.
+    "search.foreign": "**Nothing similar in this collection.** These are the nearest pictures, and they are far away.",
+    "search.foreign_part": "**Nothing here is like this part.** These are the nearest pictures, and they are far away.",
+    "search.foreign_looking": "**Nothing here is like the whole picture.** Looking for a part of it that is known here…",
+    "search.foreign_but_part": "**Nothing here is like the whole picture.** The part in the frame is like these pictures.",
+    "search.foreign_whole": "**Nothing here is like the picture,** or any part that was tried. You can mark one yourself.",
+    "search.foreign_rate": "Of pictures that do belong here, {rate:.0%} are said by mistake to be like nothing here.",
+    "objects.looking": "Looking for objects in the picture…",
+    "objects.part": "Searched with the part in the frame.",
+    "objects.whole": "Searched with the whole picture.",
+    "objects.failed": "Searched with the whole picture; its parts were not looked at. {reason}",
     "search.only": "only {label}",
     "search.within": "at most {distance:g} away",
     "search.steered": "Steered by likes: {liked}, dislikes: {disliked}.",
@@ -163,7 +170,10 @@ TEXTS = {
     # A part of the query picture.
     "region.name": "Part of the picture to search with",
     "region.hint": "Drag or tap to search with a part.",
-    "region.instructions": "Arrow keys move the box, Shift and arrow keys resize it, Delete takes the whole picture again.",
+    "region.instructions": "Arrow keys move the box, Shift and arrow keys resize it, Delete takes the whole picture again, "
+    "number keys take a part that is suggested.",
+    "region.find": "Find objects",
+    "region.suggested": "Search with part {number}",
     "region.whole": "Whole picture",
     "region.smaller": "Smaller",
     "region.larger": "Larger",
@@ -173,6 +183,7 @@ TEXTS = {
     "compare.title": "Two ways to look",
     "compare.one_space": "This collection has one space only, {space}; comparing needs a second one:",
     "compare.one_space_own": "Your pictures are compared by {space} only, so there is nothing to set beside it.",
+    "compare.part": "Both are asked with a part of it, which Search shows.",
     "compare.change": "[Choose another picture]({link})",
     "compare.space": "Left",
     "compare.space2": "Right",

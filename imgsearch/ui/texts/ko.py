@@ -89,10 +89,17 @@ TEXTS = {
     "search.rerank": "순서",
     "search.results": "가장 비슷한 이미지",
     "search.foreign_results": "그래도 가장 가까운 이미지",
-    "search.foreign": "**이 컬렉션에는 비슷한 이미지가 없습니다.** 가장 가까운 이미지를 보여 드리지만, 컬렉션의 이미지끼리보다 더 멀리 떨어져 있습니다. "
-    "컬렉션에 속하는 이미지라도 {rate:.0%}는 이렇게 잘못 판정됩니다.",
-    "search.foreign_part": "**이 컬렉션에는 이 영역과 비슷한 이미지가 없습니다.** 가장 가까운 이미지를 보여 드리지만, 컬렉션의 이미지끼리보다 더 멀리 떨어져 "
-    "있습니다.",
+    # 길이를 서로 비슷하게 맞춥니다. 하나가 다른 하나를 대신할 때 화면이 움직이지 않아야 합니다.
+    "search.foreign": "**이 컬렉션에는 비슷한 이미지가 없습니다.** 가장 가까운 이미지이지만 거리가 멉니다.",
+    "search.foreign_part": "**이 영역과 비슷한 이미지가 없습니다.** 가장 가까운 이미지이지만 거리가 멉니다.",
+    "search.foreign_looking": "**이미지 전체와 비슷한 것이 없습니다.** 비슷한 영역이 있는지 찾고 있습니다…",
+    "search.foreign_but_part": "**이미지 전체와 비슷한 것이 없습니다.** 표시된 영역과 비슷한 이미지입니다.",
+    "search.foreign_whole": "**전체도, 살펴본 영역도 비슷한 것이 없습니다.** 직접 영역을 지정할 수 있습니다.",
+    "search.foreign_rate": "컬렉션에 속하는 이미지라도 {rate:.0%}는 비슷한 것이 없다고 잘못 판정됩니다.",
+    "objects.looking": "이미지 속 대상을 찾고 있습니다…",
+    "objects.part": "표시된 영역으로 검색했습니다.",
+    "objects.whole": "이미지 전체로 검색했습니다.",
+    "objects.failed": "이미지 전체로 검색했습니다. 영역은 살펴보지 못했습니다. {reason}",
     "search.only": "{label}만",
     "search.within": "거리 {distance:g} 이내",
     "search.steered": "반영 중: 좋아요 {liked}개, 싫어요 {disliked}개.",
@@ -158,7 +165,10 @@ TEXTS = {
     # A part of the query picture.
     "region.name": "검색에 사용할 이미지 영역",
     "region.hint": "드래그하거나 탭하여 일부분으로 검색하세요.",
-    "region.instructions": "화살표 키로 상자를 옮기고, Shift와 화살표 키로 크기를 바꾸며, Delete 키로 이미지 전체를 선택합니다.",
+    "region.instructions": "화살표 키로 상자를 옮기고, Shift와 화살표 키로 크기를 바꾸며, Delete 키로 이미지 전체를 선택합니다. 숫자 키로 "
+    "추천 영역을 고를 수 있습니다.",
+    "region.find": "대상 찾기",
+    "region.suggested": "{number}번 영역으로 검색",
     "region.whole": "이미지 전체",
     "region.smaller": "작게",
     "region.larger": "크게",
@@ -168,6 +178,7 @@ TEXTS = {
     "compare.title": "두 가지 눈으로 보기",
     "compare.one_space": "이 컬렉션에는 공간이 {space} 하나뿐입니다. 비교하려면 하나 더 필요합니다.",
     "compare.one_space_own": "내 이미지는 {space} 기준으로만 비교하므로 나란히 볼 것이 없습니다.",
+    "compare.part": "양쪽 모두 이미지의 일부 영역으로 검색합니다. 영역은 검색 화면에서 볼 수 있습니다.",
     "compare.change": "[다른 사진 고르기]({link})",
     "compare.space": "왼쪽",
     "compare.space2": "오른쪽",

@@ -10,7 +10,7 @@ from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.retrieval.search import SearchPage
 from imgsearch.ui import state
-from imgsearch.ui.answer import Answer, answer_to
+from imgsearch.ui.answer import Answer, answer_to, find_objects
 from imgsearch.ui.parts.grid import Note, draw_grid, result_cards
 from imgsearch.ui.parts.words import space_words
 from imgsearch.ui.state import View
@@ -45,14 +45,18 @@ def render(collection: Collection, view: View) -> None:
         for side, space, answer, other in zip(_SIDES, spaces, (left, right), (right, left), strict=True):
             with st.container(key=f"compare_{side}", width="stretch", gap="small"):
                 _render_side(collection, view, side, space, answer, other.page)
-    st.caption(t("compare.note"))
+    note = st.empty()
+    note.caption(t("compare.note"))
+    find_objects(collection, view, left, note.caption)
 
 
 def _render_head(collection: Collection, view: View, answer: Answer) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="query"):
         for picture in answer.pictures:
             st.image(picture, alt=t("search.query_alt", name=answer.caption), width=88)
-        st.markdown(f"**{escape(answer.caption)}**  \n{t('compare.change', link=view.link(view=None))}", width="stretch")
+        part = f"  \n{t('compare.part')}" if answer.part else ""
+        change = t("compare.change", link=view.link(view=None))
+        st.markdown(f"**{escape(answer.caption)}**{part}  \n{change}", width="stretch")
 
 
 def _render_side(collection: Collection, view: View, side: str, space: str, answer: Answer, other: SearchPage) -> None:

@@ -8,13 +8,14 @@ import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.pictures.regions import Region
+from imgsearch.retrieval.ask import AUTO
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources, state
-from imgsearch.ui.answer import Answer, QueryPicture, asked_items, caption
+from imgsearch.ui.answer import Answer, QueryPicture, asked_items, caption, found_in
 from imgsearch.ui.parts.addresses import picture_url
 from imgsearch.ui.parts.grid import draw_grid, example_cards
 from imgsearch.ui.parts.region_picker import region_picker
-from imgsearch.ui.server.internals import DeltaGenerator, UploadedFile, release_upload
+from imgsearch.ui.server.internals import UploadedFile, release_upload
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
@@ -28,6 +29,7 @@ class QueryPanel:
 
     def __init__(self, collection: Collection, view: View) -> None:
         """Draws it."""
+        self._collection = collection
         self._view = view
         with st.container(horizontal=True, gap="medium", vertical_alignment="top", key="query"):
             with st.container(width=240, key="query_picture", gap="small"):
@@ -50,30 +52,40 @@ class QueryPanel:
         name = caption(asked)
         item_ids = "".join(f"  \n:small[{escape(picture.item.item_id)}]" for picture in asked if picture.item)
         self._words.markdown(f"**{escape(name)}**{item_ids}")
-        _render_pictures(self._picture, asked, self._view.ask.region, t("search.query_alt", name=name))
+        alt = t("search.query_alt", name=name)
+        with self._picture:
+            if len(asked) == 1:
+                self._show_one(asked[0], alt)
+                return
+            with st.container(horizontal=True, gap="xsmall", key="query_pictures"):
+                for picture in asked:
+                    st.image(picture.shown, alt=alt, width=71)
 
-
-def _render_pictures(place: DeltaGenerator, asked: Sequence[QueryPicture], region: Region | None, alt: str) -> None:
-    if len(asked) > 1:
-        with place, st.container(horizontal=True, gap="xsmall", key="query_pictures"):
-            for picture in asked:
-                st.image(picture.shown, alt=alt, width=71)
-        return
-    (picture,) = asked
-    with place:
+    def _show_one(self, picture: QueryPicture, alt: str) -> None:
+        region = self._view.ask.region
+        found = found_in(self._collection, self._view)
+        if region == AUTO:
+            region = found.objects.chosen if found else None
+        can_find = self._collection.space(self._view.space).calibration.has_verdict
         region_picker(
             picture.url or picture_url(picture.content, "query_picture"),
             alt=alt,
             size=(picture.width, picture.height),
             region=region,
             key="region_picker",
-            on_mark=_mark,
+            on_mark=self._mark,
+            suggested=[part.region for part in found.objects.parts] if found else [],
+            on_find=None if found or self._view.ask.region == AUTO or not can_find else _find,
             max_height=_MAX_PICTURE_HEIGHT,
         )
 
+    def _mark(self, region: Region | None) -> None:
+        whole = None if self._view.ask.items else state.WHOLE
+        state.go(region=str(region) if region else whole)
 
-def _mark(region: Region | None) -> None:
-    state.go(region=str(region) if region else None)
+
+def _find() -> None:
+    state.go(region=AUTO)
 
 
 def _render_camera() -> None:

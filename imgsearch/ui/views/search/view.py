@@ -10,14 +10,15 @@ import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.pictures.items import label_words
-from imgsearch.retrieval.ask import Ask
+from imgsearch.retrieval.ask import AUTO, Ask
 from imgsearch.retrieval.rerank import default_reranking
 from imgsearch.retrieval.search import SearchPage
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui import state
-from imgsearch.ui.answer import Answer, answer_to
+from imgsearch.ui.answer import Answer, answer_to, find_objects
 from imgsearch.ui.parts.grid import Note, draw_grid, gallery_cards, result_cards
 from imgsearch.ui.parts.words import rerank_words, space_words
+from imgsearch.ui.server.internals import DeltaGenerator
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
@@ -42,8 +43,8 @@ def render(collection: Collection, view: View) -> None:
     if answer:
         panel.complete(answer)
         title.header(t("search.foreign_results" if answer.is_foreign else "search.results"), anchor=False, width="content")
-        with waiting:
-            _render_refined(collection, view.ask)
+        line = waiting.empty()
+        _say(line, collection, view.ask, _searched_with(view, answer))
         with steering:
             _render_steering(view.ask)
         with head:
@@ -51,6 +52,8 @@ def render(collection: Collection, view: View) -> None:
         _render_results(collection, view, answer)
         render_found(collection, view, answer)
     _render_gallery(collection, view)
+    if answer:
+        find_objects(collection, view, answer, partial(_say, line, collection, view.ask))
     if answer and view.why:
         _render_why(collection, view, answer, view.why)
 
@@ -64,15 +67,25 @@ def _render_subtitle(collection: Collection, view: View) -> None:
         st.caption(t("search.collection", title=escape(collection.manifest.title), n=n_items, space=compared_by))
 
 
-def _render_refined(collection: Collection, ask: Ask) -> None:
-    """What is set under Refine and changes the answer: it is closed most of the time."""
+def _searched_with(view: View, answer: Answer) -> str:
+    """What of the picture was searched with, where that is not plain."""
+    if answer.part:
+        return t("objects.part")
+    if view.ask.region == AUTO and not answer.found:
+        return t("objects.looking")
+    return t("objects.whole") if answer.found or (len(view.ask.pictures) == 1 and not answer.items) else ""
+
+
+def _say(place: DeltaGenerator, collection: Collection, ask: Ask, searched_with: str) -> None:
+    """What was searched with, and what is set under Refine and changes the answer: it is closed most of the time."""
     words = [
+        searched_with,
         t("search.only", label=escape(label_words(ask.label))) if ask.label else "",
         "" if ask.max_distance is None else t("search.within", distance=ask.max_distance),
         rerank_words(ask.rerank) if _is_reordered(collection, ask) else "",
     ]
     if any(words):
-        st.caption(" · ".join(filter(None, words)))
+        place.caption(" · ".join(filter(None, words)))
 
 
 def _render_steering(ask: Ask) -> None:
@@ -90,9 +103,8 @@ def _forget_likes() -> None:
 
 def _render_results(collection: Collection, view: View, answer: Answer) -> None:
     page, ask = answer.page, view.ask
-    if answer.is_foreign and page.verdict:
-        words = "search.foreign_part" if ask.region else "search.foreign"
-        st.info(t(words, rate=page.verdict.false_alarm_rate), icon=":material/search_off:")
+    if verdict := _verdict(ask, answer):
+        st.info(verdict, icon=":material/search_off:")
     cards = result_cards(
         page.results,
         collection.name,
@@ -115,9 +127,22 @@ def _render_results(collection: Collection, view: View, answer: Answer) -> None:
     words = "search.distance_label" if answer.query_label else "search.distance"
     order = t("search.reordered", rerank=rerank_words(page.rerank)) if page.rerank else ""
     n = collection.items.label_counts[ask.label] if ask.label else len(collection.items)
-    st.caption(f"{t(words, n=n, steps=steps)} {order}")
+    rate = t("search.foreign_rate", rate=page.verdict.false_alarm_rate) if answer.is_foreign and page.verdict else ""
+    st.caption(f"{t(words, n=n, steps=steps)} {order} {rate}")
     if view.uploads and page.results:
         st.caption(t("search.share", link=view.search_link(item=page.results[0].item.item_id)))
+
+
+def _verdict(ask: Ask, answer: Answer) -> str:
+    """What there is to say where nothing is like the picture. It stands in one place, whatever is found in the end."""
+    if answer.is_foreign:
+        if answer.part:
+            return t("search.foreign_part")
+        if ask.region == AUTO:
+            return t("search.foreign_whole" if answer.found else "search.foreign_looking")
+        return t("search.foreign")
+    is_whole_foreign = answer.found and answer.found.is_foreign and ask.region == AUTO
+    return t("search.foreign_but_part") if is_whole_foreign else ""
 
 
 def _is_reordered(collection: Collection, ask: Ask) -> bool:

@@ -55,7 +55,7 @@ def open_why(collection: Collection, view: View, answer: Answer, result: SearchR
         _render_numbers(answer, result)
         query = answer.asked[nearest]
         maps = _render_pictures(collection, query, result)
-        pair = _Pair(collection, space, query, answer.vectors[nearest], result, view.ask.region)
+        pair = _Pair(collection, space, query, answer.vectors[nearest], result, answer.part)
         try:
             if space.spec.has_feature_maps:
                 _render_maps(pair, maps)
