@@ -228,7 +228,10 @@ QUERIES: tuple[tuple[str, PoseName, str, str], ...] = (
     ("Siamese", "sit", "cocoa", "living_room"),
     ("Corgi", "stand", "ginger", "street"),
 )
-CLUTTERED: tuple[str, PoseName, str, str] = ("Beagle", "sit", "ginger", "living_room")
+CLUTTERED: tuple[tuple[str, PoseName, str, str], ...] = (
+    ("Maine_Coon", "sit", "ginger", "living_room"),
+    ("Husky", "stand", "slate", "orchard"),
+)
 
 
 def _draw_query(
@@ -242,14 +245,15 @@ def _draw_query(
 
 
 def draw_queries(directory: Path) -> list[Path]:
-    """Example queries that are not in the gallery, as JPEG files: four animals, and a small one in a cluttered room.
+    """Example queries that are not in the gallery, as JPEG files: four animals, and two small ones among many things.
 
-    The last picture, `cluttered_<slug>.jpg`, has 640 x 480 pixels: as a whole it resembles little in the gallery, the
-    region of the animal does.
+    The last two, `cluttered_<slug>.jpg`, have 640 x 480 pixels: as a whole they resemble little in the gallery, the part
+    with the animal does.
     """
     pictures = {f"query_{query[0]}.jpg": _draw_query(*query) for query in QUERIES}
-    room = _draw_query(*CLUTTERED, size=640, n_things=34)
-    pictures[f"cluttered_{CLUTTERED[0]}.jpg"] = room.crop((0, 160, 640, 640))
+    for query in CLUTTERED:
+        whole = _draw_query(*query, size=640, n_things=34)
+        pictures[f"cluttered_{query[0]}.jpg"] = whole.crop((0, 160, 640, 640))
     for name, picture in pictures.items():
         _write(picture, directory / name)
     return [directory / name for name in pictures]

@@ -111,7 +111,7 @@ def test_a_picture_drawn_anew_is_the_one_that_it_holds(
 
 def test_example_queries_drawn_anew_are_those_that_it_brings(installed_home: Path, tmp_path: Path) -> None:
     brought = installed_home / "sample-queries"
-    names = {f"cluttered_{CLUTTERED[0]}.jpg", *(f"query_{query[0]}.jpg" for query in QUERIES)}
+    names = {*(f"cluttered_{query[0]}.jpg" for query in CLUTTERED), *(f"query_{query[0]}.jpg" for query in QUERIES)}
     assert {path.name for path in brought.iterdir()} == names
     for path in draw_queries(tmp_path):
         assert_looks_like(path, brought / path.name)
