@@ -18,9 +18,10 @@ from streamlit.testing.v1 import AppTest
 from imgsearch import Collection, decode_image
 from imgsearch.collection.manifest import Manifest
 from imgsearch.embedding.descriptors import DESCRIPTORS
+from imgsearch.embedding.embedders import Regions, Source
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import WorkerError
+from imgsearch.errors import WorkerBusyError, WorkerError
 from imgsearch.files.home import MANIFEST_FILE
 from imgsearch.pictures.items import Items
 from imgsearch.pictures.regions import Region, Window
@@ -101,6 +102,57 @@ def test_a_part_that_cannot_be_looked_at_gets_words_and_can_be_taken_back(
     assert cards(at, "Pictures of the collection")
 
 
+class Busy(FakeEmbedders):
+    """Looks at whole pictures and not at parts."""
+
+    def embed_parts(self, source: Source, spec: EmbedderSpec, regions: Regions) -> np.ndarray:
+        raise WorkerBusyError("Too many pictures are being looked at just now.")
+
+
+def has_caption(at: AppTest, words: str) -> bool:
+    return any(words in caption.value for caption in at.caption)
+
+
+def test_where_parts_cannot_be_looked_at_the_whole_picture_stands(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Calibration, "has_verdict", True)
+    monkeypatch.setattr(resources, "embedders", lambda visitor: Busy())
+    at = page(k="5")
+    picture = png(draw_picture((210, 60, 40), 3))
+    at.file_uploader(key=state_uploader(at)).upload("x.png", picture, "image/png").run()
+    assert has_caption(at, "its parts were not looked at.")
+    assert results(at) == [result.item.item_id for result in collection.search(picture=picture, k=5).results]
+    assert not at.error
+
+
+def test_a_picture_is_looked_through_once(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Calibration, "has_verdict", True)
+    fake = FakeEmbedders()
+    monkeypatch.setattr(resources, "embedders", lambda visitor: fake)
+    at = page(item="red/1.png", k="5")
+    assert data_of(at, "can_find")["can_find"]
+    assert fake.asked == []  # of an item only where that is asked for
+    at.query_params["region"] = "auto"
+    at.run()
+    assert has_caption(at, "Searched with the whole picture.")  # without quantiles nothing is known
+    assert not data_of(at, "can_find")["can_find"]
+    n_seen = len(fake.asked)
+    assert n_seen == 2  # of 80 x 60 px: the two squares of 60 px; smaller ones show nothing
+    at.run()
+    at.query_params["k"] = "6"
+    at.run()
+    assert len(fake.asked) == n_seen
+
+
+def test_where_nothing_tells_what_is_known_no_object_is_looked_for(collection: Collection) -> None:
+    at = page(item="red/0.png")
+    assert not data_of(at, "can_find")["can_find"]
+    at.file_uploader(key=state_uploader(at)).upload("x.png", png(draw_picture((9, 80, 9), 2)), "image/png").run()
+    assert not has_caption(at, "Looking for objects")
+    assert has_caption(at, "Searched with the whole picture.")
+
+
 def test_cards_tell_how_far_a_result_has_moved(collection: Collection) -> None:
     at = page(item="red/0.png", rerank="diverse", liked="blue/1.png")
     expected = collection.search(item_id="red/0.png", k=12, rerank="diverse", liked=["blue/1.png"]).results
@@ -178,7 +230,7 @@ def test_what_is_not_similar_to_anything_is_said_for_what_comes_from_outside(
     at.file_uploader(key=state_uploader(at)).upload("x.png", png(draw_picture((9, 9, 9), 2)), "image/png").run()
     assert at.header[0].value == "Nearest all the same"
     assert "Nothing similar in this collection" in at.info[0].value
-    assert "5%" in at.info[0].value
+    assert any("5% are said by mistake" in caption.value for caption in at.caption)
     assert data_of(at, "calm")
     assert len(results(at)) == 12
     at.query_params["region"] = "0,0,0.5,0.5"
