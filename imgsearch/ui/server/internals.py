@@ -18,6 +18,7 @@ from streamlit.runtime import Runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
+from streamlit.url_util import make_url_path
 from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
 from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
@@ -37,6 +38,7 @@ __all__ = [
     "release_upload",
     "running_server",
     "session_id",
+    "text_files",
 ]
 
 UPLOAD_PATH = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
@@ -50,6 +52,14 @@ SIGN_OUT_PATH = "/auth/logout"
 def index_page() -> bytes:
     """The HTML that every visit begins with."""
     return Path(get_static_dir(), "index.html").read_bytes()
+
+
+def text_files() -> dict[str, Path]:
+    """Streamlit's scripts and styles: the path of each in an address, and its file."""
+    folder = Path(get_static_dir())
+    base = make_url_path(str(st.get_option("server.baseUrlPath") or ""), "").rstrip("/")
+    files = (path for kind in ("js", "css") for path in (folder / "static" / kind).iterdir())
+    return {f"{base}/{path.relative_to(folder).as_posix()}": path for path in files}
 
 
 def session_id() -> str | None:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgsearch.settings import get_settings
 from imgsearch.ui.server import internals
+from imgsearch.ui.server.delivery.compression import CompressedFiles
 from imgsearch.ui.server.upload_room import UploadRoom
 
 _STYLE = Path(__file__).with_name("page.css")
@@ -119,4 +120,5 @@ def _is_html(start: Message) -> bool:
 
 def middleware() -> list[Middleware]:
     """What wraps every request."""
-    return [Middleware(SecurityHeaders), Middleware(ClosedMetrics), Middleware(PageStyle), Middleware(UploadRoom)]
+    wraps = (SecurityHeaders, ClosedMetrics, CompressedFiles, PageStyle, UploadRoom)
+    return [Middleware(each) for each in wraps]
