@@ -16,6 +16,7 @@ from imgsearch.processors import n_processors
 
 Network = IPv4Network | IPv6Network
 Sources = Annotated[str, "as in the header Content-Security-Policy"]
+Url = Annotated[str, "without a slash at its end"]
 Emails = Annotated[tuple[str, ...], "addresses, and domains with an @ before them"]
 
 SAMPLE_COLLECTION = "sample"
@@ -26,6 +27,7 @@ MAX_PICTURE_BYTES = 50_000_000
 N_THREADS = max(2, n_processors())
 """Pictures that are decoded at a time."""
 _EMAIL = re.compile(r"[^\s@]*@[^\s@]+")
+_URL = re.compile(r"https?://[^\s/?#@\"'<>\\]+(/[^\s?#\"'<>\\]*)?")
 _SOURCES = re.compile(r"['\w:/.*-]+( ['\w:/.*-]+)*", re.ASCII)
 
 
@@ -45,6 +47,8 @@ class Settings:
             Defaults to 8.
         frame_ancestors: IMGSEARCH_FRAME_ANCESTORS, sites that may show the page in a frame, as in the header
             Content-Security-Policy, such as `https://huggingface.co`. Defaults to 'self', none but the page's own.
+        url: IMGSEARCH_URL, the address of the page as visitors see it, such as `https://pets.example.org`: with it,
+            links to the page have a picture where they are previewed. Defaults to "", none.
         max_sessions: IMGSEARCH_MAX_SESSIONS, sessions at a time; more are told to come back. Defaults to 100.
         max_sessions_of_one: IMGSEARCH_MAX_SESSIONS_OF_ONE, sessions of one visitor at a time. Defaults to 20.
         max_own_of_one: IMGSEARCH_MAX_OWN_OF_ONE, collections of their own that one visitor may have at a time.
@@ -74,6 +78,7 @@ class Settings:
     uploads_per_minute: int = 60
     proxies: tuple[Network, ...] = ()
     frame_ancestors: Sources = "'self'"
+    url: Url = ""
     collections: tuple[str, ...] = ()
     keep_judgements: bool = False
     metrics: bool = False
@@ -120,6 +125,15 @@ def _sources(name: str, text: str) -> str:
     return text
 
 
+def _url(name: str, text: str) -> str:
+    if not _URL.fullmatch(text):
+        raise ImgSearchError(
+            f"{name} must be the address of the page, such as https://pets.example.org. Received: {text[:40]!r}.",
+            hint="Give it with https:// or http://, and without a query.",
+        )
+    return text.rstrip("/")
+
+
 def _emails(name: str, text: str) -> tuple[str, ...]:
     emails = tuple(text.lower().split())
     for email in emails:
@@ -158,6 +172,7 @@ _READ: Mapping[Any, Callable[[str, str], Any]] = {
     tuple[str, ...]: lambda name, text: tuple(text.split()),
     tuple[Network, ...]: _networks,
     Sources: _sources,
+    Url: _url,
     Emails: _emails,
 }
 """How a setting of each kind is read from its variable: name and text, never empty, to value."""

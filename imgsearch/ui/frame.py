@@ -13,6 +13,7 @@ from imgsearch.ui.parts.links import Link, draw_links
 from imgsearch.ui.parts.messages import show_error, show_notes
 from imgsearch.ui.parts.words import collection_words
 from imgsearch.ui.server import access
+from imgsearch.ui.server.delivery.previews import page_title
 from imgsearch.ui.server.limits import has_place, keep_pace
 from imgsearch.ui.server.pulling import pulling
 from imgsearch.ui.state import Frame, View
@@ -63,9 +64,21 @@ def render() -> None:
         else:
             show_error(exc)
         return
+    st.set_page_config(page_title=page_title(collection, _title_words(view)))
     _render_top(view, names)
     show_notes((*state.take_notes(), *view.notes))
     VIEWS[view.name](collection, view)
+
+
+def _title_words(view: View) -> list[str]:
+    """What tells a page from others in the bar of tabs: what it is asked with, on views that show an answer."""
+    words = [] if view.name == state.SEARCH else [t(f"nav.{view.name}")]
+    if view.name not in (state.SEARCH, "compare"):
+        return words
+    asked = ", ".join((*view.ask.items, *[t("title.upload")] * bool(view.uploads)))
+    if view.example:
+        asked = t("title.example", name=view.example)
+    return [*words, t("title.part", name=asked) if view.ask.region else asked]
 
 
 def _render_top(frame: Frame, names: list[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
+from imgsearch.collection.outline import Outline
 from imgsearch.collection.session import SESSION_NAME, SessionCollections, SessionLimits
 from imgsearch.embedding.embedders import Embedders
 from imgsearch.embedding.worker.client import WorkerClient, WorkerEmbedders
@@ -51,6 +52,21 @@ def build_of(name: str) -> tuple[int, int]:
 def _open(name: str, build: tuple[int, int]) -> Collection:
     del build  # only a part of the key
     return Collection.open(name, get_settings().home)
+
+
+def outline(name: str) -> Outline:
+    """What there is to know of a collection without opening it for searches; read anew when it has been rebuilt since.
+
+    Raises:
+        CollectionError: there is none of that name, or it is damaged.
+    """
+    return _outline(name, build_of(name))
+
+
+@st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
+def _outline(name: str, build: tuple[int, int]) -> Outline:
+    del build  # only a part of the key
+    return Outline.open(name, get_settings().home)
 
 
 def home_of(name: str) -> Path:

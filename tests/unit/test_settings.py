@@ -72,6 +72,7 @@ def test_every_setting_is_read_from_its_variable_and_changes_nothing_else(name: 
         "home": ("/x", Path("/x")),
         "proxies": ("10.0.0.0/8", (ip_network("10.0.0.0/8"),)),
         "frame_ancestors": ("https://example.org", "https://example.org"),
+        "url": ("https://example.org", "https://example.org"),
         "collections": ("https://example.org/a#sha256=1 b", ("https://example.org/a#sha256=1", "b")),
         "allowed_emails": ("@example.org", ("@example.org",)),
     }
@@ -109,6 +110,29 @@ def test_sites_that_may_frame_the_page_cannot_smuggle_in_another_rule() -> None:
     for text in ("*; script-src *", "a\nb", " ", "https://a, https://b"):
         with pytest.raises(ImgSearchError, match="IMGSEARCH_FRAME_ANCESTORS must be sites"):
             Settings.from_mapping({"IMGSEARCH_FRAME_ANCESTORS": text})
+
+
+def test_the_address_of_the_page_is_one_that_a_path_can_follow() -> None:
+    for text in (
+        "https://pets.example.org",
+        "http://localhost:8501",
+        "https://example.org/pets",
+        "https://xn--9t4b11yi5a.kr",
+    ):
+        assert Settings.from_mapping({"IMGSEARCH_URL": text}).url == text
+        assert Settings.from_mapping({"IMGSEARCH_URL": f"{text}/"}).url == text
+    for text in (
+        "pets.example.org",
+        "ftp://a",
+        "https://",
+        "https:///a",
+        "https://a/?q=1",
+        'https://a"b',
+        "https://a b",
+        "//a",
+    ):
+        with pytest.raises(ImgSearchError, match="IMGSEARCH_URL must be the address of the page"):
+            Settings.from_mapping({"IMGSEARCH_URL": text})
 
 
 @pytest.mark.parametrize(("name", "default"), [("keep_judgements", False), ("metrics", False)])

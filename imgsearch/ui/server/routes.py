@@ -1,9 +1,10 @@
-"""What the server answers beside Streamlit's own: thumbnails, example queries, the points of maps, its health."""
+"""What the server answers beside Streamlit's own: thumbnails, example queries, maps, contact sheets, its health."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +18,8 @@ from imgsearch.files.home import COLLECTION_NAME, thumbnail_path
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui import resources
 from imgsearch.ui.server import access
+from imgsearch.ui.server.delivery.contact_sheet import MEDIA_TYPE, contact_sheet, sheet_digest
+from imgsearch.ui.server.delivery.previews import SHEET_ROUTE
 from imgsearch.ui.server.map_points import map_digest, map_points
 from imgsearch.ui.server.pulling import pulling
 
@@ -63,6 +66,27 @@ async def points(request: Request) -> Response:
     return Response(data, media_type="application/json", headers=_kept(name))
 
 
+async def sheet(request: Request) -> Response:
+    """The contact sheet of a collection, where the page is open to all. The address holds the digest of what it shows."""
+    name, digest = request.path_params["collection"], request.path_params["digest"]
+    if access.is_required() or not COLLECTION_NAME.fullmatch(name) or SESSION_NAME.fullmatch(name):
+        return PlainTextResponse("Not found", 404)
+    try:
+        outline = await run_in_threadpool(resources.outline, name)
+        if digest != sheet_digest(outline):
+            return PlainTextResponse("Not found", 404)
+        data = await run_in_threadpool(_contact_sheet, name, digest)
+    except ImgSearchError:
+        return PlainTextResponse("Not found", 404)
+    return Response(data, media_type=MEDIA_TYPE, headers=_kept(name))
+
+
+@lru_cache(maxsize=resources.MAX_OPEN_COLLECTIONS)
+def _contact_sheet(name: str, digest: str) -> bytes:
+    del digest  # only a part of the key
+    return contact_sheet(resources.outline(name))
+
+
 def _kept(collection: str, how_long: str = "max-age=31536000, immutable") -> dict[str, str]:
     is_private = access.is_required() or SESSION_NAME.fullmatch(collection)
     return {"Cache-Control": f"{'private' if is_private else 'public'}, {how_long}"}
@@ -100,5 +124,6 @@ def routes() -> list[BaseRoute]:
         Route(THUMBNAIL_ROUTE + "/{collection}/{digest}.webp", _guarded(thumbnail)),
         Route(MAP_ROUTE + "/{collection}/{space}/{digest}.json", _guarded(points)),
         Route(EXAMPLE_ROUTE + "/{name}", _guarded(example)),
+        Route(SHEET_ROUTE + "/{collection}/{digest}.jpg", sheet),
         Route("/api/health", health),
     ]

@@ -48,8 +48,13 @@ _of_this_run: ContextVar[str | None] = ContextVar("_of_this_run", default=None)
 
 def t(key: str, **values: object) -> str:
     """The text of that key in the visitor's language, with the values put in; see `Count` for what depends on a number."""
+    return text(language(), key, **values)
+
+
+def text(code: str, key: str, **values: object) -> str:
+    """The same in the language of that code."""
     counts = {name: Count(value) if isinstance(value, Integral) else value for name, value in values.items()}
-    return LANGUAGES[language()].texts[key].format(**counts)
+    return LANGUAGES[code].texts[key].format(**counts)
 
 
 def match_words(words: str) -> str:
@@ -83,13 +88,18 @@ def error_words(error: ImgSearchError) -> str:
     return "  \n".join(escape(words) for words in (error.message, error.hint) if words)
 
 
+def spoken(asked: str, wished: str) -> str:
+    """The code of the language to speak: the one asked for, or the one that is wished for most, or English.
+
+    Args:
+        asked: A code; anything.
+        wished: A locale, or a header Accept-Language.
+    """
+    code = wished[:2].lower()
+    return next((each for each in (asked, code) if each in LANGUAGES), DEFAULT_LANGUAGE)
+
+
 def _asked_language() -> str:
-    asked = st.query_params.get("lang", "")
-    return asked if asked in LANGUAGES else _browser_language()
-
-
-def _browser_language() -> str:
     # The locale comes with the first message of the browser; a client that sends none still has its headers.
     wished = st.context.locale or st.context.headers.get("Accept-Language") or ""
-    code = wished[:2].lower()
-    return code if code in LANGUAGES else DEFAULT_LANGUAGE
+    return spoken(st.query_params.get("lang", ""), wished)

@@ -10,6 +10,13 @@ TEXTS = {
     "nav.collections": "Collections",
     "nav.about": "About",
     "frame.collection": "Collection",
+    "title.part": "Part of {name}",
+    "title.upload": "Your picture",
+    "title.example": "Example {name}",
+    "preview.of_collection": "{n:,} {n:picture|pictures} to search by how they look: pick one or upload your own, and see the "
+    "ones most like it.",
+    "preview.of_item": "The pictures most like {item}, found among {n:,} by how they look.",
+    "preview.sheet": "Pictures of the collection {title}",
     "frame.failed": "Something went wrong here. It has been noted; reloading the page may help.",
     "frame.full": "As many people as this page can serve are here just now. Please come back in a few minutes.",
     "frame.no_collection": "There is no collection here yet.",

@@ -1,4 +1,4 @@
-"""Streamlit's scripts and styles, compressed once each: Streamlit itself leaves that to a proxy, which not every host has."""
+"""Streamlit's scripts and styles, compressed once each: Streamlit leaves that to a proxy, which not every host has."""
 
 from __future__ import annotations
 

@@ -1,0 +1,54 @@
+"""A contact sheet of a collection: the picture that stands for it where somebody sends a link."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from imgsearch.collection.outline import Outline
+from imgsearch.errors import CollectionCorruptError, ImageDecodeError
+from imgsearch.pictures.decode import decode_image
+
+WIDTH, HEIGHT = 1200, 630
+"""What previews of links are made for, px: https://ogp.me names no size, and networks cut others to about this form."""
+MEDIA_TYPE = "image/jpeg"
+_GRIDS = ((8, 4), (6, 3), (4, 2), (2, 1), (1, 1))
+"""Columns and rows; of these the first that there are pictures for."""
+_GAP = 6
+_PAPER = (251, 248, 242)
+
+
+def sheet_digest(outline: Outline) -> str:
+    """What the sheet depends on, as a name for its file: hexadecimal, 64 characters."""
+    return outline.manifest.items.sha256
+
+
+def contact_sheet(outline: Outline) -> bytes:
+    """A JPEG of pictures spread evenly over the collection, of WIDTH x HEIGHT px; the same collection gives the same.
+
+    Raises:
+        CollectionCorruptError: a thumbnail cannot be read.
+    """
+    n_items = len(outline.items)
+    columns, rows = next(grid for grid in _GRIDS if grid[0] * grid[1] <= n_items)
+    sheet = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
+    xs, ys = _edges(WIDTH, columns), _edges(HEIGHT, rows)
+    shown = np.linspace(0, n_items - 1, columns * rows).round().astype(int)
+    for number, row in enumerate(shown.tolist()):
+        down, right = divmod(number, columns)
+        side = (xs[right + 1] - xs[right] - _GAP, ys[down + 1] - ys[down] - _GAP)
+        try:
+            pixels = decode_image(outline.thumbnail_path(outline.items[row]).read_bytes()).pixels
+        except (OSError, ImageDecodeError) as exc:
+            raise CollectionCorruptError(f"The thumbnail of row {row} cannot be read.") from exc
+        sheet.paste(ImageOps.fit(Image.fromarray(pixels), side, Image.Resampling.BICUBIC), (xs[right], ys[down]))
+    file = io.BytesIO()
+    sheet.save(file, "JPEG", quality=82)
+    return file.getvalue()
+
+
+def _edges(length: int, parts: int) -> list[int]:
+    """Where equal parts of a length begin, with a gap before the first and after the last."""
+    return [_GAP + (length - _GAP) * part // parts for part in range(parts + 1)]

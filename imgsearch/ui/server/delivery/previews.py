@@ -1,0 +1,92 @@
+"""What a link to the page is shown with elsewhere, before anybody opens it, and what the browser's tab is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from imgsearch.collection.outline import Outline
+from imgsearch.collection.session import SESSION_NAME
+from imgsearch.errors import ImgSearchError
+from imgsearch.settings import get_settings
+from imgsearch.ui import resources
+from imgsearch.ui.server import access
+from imgsearch.ui.server.delivery.contact_sheet import HEIGHT, MEDIA_TYPE, WIDTH, sheet_digest
+from imgsearch.ui.texts import spoken, text
+
+SITE = "imgsearch"
+SHEET_ROUTE = "/app/static/sheets"
+_MAX_TITLE = 120
+
+
+@dataclass(frozen=True)
+class PreviewPicture:
+    """The picture of a preview: absolute address, type, size in px, and words for who does not see it."""
+
+    url: str
+    alt: str
+    media_type: str = MEDIA_TYPE
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a link is shown with.
+
+    Attributes:
+        title, description: In one line each, not escaped.
+        language: Code of theirs.
+        picture: None where no setting says at which address the page is: a picture needs an absolute one.
+    """
+
+    title: str
+    description: str
+    language: str
+    picture: PreviewPicture | None
+
+
+def page_title(outline: Outline, words: Sequence[str]) -> str:
+    """What a page is called, beginning with what tells it from the next.
+
+    Args:
+        outline: The collection that it shows.
+        words: What it shows of that; those that are empty are left out.
+    """
+    name = " · ".join(filter(None, (*words, outline.manifest.title or outline.name)))
+    return f"{name[:_MAX_TITLE]} · {SITE}"
+
+
+def preview_of(query: str, accepted_languages: str) -> Preview | None:
+    """The preview of a link to the page, or None where there is none.
+
+    There is none where the page is not open to all, of nobody's own pictures, and where nothing can be shown.
+
+    Args:
+        query: Of the address, without its question mark; anybody's text.
+        accepted_languages: As in the header Accept-Language.
+    """
+    asked = {name: values[0] for name, values in parse_qs(query).items()}
+    names = resources.collection_names()
+    name = asked.get("collection", "")
+    if access.is_required() or SESSION_NAME.fullmatch(name) or not names:
+        return None
+    try:
+        outline = resources.outline(name if name in names else names[0])
+    except ImgSearchError:  # the page itself says what is wrong
+        return None
+    language = spoken(asked.get("lang", ""), accepted_languages)
+    item = outline.items.find(asked.get("item", "")) or ""
+    words = {"n": len(outline.items), "title": outline.manifest.title or outline.name, "item": item}
+    url = get_settings().url
+    return Preview(
+        title=page_title(outline, [item]),
+        description=text(language, "preview.of_item" if item else "preview.of_collection", **words),
+        language=language,
+        picture=PreviewPicture(_sheet_url(url, outline), text(language, "preview.sheet", **words)) if url else None,
+    )
+
+
+def _sheet_url(url: str, outline: Outline) -> str:
+    return f"{url}{SHEET_ROUTE}/{outline.name}/{sheet_digest(outline)}.jpg"
