@@ -284,6 +284,10 @@ TEXTS = {
     "quality.name_help": "This page keeps judgements; what you write here is kept with those that follow.",
     "quality.download": "Download judgements (CSV)",
     # Taking results away.
+    "copy.button": "Copy link",
+    "copy.copied": "Copied",
+    "copy.copied_spoken": "The link to this page is copied.",
+    "copy.by_hand": "The link to this page, to copy by hand",
     "take.title": "Take away",
     "take.html": "Report",
     "take.html_help": "One page with the pictures inside, for those who were not in the room. It needs no network, and prints.",

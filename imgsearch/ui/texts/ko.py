@@ -273,6 +273,10 @@ TEXTS = {
     "quality.name_help": "이 페이지는 평가를 보관합니다. 여기에 쓴 이름은 이후의 평가와 함께 보관됩니다.",
     "quality.download": "평가 내려받기 (CSV)",
     # Taking results away.
+    "copy.button": "링크 복사",
+    "copy.copied": "복사됨",
+    "copy.copied_spoken": "이 페이지의 링크를 복사했습니다.",
+    "copy.by_hand": "이 페이지의 링크. 직접 복사해 주세요",
     "take.title": "내보내기",
     "take.html": "보고서",
     "take.html_help": "이미지가 모두 담긴 한 페이지 문서입니다. 네트워크 없이 열리고 인쇄할 수 있습니다.",

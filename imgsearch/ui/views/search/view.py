@@ -9,6 +9,7 @@ from functools import partial
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
+from imgsearch.collection.session import SESSION_NAME
 from imgsearch.pictures.items import label_words
 from imgsearch.retrieval.ask import AUTO, Ask
 from imgsearch.retrieval.rerank import default_reranking
@@ -16,6 +17,7 @@ from imgsearch.retrieval.search import SearchPage
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui import state
 from imgsearch.ui.answer import Answer, answer_to, find_objects
+from imgsearch.ui.parts.copy_link import draw_copy_link
 from imgsearch.ui.parts.grid import Note, draw_grid, gallery_cards, result_cards
 from imgsearch.ui.parts.words import rerank_words, space_words
 from imgsearch.ui.server.internals import DeltaGenerator
@@ -47,7 +49,8 @@ def render(collection: Collection, view: View) -> None:
         _say(line, collection, view.ask, _searched_with(view, answer))
         with steering:
             _render_steering(view.ask)
-        with head:
+        with head, st.container(horizontal=True, gap="xsmall", width="content", key="hand_on"):
+            _render_copy_link(view)
             take_away(collection, answer.page)
         _render_results(collection, view, answer)
         render_found(collection, view, answer)
@@ -143,6 +146,13 @@ def _verdict(ask: Ask, answer: Answer) -> str:
         return t("search.foreign")
     is_whole_foreign = answer.found and answer.found.is_foreign and ask.region == AUTO
     return t("search.foreign_but_part") if is_whole_foreign else ""
+
+
+def _render_copy_link(view: View) -> None:
+    """A link to the answer, where one can hold it: neither uploads nor own pictures are there for anybody else."""
+    if not (view.uploads or SESSION_NAME.fullmatch(view.collection)):
+        # The query is named also where the address names none: what is shown then may be another picture one day.
+        draw_copy_link(view.link(item=view.ask.items))
 
 
 def _is_reordered(collection: Collection, ask: Ask) -> bool:
