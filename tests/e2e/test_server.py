@@ -127,6 +127,17 @@ def test_an_empty_page_and_its_code_keep_to_the_policy(chromium: Browser, tmp_pa
     assert said == []
 
 
+@pytest.mark.parametrize(("width", "is_small"), [(1280, True), (390, False)])
+def test_cards_load_the_thumbnails_that_their_screen_can_show(visit: Visit, width: int, is_small: bool) -> None:
+    page = visit(width=width)  # a phone has two pixels for each of CSS
+    for name in ("Most similar pictures", GALLERY):
+        image = page.get_by_role("list", name=name).locator("img").first
+        expect(image).to_have_js_property("complete", True)
+        shown = image.evaluate("image => image.currentSrc")
+        assert ("/small-thumbs/" in shown) == is_small
+        assert image.evaluate("image => image.naturalWidth") > 0
+
+
 def test_nothing_is_fetched_from_elsewhere(visit: Visit, server: Server) -> None:
     page = visit()
     urls: list[str] = []

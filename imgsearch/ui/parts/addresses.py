@@ -16,6 +16,11 @@ def thumbnail_url(collection: str, item: Item) -> str:
     return f"{_base_path()}{routes.THUMBNAIL_ROUTE}/{collection}/{item.thumbnail}.webp{access.key(collection)}"
 
 
+def small_thumbnail_url(collection: str, item: Item) -> str:
+    """The same, smaller; see `thumbnails.SMALL_SIDE`."""
+    return f"{_base_path()}{routes.SMALL_THUMBNAIL_ROUTE}/{collection}/{item.thumbnail}.webp{access.key(collection)}"
+
+
 def thumbnail_pattern(collection: str) -> str:
     """The same for any item, with {} in place of its digest."""
     return f"{_base_path()}{routes.THUMBNAIL_ROUTE}/{collection}/{{}}.webp{access.key(collection)}"

@@ -1,5 +1,7 @@
 // A grid of pictures, each a link.
-function card(item, follow) {
+const SHORT_SIDES = { small: 224, src: 320 }; // px of the two files of a thumbnail, of which the browser takes one
+
+function card(item, width, follow) {
   const link = element("a", "card");
   leadTo(link, item.href, follow);
   link.setAttribute("aria-label", item.description);
@@ -10,6 +12,10 @@ function card(item, follow) {
   image.alt = "";
   image.decoding = "async";
   image.loading = item.eager ? "eager" : "lazy";
+  if (item.small) {
+    image.sizes = `${width}px`;
+    image.srcset = Object.entries(SHORT_SIDES).map(([file, side]) => `${item[file]} ${side}w`).join(", ");
+  }
   image.src = item.src;
   picture.append(image);
   if (item.rank) picture.append(element("span", "rank", String(item.rank)));
@@ -74,6 +80,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const follow = (href) => setTriggerValue("followed", href);
   const root = grid.getRootNode();
   const act = (action, id) => setTriggerValue("acted", { action, id });
+  const width = Math.ceil(parseFloat(getComputedStyle(grid).gridTemplateColumns)) || SHORT_SIDES.src; // of a column, px
   const focused = [...grid.children].findIndex((entry) => entry.contains(root.activeElement));
   const button = root.activeElement?.closest("button")?.className;
   const { id } = grid.children[focused]?.dataset ?? {};
@@ -85,7 +92,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (!entry.firstChild) {
       entry.dataset.content = content;
       entry.dataset.id = item.id;
-      entry.append(card(item, follow));
+      entry.append(card(item, width, follow));
       if (data.actions) entry.append(buttons(item, data.actions, act));
     }
     return entry;

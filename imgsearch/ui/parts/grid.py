@@ -13,7 +13,7 @@ import streamlit as st
 from imgsearch.distance import closeness
 from imgsearch.pictures.items import Item, short_name
 from imgsearch.retrieval.search import SearchResult
-from imgsearch.ui.parts.addresses import example_url, thumbnail_url
+from imgsearch.ui.parts.addresses import example_url, small_thumbnail_url, thumbnail_url
 from imgsearch.ui.parts.component import component, follow
 from imgsearch.ui.texts import t
 
@@ -67,6 +67,7 @@ def result_cards(
             {
                 "id": result.item.item_id,
                 "src": thumbnail_url(collection, result.item),
+                "small": small_thumbnail_url(collection, result.item),
                 "href": href(result.item.item_id),
                 "label": name,
                 "title": t("card.title", item=result.item.item_id),
@@ -92,6 +93,7 @@ def gallery_cards(
         {
             "id": item.item_id,
             "src": thumbnail_url(collection, item),
+            "small": small_thumbnail_url(collection, item),
             "href": href(item.item_id),
             "label": short_name(item),
             "title": t("card.title", item=item.item_id),

@@ -13,11 +13,12 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Route
 
 from imgsearch.collection.session import SESSION_NAME
-from imgsearch.errors import ImgSearchError
+from imgsearch.errors import ImageError, ImgSearchError
 from imgsearch.files.home import COLLECTION_NAME, thumbnail_path
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui import resources
 from imgsearch.ui.server import access
+from imgsearch.ui.server.delivery import thumbnails
 from imgsearch.ui.server.delivery.contact_sheet import MEDIA_TYPE, contact_sheet, sheet_digest
 from imgsearch.ui.server.delivery.previews import SHEET_ROUTE
 from imgsearch.ui.server.map_points import map_digest, map_points
@@ -26,6 +27,7 @@ from imgsearch.ui.server.pulling import pulling
 SCRIPT = Path(__file__).parents[1] / "page.py"
 """What Streamlit runs for every visitor and every click."""
 THUMBNAIL_ROUTE = "/app/static/thumbs"
+SMALL_THUMBNAIL_ROUTE = "/app/static/small-thumbs"
 MAP_ROUTE = "/app/static/maps"
 EXAMPLE_ROUTE = "/app/static/examples"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -40,6 +42,18 @@ async def thumbnail(request: Request) -> Response:
     if not await run_in_threadpool(path.is_file):
         return PlainTextResponse("Not found", 404)
     return FileResponse(path, media_type="image/webp", headers=_kept(name))
+
+
+async def small_thumbnail(request: Request) -> Response:
+    """The same, smaller; one that cannot be made smaller comes as it is."""
+    answer = await thumbnail(request)
+    if not isinstance(answer, FileResponse):
+        return answer
+    try:
+        data = await run_in_threadpool(thumbnails.small_thumbnail, Path(answer.path))
+    except ImageError:
+        return answer
+    return Response(data, media_type="image/webp", headers=_kept(request.path_params["collection"]))
 
 
 async def example(request: Request) -> Response:
@@ -122,6 +136,7 @@ def routes() -> list[BaseRoute]:
     """The routes beside Streamlit's own."""
     return [
         Route(THUMBNAIL_ROUTE + "/{collection}/{digest}.webp", _guarded(thumbnail)),
+        Route(SMALL_THUMBNAIL_ROUTE + "/{collection}/{digest}.webp", _guarded(small_thumbnail)),
         Route(MAP_ROUTE + "/{collection}/{space}/{digest}.json", _guarded(points)),
         Route(EXAMPLE_ROUTE + "/{name}", _guarded(example)),
         Route(SHEET_ROUTE + "/{collection}/{digest}.jpg", sheet),

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from imgsearch.collection.outline import Outline
-from imgsearch.errors import CollectionCorruptError, ImageDecodeError
-from imgsearch.pictures.decode import decode_image
+from imgsearch.errors import CollectionCorruptError, ImageError
+from imgsearch.ui.server.delivery.thumbnails import thumbnail_pixels
 
 WIDTH, HEIGHT = 1200, 630
 """What previews of links are made for, px: https://ogp.me names no size, and networks cut others to about this form."""
@@ -40,8 +40,8 @@ def contact_sheet(outline: Outline) -> bytes:
         down, right = divmod(number, columns)
         side = (xs[right + 1] - xs[right] - _GAP, ys[down + 1] - ys[down] - _GAP)
         try:
-            pixels = decode_image(outline.thumbnail_path(outline.items[row]).read_bytes()).pixels
-        except (OSError, ImageDecodeError) as exc:
+            pixels = thumbnail_pixels(outline.thumbnail_path(outline.items[row]))
+        except ImageError as exc:
             raise CollectionCorruptError(f"The thumbnail of row {row} cannot be read.") from exc
         sheet.paste(ImageOps.fit(Image.fromarray(pixels), side, Image.Resampling.BICUBIC), (xs[right], ys[down]))
     file = io.BytesIO()

@@ -1,0 +1,45 @@
+"""Thumbnails in about the size that a card is drawn in, for screens on which the stored ones are far larger."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from imgsearch.pictures.decode import Limits, decode_image
+from imgsearch.pictures.scaling import make_thumbnail
+
+SMALL_SIDE = 224
+"""Short side, px. A card is 110 to 220 CSS px wide, and dense screens take the stored thumbnails."""
+_MOST_KEPT = 2_000
+"""Of some 15 kB each; those of a panorama have at most four times as many pixels as a square one."""
+_MOST_BYTES, _MOST_PIXELS = 2**20, 2**20
+# A package may bring anything as a thumbnail. A true one has at most 320 x 1,280 px.
+_LIMITS = Limits(
+    max_bytes=_MOST_BYTES,
+    max_bytes_video=_MOST_BYTES,
+    max_pixels=_MOST_PIXELS,
+    max_pixels_jpeg=_MOST_PIXELS,
+    max_pixels_avif=_MOST_PIXELS,
+    max_pixels_heif=_MOST_PIXELS,
+)
+
+
+def thumbnail_pixels(path: Path) -> np.ndarray:
+    """A stored thumbnail as a uint8 array of shape (height, width, 3).
+
+    Raises:
+        ImageError: it is no picture, or a larger one than a thumbnail is.
+    """
+    return decode_image(path, limits=_LIMITS).pixels
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def small_thumbnail(path: Path) -> bytes:
+    """A stored thumbnail made smaller: a WebP file whose short side is SMALL_SIDE px, never enlarged. Made once.
+
+    Raises:
+        ImageError: see `thumbnail_pixels`.
+    """
+    return make_thumbnail(thumbnail_pixels(path), SMALL_SIDE)

@@ -1,0 +1,92 @@
+"""Thumbnails in the size that they are drawn in."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+from starlette.applications import Starlette
+
+from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.ui.parts.addresses import small_thumbnail_url
+from imgsearch.ui.server import access, routes
+from imgsearch.ui.server.delivery import thumbnails
+from imgsearch.ui.server.delivery.thumbnails import small_thumbnail
+
+
+@pytest.fixture
+def large(tmp_path: Path, home: Path) -> Collection:
+    """A wide picture, a panorama and one that is smaller than any card."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    for name, size in (("a.png", (600, 400)), ("b.png", (2000, 200)), ("c.png", (90, 60))):
+        Image.effect_noise(size, 80).convert("RGB").save(folder / name)
+    build_collection("large", folder, home=home, specs=[embedder_spec("color_histogram")])
+    return Collection.open("large", home)
+
+
+def get(url: str) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(Starlette(routes=routes.routes()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
+            return await client.get(url)
+
+    return asyncio.run(ask())
+
+
+def test_a_small_one_is_224_px_high_or_wide_and_may_be_kept_for_ever(large: Collection) -> None:
+    answers = [get(small_thumbnail_url("large", item)) for item in large.items]
+    sizes = [Image.open(io.BytesIO(answer.content)).size for answer in answers]
+    assert sizes == [(336, 224), (896, 90), (90, 60)]  # a panorama's long side is at most 4 times as long
+    for answer in answers:
+        assert answer.headers["Content-Type"] == "image/webp"
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert len(answers[0].content) < large.thumbnail_path(large.items[0]).stat().st_size * 0.6
+
+
+def test_it_is_made_once(large: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    times: list[Path] = []
+    pixels = thumbnails.thumbnail_pixels
+    monkeypatch.setattr(thumbnails, "thumbnail_pixels", lambda path: times.append(path) or pixels(path))
+    for _ in range(3):
+        get(small_thumbnail_url("large", large.items[0]))
+    assert times == [large.thumbnail_path(large.items[0])]
+
+
+def huge_png() -> bytes:
+    """8,000 x 8,000 px in 8 kB."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress(bytes(8000 * 1001), 9)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        [chunk(b"IHDR", struct.pack(">IIBBBBB", 8000, 8000, 1, 0, 0, 0, 0)), chunk(b"IDAT", rows), chunk(b"IEND", b"")]
+    )
+
+
+@pytest.mark.parametrize("content", [b"no picture", huge_png()], ids=["nothing", "huge"])
+def test_what_cannot_be_made_smaller_comes_as_it_is(large: Collection, content: bytes) -> None:
+    path = large.thumbnail_path(large.items[0])
+    small_thumbnail.cache_clear()
+    path.write_bytes(content)
+    answer = get(small_thumbnail_url("large", large.items[0]))
+    assert (answer.status_code, answer.content) == (200, content)
+    assert answer.headers["Content-Type"] == "image/webp"
+
+
+def test_nonsense_gets_nothing_and_who_must_sign_in_needs_a_key(large: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = small_thumbnail_url("large", large.items[0])
+    for path in (f"{routes.SMALL_THUMBNAIL_ROUTE}/large/{'0' * 64}.webp", f"{routes.SMALL_THUMBNAIL_ROUTE}/large/x.webp"):
+        assert get(path).status_code == 404
+    monkeypatch.setattr(access, "is_required", lambda: True)
+    assert get(address).status_code == 403
+    answer = get(small_thumbnail_url("large", large.items[0]))
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"].startswith("private")
