@@ -90,10 +90,14 @@ def test_the_wheel_holds_every_file_of_the_package_byte_for_byte_and_nothing_els
     assert changed == []
 
 
-def test_the_licences_of_code_and_weights_go_along(installed: Path) -> None:
+def test_the_licences_of_code_weights_and_fonts_go_along(installed: Path) -> None:
     licences = installed / f"imgsearch_demo-{__version__}.dist-info" / "licenses"
     titles = [path.read_text(encoding="utf-8").strip().split("\n")[0] for path in sorted(licences.rglob("LICENSE"))]
-    assert titles == ["MIT License", "Apache License"]
+    assert titles == [
+        "MIT License",
+        "Apache License",
+        "SIL OPEN FONT LICENSE, for sans.woff2, italic.woff2 and serif.woff2",
+    ]
 
 
 def test_the_installed_package_runs_without_the_checkout(installed: Path) -> None:

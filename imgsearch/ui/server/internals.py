@@ -30,6 +30,7 @@ __all__ = [
     "Handshake",
     "UploadedFile",
     "browser_token",
+    "font_path",
     "handshake",
     "held_bytes",
     "index_page",
@@ -56,10 +57,19 @@ def index_page() -> bytes:
 
 def text_files() -> dict[str, Path]:
     """Streamlit's scripts and styles: the path of each in an address, and its file."""
-    folder = Path(get_static_dir())
+    folder = Path(get_static_dir(), "static")
+    return {_address(path): path for kind in ("js", "css") for path in (folder / kind).iterdir()}
+
+
+def font_path(name: str) -> str:
+    """The path of one of Streamlit's fonts in an address, which holds a digest of it."""
+    (path,) = Path(get_static_dir(), "static", "media").glob(f"{name}.*.woff2")
+    return _address(path)
+
+
+def _address(path: Path) -> str:
     base = make_url_path(str(st.get_option("server.baseUrlPath") or ""), "").rstrip("/")
-    files = (path for kind in ("js", "css") for path in (folder / "static" / kind).iterdir())
-    return {f"{base}/{path.relative_to(folder).as_posix()}": path for path in files}
+    return f"{base}/{path.relative_to(get_static_dir()).as_posix()}"
 
 
 def session_id() -> str | None:

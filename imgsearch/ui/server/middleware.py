@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from imgsearch.settings import get_settings
 from imgsearch.ui.server import internals
 from imgsearch.ui.server.delivery.compression import CompressedFiles
+from imgsearch.ui.server.delivery.fonts import CutFonts
 from imgsearch.ui.server.delivery.head import PageHead
 from imgsearch.ui.server.upload_room import UploadRoom
 
@@ -77,5 +78,5 @@ def _script_hashes(page: bytes) -> Iterator[str]:
 
 def middleware() -> list[Middleware]:
     """What wraps every request."""
-    wraps = (SecurityHeaders, ClosedMetrics, CompressedFiles, PageHead, UploadRoom)
+    wraps = (SecurityHeaders, ClosedMetrics, CompressedFiles, CutFonts, PageHead, UploadRoom)
     return [Middleware(each) for each in wraps]
