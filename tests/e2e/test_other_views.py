@@ -10,9 +10,10 @@ import pytest
 
 pytest.importorskip("playwright")
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.browser import wait_until_idle
+from tests.e2e.test_access import PHONE
 
 if TYPE_CHECKING:
     Visit = Callable[..., Page]
@@ -25,16 +26,40 @@ def drawn_map(visit: Visit, address: str) -> Page:
     return page
 
 
-def test_compare_shows_two_answers_side_by_side_on_a_phone_too(visit: Visit) -> None:
-    page = visit("?view=compare", width=390, height=844)
-    lists = [page.get_by_role("list", name=f"Most similar pictures on the {side}") for side in ("left", "right")]
-    for each in lists:
-        expect(each.get_by_role("link").first).to_be_visible()
-    left, right = (each.bounding_box() for each in lists)
+def test_compare_shows_two_answers_side_by_side(visit: Visit) -> None:
+    page = visit("?view=compare", width=700)
+    left, right = (each.bounding_box() for each in two_answers(page))
     assert left
     assert right
     assert left["x"] + left["width"] <= right["x"]
-    assert right["x"] + right["width"] <= 390
+    assert right["x"] + right["width"] <= 700
+
+
+def test_compare_on_a_phone_is_two_strips_of_cards_that_can_be_seen(visit: Visit) -> None:
+    page = visit("?view=compare", **PHONE)
+    upper, lower = two_answers(page)
+    above, below = upper.bounding_box(), lower.bounding_box()
+    assert above
+    assert below
+    assert above["y"] + above["height"] <= below["y"]
+    for strip in (upper, lower):
+        first, last = strip.get_by_role("link").first, strip.get_by_role("link").last
+        box = first.bounding_box()
+        assert box
+        assert box["width"] >= 120
+        expect(last).not_to_be_in_viewport()
+        last.focus()  # as Tab does: the strip goes along, the page does not
+        expect(last).to_be_in_viewport(ratio=0.9)
+        expect(first).not_to_be_in_viewport()
+    assert page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollWidth") <= PHONE["width"]
+
+
+def two_answers(page: Page) -> list[Locator]:
+    """The lists of Compare, with pictures."""
+    lists = [page.get_by_role("list", name=f"Most similar pictures on the {side}") for side in ("left", "right")]
+    for each in lists:
+        expect(each.get_by_role("link").first).to_be_visible()
+    return lists
 
 
 def test_a_pick_in_compare_stays_in_compare(visit: Visit) -> None:

@@ -76,6 +76,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const grid = parentElement.querySelector(".grid");
   grid.setAttribute("aria-label", data.name);
   grid.classList.toggle("compact", data.compact);
+  grid.classList.toggle("strip", data.strip);
   grid.classList.toggle("calm", data.calm);
   const follow = (href) => setTriggerValue("followed", href);
   const root = grid.getRootNode();

@@ -131,6 +131,7 @@ def draw_grid(
     name: str,
     key: str,
     is_compact: bool = False,
+    is_strip: bool = False,
     is_calm: bool = False,
     on_action: Callable[[str, str], None] | None = None,
 ) -> None:
@@ -141,12 +142,13 @@ def draw_grid(
         name: What a screen reader calls the grid.
         key: Session key; a name that ends in `_grid` is waited for by the browser tests.
         is_compact: Small pictures without words.
+        is_strip: One row that scrolls, on a phone.
         is_calm: Pictures stand back: they are no good answer.
         on_action: Called, before the next run, with one of ACTIONS and the id of the card whose button was pressed. Where
             there is none, cards have no buttons.
     """
     # A tuple: of a list, Streamlit would ask pandas whether it is a table, and import it (0.4 s) before the first paint.
-    data = {"items": tuple(cards), "name": name, "compact": is_compact, "calm": is_calm}
+    data = {"items": tuple(cards), "name": name, "compact": is_compact, "strip": is_strip, "calm": is_calm}
     # Filled in where a button is made: `{name}` is the card's.
     data["actions"] = tuple((action, t(f"card.{action}", name="{name}")) for action in ACTIONS) if on_action else None
 

@@ -1,4 +1,4 @@
-"""The compare view: two spaces answer a query side by side by plain distance, hits marked, what both found linked."""
+"""The compare view: two spaces answer a query by plain distance, side by side or, on a phone, as strips; hits marked."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def render(collection: Collection, view: View) -> None:
     left, right = answers[0], answers[1]
     _render_head(collection, view, left)
     st.markdown(_summary(left, right))
-    st.caption(t("compare.order"))
     with st.container(horizontal=True, gap="medium", key="compare"):
         for side, space, answer, other in zip(_SIDES, spaces, (left, right), (right, left), strict=True):
             with st.container(key=f"compare_{side}", width="stretch", gap="small"):
                 _render_side(collection, view, side, space, answer, other.page)
+    st.caption(t("compare.order"))
     note = st.empty()
     note.caption(t("compare.note"))
     find_objects(collection, view, left, note.caption)
@@ -75,7 +75,7 @@ def _render_side(collection: Collection, view: View, side: str, space: str, answ
             if result.row in ranks
         },
     )
-    draw_grid(cards, name=t(f"compare.grid_{side}"), key=f"compare_{side}_grid")
+    draw_grid(cards, name=t(f"compare.grid_{side}"), key=f"compare_{side}_grid", is_strip=True)
 
 
 def _render_name(collection: Collection, view: View, side: str, space: str) -> None:
