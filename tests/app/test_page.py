@@ -211,6 +211,15 @@ def test_cards_tell_rank_distance_and_label(collection: Collection) -> None:
     assert str(first["src"]).endswith(f"/discs/{expected.item.thumbnail}.webp")
 
 
+def test_a_copy_of_the_query_is_called_the_same_picture_where_others_have_a_distance(pictures: Path, home: Path) -> None:
+    (pictures / "red" / "copy.png").write_bytes((pictures / "red" / "0.png").read_bytes())
+    build_collection("discs", pictures, home=home, specs=[embedder_spec("color_histogram")])
+    copy, other = cards(page(item="red/0.png"), "Most similar pictures")[:2]
+    assert (copy["id"], copy["distance"]) == ("red/copy.png", "same picture")
+    assert str(copy["description"]).startswith("1. red, same picture, same label")
+    assert float(str(other["distance"])) > 0
+
+
 def test_surprise_me_picks_an_item(collection: Collection) -> None:
     at = page()
     at.button(key="random_button").click().run()
@@ -231,7 +240,7 @@ def test_an_upload_is_searched_and_shown(collection: Collection) -> None:
     at.file_uploader(key=state_uploader(at)).upload("x.txt", data, "text/plain").run()
     assert not at.exception
     assert results(at)[0] == "red/2.png"
-    assert cards(at, "Most similar pictures")[0]["distance"] == "0.000"
+    assert cards(at, "Most similar pictures")[0]["distance"] == "same picture"
     assert any("A link cannot hold your picture" in caption.value for caption in at.caption)
     assert "item" not in at.query_params
 

@@ -115,7 +115,7 @@ def test_the_same_picture_is_found_and_its_link_can_be_shared(visit: Visit) -> N
     page = visit()
     upload(page, png(draw_picture(RED, 2)), "x.png", "image/png")
     page.wait_for_url(re.compile(r"/\?upload=[0-9a-f]{16}$"))
-    expect(cards(page).first).to_contain_text("0.000")
+    expect(cards(page).first).to_contain_text("same picture")
     assert card_items(page)[0] == "red/2.png"
     link = page.get_by_role("link", name="the link of the nearest one")
     expect(link).to_have_attribute("href", "?item=red%2F2.png")

@@ -46,6 +46,8 @@ def result_cards(
 ) -> list[dict[str, Any]]:
     """Cards of search results, for `draw_grid`: with rank, distance, and a mark where the label is the query's.
 
+    In place of the distance of a copy of the query, held here or handed in from outside, stands that it is the same.
+
     Args:
         results: To show, in their order.
         collection: Its name.
@@ -61,7 +63,10 @@ def result_cards(
         # Begins with what is seen on the card, in that order: who speaks to the browser says what they see.
         words = "card.result_same_label" if is_same else "card.result"
         note = notes.get(result.row)
-        shown = f"{result.distance:.3f}" + (f", {note.text}" if note else "")
+        distance = f"{result.distance:.3f}"
+        if result.is_copy or not float(distance):
+            distance = t("card.same_picture")
+        shown = distance + (f", {note.text}" if note else "")
         description = t(words, rank=result.rank, name=name, shown=shown)
         cards.append(
             {
@@ -74,7 +79,7 @@ def result_cards(
                 "description": f"{description} ({note.spoken})" if note and note.spoken else description,
                 "rank": result.rank,
                 "same": is_same,
-                "distance": f"{result.distance:.3f}",
+                "distance": distance,
                 "closeness": round(100 * closeness(result.distance), 1),
                 "note": note.text if note else "",
                 "short": bool(note and note.is_short),

@@ -63,6 +63,7 @@ TEXTS = {
     "card.title": "{item}: search with this picture",
     "card.result": "{rank}. {name}, {shown}: search with this picture",
     "card.result_same_label": "{rank}. {name}, {shown}, same label: search with this picture",
+    "card.same_picture": "same picture",
     "card.like": "More like {name}",
     "card.dislike": "Fewer like {name}",
     "card.why": "Why {name}?",

@@ -60,6 +60,7 @@ TEXTS = {
     "card.title": "{item}: 이 이미지로 검색",
     "card.result": "{rank}. {name}, {shown}: 이 이미지로 검색",
     "card.result_same_label": "{rank}. {name}, {shown}, 같은 라벨: 이 이미지로 검색",
+    "card.same_picture": "같은 이미지",
     "card.like": "{name}: 이런 이미지 더 보기",
     "card.dislike": "{name}: 이런 이미지 줄이기",
     "card.why": "{name}: 비슷한 이유 보기",
