@@ -16,7 +16,8 @@ from streamlit.testing.v1 import AppTest
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.ui.server import map_points, routes
 from imgsearch.vectors import projection
-from tests.app.test_page import page
+from tests.app.test_page import cards, page, png, state_uploader
+from tests.conftest import draw_picture
 
 
 def drawn(at: AppTest) -> dict[str, Any]:
@@ -110,3 +111,37 @@ def test_a_map_that_was_drawn_without_scikit_learn_says_so_also_where_there_is_s
 def test_a_pick_on_the_map_keeps_everything_but_the_query(collection: Collection) -> None:
     data = drawn(page(view="map", item="green/2.png", k="3", space="color_histogram"))
     assert data["href"] == "?view=map&k=3"
+
+
+def test_the_answer_stands_beside_the_map_and_leads_on_within_it(collection: Collection) -> None:
+    at = page(view="map", item="green/2.png", k="3")
+    found = cards(at, "Most similar pictures")
+    expected = collection.search(item_id="green/2.png", k=3).results
+    assert [card["id"] for card in found] == [result.item.item_id for result in expected]
+    assert found[0]["href"] == f"?view=map&item={expected[0].item.item_id.replace('/', '%2F')}&k=3"
+    (link,) = [
+        link
+        for each in at.get("bidi_component")
+        for link in json.loads(each.proto.json).get("links", [])
+        if link["text"] == "Open in Search"
+    ]
+    assert link["href"] == "?item=green%2F2.png&k=3"
+
+
+def test_an_upload_stands_out_as_its_own_picture_where_an_item_is_one_of_the_map(collection: Collection) -> None:
+    at = page()
+    at.file_uploader(key=state_uploader(at)).upload("x.png", png(draw_picture((220, 40, 40), 2)), "image/png").run()
+    at.query_params["view"] = "map"
+    at.run()
+    assert not at.exception
+    data = drawn(at)
+    assert "/media/" in data["outside"]
+    assert data["queries"] == []
+    assert drawn(page(view="map"))["outside"] == ""
+
+
+def test_an_order_of_the_answer_is_that_of_the_numbers_on_the_map(collection: Collection) -> None:
+    asked = {"item": "red/0.png", "rerank": "diverse"}
+    ordered = [result.row for result in collection.search(item_id="red/0.png", k=12, rerank="diverse").results]
+    assert ordered != sorted(ordered)
+    assert drawn(page(view="map", **asked))["results"] == ordered

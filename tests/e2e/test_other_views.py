@@ -12,18 +12,10 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.browser import wait_until_idle
 from tests.e2e.test_access import PHONE
 
 if TYPE_CHECKING:
     Visit = Callable[..., Page]
-
-
-def drawn_map(visit: Visit, address: str) -> Page:
-    page = visit(address)
-    expect(page.get_by_role("application", name="Map of the collection")).to_be_visible()
-    expect(page.get_by_text("Loading the map")).to_have_count(0)
-    return page
 
 
 def test_compare_shows_two_answers_side_by_side(visit: Visit) -> None:
@@ -69,36 +61,6 @@ def test_a_pick_in_compare_stays_in_compare(visit: Visit) -> None:
     first.click()
     page.wait_for_url(f"**/{href}")
     assert "view=compare" in page.url
-
-
-def test_the_map_is_walked_with_keys_and_searched_with_enter(visit: Visit) -> None:
-    page = drawn_map(visit, "?view=map")
-    chart = page.get_by_role("application")
-    chart.focus()
-    page.keyboard.press("ArrowRight")  # where the query stands
-    page.keyboard.press("ArrowLeft")
-    spoken = page.locator(".spoken")
-    expect(spoken).not_to_be_empty()
-    item_id = (spoken.text_content() or "").split(" ")[-1]
-    page.keyboard.press("Enter")
-    page.wait_for_url(re.compile("item="))
-    wait_until_idle(page)
-    assert page.url.endswith(f"item={item_id.replace('/', '%2F')}")
-
-
-def test_a_lasso_searches_with_several(visit: Visit) -> None:
-    page = drawn_map(visit, "?view=map")
-    box = page.get_by_role("application").bounding_box()
-    assert box
-    corners = [(0.05, 0.05), (0.95, 0.05), (0.95, 0.95), (0.05, 0.95)]
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=8)
-    page.mouse.up()
-    page.wait_for_url(re.compile("item=.*item="))
-    assert page.url.count("item=") == 5
 
 
 def test_a_reranking_of_quality_is_chosen_by_a_click(visit: Visit) -> None:

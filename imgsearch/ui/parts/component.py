@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,16 +14,18 @@ from imgsearch.ui import state
 _COMMON = Path(__file__).with_name("common")
 
 
-def component(module: str, *, html: str | None = None) -> Any:
+def component(module: str, *, html: str | None = None, scripts: Sequence[str] = ()) -> Any:
     """A component, in a shadow root of its own. Call it where it is drawn.
 
     Args:
         module: `__file__` of the module that draws it: the `.css` and `.js` of that name, after those of `common`, are its
             style and script, and the name is what Streamlit knows it by, made once a process.
         html: What it begins with. Defaults to the `.html` of that name.
+        scripts: Names of further scripts beside it, which stand in front of its own.
     """
     stem = Path(module).with_suffix("")
-    css, js = ("".join(_read(path, kind) for path in (_COMMON, stem)) for kind in (".css", ".js"))
+    css = "".join(_read(path, ".css") for path in (_COMMON, stem))
+    js = "".join(_read(path, ".js") for path in (_COMMON, *map(stem.with_name, scripts), stem))
     return st.components.v2.component(
         f"imgsearch_{stem.name}", html=_read(stem, ".html") if html is None else html, css=css, js=js
     )

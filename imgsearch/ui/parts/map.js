@@ -1,7 +1,10 @@
-// The collection in two dimensions: hover shows a picture, a click searches with it, a drag takes several.
+// The collection in two dimensions: hover shows a picture, a click searches with it, an outline takes several.
 const REACH = 14; // px around the pointer or finger
-const PADDING = 24; // px
-const MOST_ZOOM = 40;
+const PADDING = 28; // px
+const TOP = 50; // px more, for the buttons and a picture above its point
+const MOST_ZOOM = 60;
+const MOST_STRETCH = 1.8; // of one axis against the other: directions say little, and the room is wider than high
+const HINT_MS = 1500;
 const fetched = new Map(); // URL -> promise of the points; the browser keeps the file, this its parsed form
 
 function points(url) {
@@ -17,11 +20,6 @@ function points(url) {
   return fetched.get(url);
 }
 
-// Hues by the golden angle: neighbours in the list of labels differ most.
-function color(label, isDark) {
-  return label < 0 ? "gray" : `oklch(${isDark ? 0.76 : 0.58} 0.15 ${(label * 137.508) % 360})`;
-}
-
 // Ray casting: how often a ray from the point crosses the outline.
 function isInside(x, y, outline) {
   let inside = false;
@@ -35,51 +33,81 @@ function isInside(x, y, outline) {
 
 class Chart {
   constructor(root) {
+    const find = (name) => root.querySelector(`.${name}`);
     this.root = root;
-    this.box = root.querySelector(".map");
+    this.box = find("map");
     this.canvas = root.querySelector("canvas");
-    this.tip = root.querySelector(".tip");
-    this.tools = root.querySelector(".tools");
-    this.legend = root.querySelector(".labels");
-    this.message = root.querySelector(".state");
-    this.spoken = root.querySelector(".spoken");
-    this.view = { zoom: 1, x: 0.5, y: 0.5 };
+    [this.tip, this.tools, this.legend, this.message] = ["tip", "tools", "labels", "state"].map(find);
+    [this.spoken, this.names, this.said, this.hinted] = ["spoken", "names", "kept", "hint"].map(find);
+    this.over = find("over");
+    this.isDrawing = !matchMedia("(pointer: coarse)").matches;
+    this.forget();
+    this.drawing = new Drawing(this);
+    new Gestures(this);
+    new ResizeObserver(() => this.draw()).observe(this.box);
+  }
+
+  forget() {
+    this.points = null;
     this.label = null; // highlighted label
     this.hovered = -1;
     this.lasso = null;
-    new ResizeObserver(() => this.draw()).observe(this.box);
-    this.listen();
+    this.kept = null; // what a lasso held: {outline, items}
+    this.view = { zoom: 1, x: 0.5, y: 0.5 };
   }
 
   show(data, follow) {
     const named = (pairs) => pairs && Object.fromEntries(pairs);
+    const before = this.data?.place;
     this.data = { ...data, words: named(data.words), place: named(data.place) };
     this.follow = follow;
     this.canvas.setAttribute("aria-label", data.name);
     this.canvas.setAttribute("aria-description", data.instructions);
     if (this.url === data.url && this.points) {
-      this.relabel();
-      this.draw();
+      this.settle();
+      if (this.data.place && JSON.stringify(before) !== JSON.stringify(this.data.place)) this.bringIntoSight();
       return;
     }
     this.url = data.url;
-    this.points = null;
-    this.label = null;
-    this.view = { zoom: 1, x: 0.5, y: 0.5 };
+    this.forget();
     this.say(data.loading);
     points(data.url).then(
       (loaded) => {
         if (this.url !== data.url) return;
-        this.points = loaded;
-        this.rowOf = new Map(loaded.row.map((row, i) => [row, i]));
-        this.hovered = -1;
+        this.load(loaded);
         this.say("");
-        this.relabel();
-        this.draw();
+        this.settle();
         this.root.host?.toggleAttribute("data-filled", true);
       },
       () => this.say(data.failed),
     );
+  }
+
+  load(loaded) {
+    const { x, y, row } = loaded;
+    this.points = loaded;
+    this.rowOf = new Map(row.map((each, i) => [each, i]));
+    this.clusters = clusters(loaded);
+    this.hues = hues(this.clusters);
+    // Scattered, and the same at any zoom: what is a picture stays one.
+    const scatter = (i) => (i * 2654435761) % 4294967296;
+    this.order = [...row.keys()].sort((a, b) => scatter(a) - scatter(b));
+    const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
+    const most = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
+    this.extent = { left: least(x), right: most(x), top: least(y), bottom: most(y) };
+    this.look({ zoom: 1 });
+  }
+
+  // What depends on the answer and the words.
+  settle() {
+    const { place, queries, outside } = this.data;
+    const here = queries.map((row) => this.rowOf.get(row)).filter((i) => i !== undefined);
+    this.queries = here.map((i) => ({ x: this.points.x[i], y: this.points.y[i], url: this.thumbnail(i) }));
+    if (place && outside) this.queries.unshift({ x: place.x, y: place.y, url: outside });
+    if (this.kept && JSON.stringify(this.kept.rows) !== JSON.stringify([...queries].sort())) this.kept = null;
+    this.sayKept();
+    this.relabel();
+    this.draw();
   }
 
   say(text) {
@@ -87,33 +115,52 @@ class Chart {
     this.message.textContent = text;
   }
 
-  // Buttons: zoom, and one for each label.
+  // How many an outline held, where a search takes fewer.
+  sayKept() {
+    const n = this.kept?.n ?? 0;
+    this.said.textContent = n > this.data.most ? this.data.kept.replace("{n}", n.toLocaleString()) : "";
+  }
+
+  hint() {
+    this.hinted.textContent = this.data.hint;
+    this.hinted.hidden = false;
+    clearTimeout(this.hintTimer);
+    this.hintTimer = setTimeout(() => (this.hinted.hidden = true), HINT_MS);
+  }
+
+  // Buttons: how to move, and one for each label.
   relabel() {
     const { words } = this.data;
+    this.paint();
     const tools = [
+      ["draw", words.draw, () => this.switchDrawing()],
       ["+", words.zoomIn, () => this.zoomBy(1.5)],
       ["−", words.zoomOut, () => this.zoomBy(1 / 1.5)],
-      [words.all, words.all, () => this.look({ zoom: 1, x: 0.5, y: 0.5 })],
+      ["◎", words.query, () => this.bringIntoSight(true)],
+      [words.all, words.all, () => this.look({ zoom: 1 })],
     ];
     if (!this.tools.firstChild || this.tools.dataset.words !== JSON.stringify(words)) {
       this.tools.dataset.words = JSON.stringify(words);
       this.tools.replaceChildren(
         ...tools.map(([text, name, act]) => {
-          const button = element("button", "", text);
+          const button = element("button", "", text === "draw" ? undefined : text);
+          if (text === "draw") button.append(element("span", "outline"));
           button.type = "button";
+          button.title = name;
           button.setAttribute("aria-label", name);
           button.onclick = act;
           return button;
         }),
       );
     }
+    this.tools.firstChild.setAttribute("aria-pressed", String(this.isDrawing));
     this.legend.setAttribute("aria-label", words.labels);
     this.legend.replaceChildren(
       ...this.points.labels.map((name, label) => {
         const button = element("button");
         button.type = "button";
         const dot = element("span", "dot");
-        dot.style.background = color(label, this.isDark());
+        dot.style.background = this.colorOf(label);
         button.append(dot, element("span", "", name));
         button.setAttribute("aria-pressed", String(this.label === label));
         button.onclick = () => {
@@ -128,132 +175,135 @@ class Chart {
     );
   }
 
+  switchDrawing() {
+    this.isDrawing = !this.isDrawing;
+    this.relabel();
+    this.draw();
+    this.tools.firstChild.focus();
+  }
+
+  // Whether a single finger is for the map, not for the page.
+  takesTouch() {
+    return this.isDrawing || this.view.zoom > 1;
+  }
+
   isDark() {
     const [r, g, b] = getComputedStyle(this.box).backgroundColor.match(/[\d.]+/g) ?? [255, 255, 255];
     return 0.3 * r + 0.59 * g + 0.11 * b < 128;
   }
+  // Asked once for a frame: thousands of points ask for their colour.
+  paint() {
+    const isDark = this.isDark();
+    this.palette = this.hues.map((hue) => color(hue, isDark));
+    this.plain = getComputedStyle(this.box).getPropertyValue("--st-primary-color") || "gray";
+  }
+  colorOf(label) {
+    return label < 0 ? this.plain : this.palette[label];
+  }
+  isMuted(i) {
+    return this.label !== null && this.points.label[i] !== this.label;
+  }
+  thumbnail(i) {
+    return this.data.thumbnails.replace("{}", this.points.thumbnail[i]);
+  }
 
-  // The unit square in the middle of the box, seen through zoom and place.
+  // px of the map's width and height: all points fill the box, neither axis stretched much more than the other.
   scale() {
-    const side = Math.min(this.box.clientWidth, this.box.clientHeight) - 2 * PADDING;
-    return side * this.view.zoom;
+    const { left, right, top, bottom } = this.extent;
+    const across = (this.box.clientWidth - 2 * PADDING) / (right - left || 1);
+    const down = (this.box.clientHeight - 2 * PADDING - TOP) / (bottom - top || 1);
+    const { zoom } = this.view;
+    return [Math.min(across, down * MOST_STRETCH) * zoom, Math.min(down, across * MOST_STRETCH) * zoom];
   }
   place(x, y) {
-    const scale = this.scale();
-    return [
-      this.box.clientWidth / 2 + (x - this.view.x) * scale,
-      this.box.clientHeight / 2 + (y - this.view.y) * scale,
-    ];
+    const [across, down] = this.scaled ?? this.scale();
+    const { clientWidth, clientHeight } = this.box;
+    return [clientWidth / 2 + (x - this.view.x) * across, (clientHeight + TOP) / 2 + (y - this.view.y) * down];
+  }
+  placeOf(i) {
+    return this.place(this.points.x[i], this.points.y[i]);
   }
   unplace(px, py) {
-    const scale = this.scale();
-    return [
-      this.view.x + (px - this.box.clientWidth / 2) / scale,
-      this.view.y + (py - this.box.clientHeight / 2) / scale,
-    ];
+    const [across, down] = this.scale();
+    const { clientWidth, clientHeight } = this.box;
+    return [this.view.x + (px - clientWidth / 2) / across, this.view.y + (py - (clientHeight + TOP) / 2) / down];
   }
-  look(view) {
-    this.view = view;
+  isInSight([px, py]) {
+    return px > 8 && py > 8 && px < this.box.clientWidth - 8 && py < this.box.clientHeight - 8;
+  }
+
+  // Looks at a place, no farther out than all and no farther aside than the last point.
+  look({ zoom, x = 0.5, y = 0.5 }) {
+    const { left, right, top, bottom } = this.extent;
+    const within = (value, low, high) => Math.min(high, Math.max(low, value));
+    this.view =
+      zoom <= 1
+        ? { zoom: 1, x: (left + right) / 2, y: (top + bottom) / 2 }
+        : { zoom: Math.min(zoom, MOST_ZOOM), x: within(x, left, right), y: within(y, top, bottom) };
+    this.canvas.style.touchAction = this.takesTouch() ? "none" : "pan-y";
     this.draw();
   }
+  moveBy(dx, dy) {
+    const [across, down] = this.scale();
+    const { zoom, x, y } = this.view;
+    this.look({ zoom, x: x - dx / across, y: y - dy / down });
+  }
+  // What is at a place, in px, stays there: the pointer's; else that of the point in focus, or of the query.
   zoomBy(factor, at) {
-    const zoom = Math.min(MOST_ZOOM, Math.max(1, this.view.zoom * factor));
-    const [px, py] = at ?? [this.box.clientWidth / 2, this.box.clientHeight / 2];
+    const anchors = [this.hovered >= 0 && this.placeOf(this.hovered), ...this.queries.map(({ x, y }) => this.place(x, y))];
+    const middle = [this.box.clientWidth / 2, this.box.clientHeight / 2];
+    const [px, py] = at ?? anchors.find((each) => each && this.isInSight(each)) ?? middle;
     const [x, y] = this.unplace(px, py);
+    const zoom = Math.min(MOST_ZOOM, Math.max(1, this.view.zoom * factor));
     const ratio = this.view.zoom / zoom;
-    this.look(
-      zoom === 1
-        ? { zoom, x: 0.5, y: 0.5 }
-        : { zoom, x: x + (this.view.x - x) * ratio, y: y + (this.view.y - y) * ratio },
-    );
+    this.look({ zoom, x: x + (this.view.x - x) * ratio, y: y + (this.view.y - y) * ratio });
   }
-
-  draw() {
-    if (!this.points || !this.box.clientWidth) return;
-    const density = window.devicePixelRatio || 1;
-    this.canvas.width = this.box.clientWidth * density;
-    this.canvas.height = this.box.clientHeight * density;
-    const context = this.canvas.getContext("2d");
-    context.scale(density, density);
-    const isDark = this.isDark();
-    const ink = getComputedStyle(this.box).color;
-    const { x, y, label, row } = this.points;
-    const radius = Math.min(7, Math.max(2.2, 60 / Math.sqrt(x.length)) * Math.sqrt(this.view.zoom));
-    const results = new Set(this.data.results);
-    const queries = new Set(this.data.queries);
-    this.drawLines(context, ink);
-    for (let i = 0; i < x.length; i++) {
-      const [px, py] = this.place(x[i], y[i]);
-      const isMuted = this.label !== null && label[i] !== this.label;
-      context.globalAlpha = isMuted ? 0.12 : 0.85;
-      context.fillStyle = color(label[i], isDark);
-      context.beginPath();
-      context.arc(px, py, results.has(row[i]) ? radius + 2 : radius, 0, 7);
-      context.fill();
-      if (results.has(row[i])) this.ring(context, px, py, radius + 3, ink, 1.5);
-      if (queries.has(row[i])) this.ring(context, px, py, radius + 6, ink, 3);
-    }
-    context.globalAlpha = 1;
-    if (this.hovered >= 0) {
-      const [px, py] = this.place(x[this.hovered], y[this.hovered]);
-      this.ring(context, px, py, radius + 5, ink, 2);
-    }
-    this.drawLasso(context, ink);
-  }
-
-  ring(context, px, py, radius, ink, width) {
-    context.globalAlpha = 1;
-    context.strokeStyle = ink;
-    context.lineWidth = width;
-    context.beginPath();
-    context.arc(px, py, radius, 0, 7);
-    context.stroke();
-  }
-
-  // From where the query stands to its neighbours; faded where nothing is similar.
-  drawLines(context, ink) {
-    const query = this.data.place;
+  bringIntoSight(isMiddle = false) {
+    const [query] = this.queries;
     if (!query) return;
-    const [qx, qy] = this.place(query.x, query.y);
-    context.strokeStyle = ink;
-    context.lineWidth = 1;
-    context.globalAlpha = query.faded ? 0.15 : 0.45;
-    for (const row of query.rows) {
-      const i = this.rowOf.get(row);
-      if (i === undefined) continue;
-      context.beginPath();
-      context.moveTo(qx, qy);
-      context.lineTo(...this.place(this.points.x[i], this.points.y[i]));
-      context.stroke();
-    }
-    context.globalAlpha = query.faded ? 0.35 : 1;
-    context.lineWidth = 3;
-    context.strokeRect(qx - 9, qy - 9, 18, 18);
+    if (isMiddle) this.look({ zoom: Math.max(this.view.zoom, 2.5), ...query });
+    else if (!this.isInSight(this.place(query.x, query.y))) this.look({ zoom: this.view.zoom, ...query });
+  }
+  // Whether the sign of a query that is out of sight is there; then it is looked at.
+  findQuery(px, py) {
+    const sign = this.drawing.signs.find((each) => Math.hypot(each.px - px, each.py - py) < PIN / 1.4);
+    if (sign) this.look({ ...this.view, x: sign.x, y: sign.y });
+    return Boolean(sign);
   }
 
-  drawLasso(context, ink) {
-    if (!this.lasso || this.lasso.length < 2) return;
-    context.strokeStyle = ink;
-    context.lineWidth = 2;
-    context.setLineDash([6, 4]);
-    context.beginPath();
-    for (const point of this.lasso) context.lineTo(...point);
-    context.closePath();
-    context.stroke();
-    context.setLineDash([]);
+  // Once for all that happens before the next frame. `isAll`: also what lies under the pointer's own signs.
+  draw(isAll = true) {
+    if (!this.points || !this.box.clientWidth) return;
+    this.isStale ||= isAll;
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      if (!this.points) return;
+      this.scaled = this.scale();
+      this.paint();
+      if (this.isStale) {
+        this.drawing.draw();
+        placeNames(this);
+        this.root.host?.setAttribute("data-zoom", this.view.zoom.toFixed(2));
+      } else {
+        this.drawing.drawOver();
+      }
+      this.isStale = false;
+      this.scaled = null;
+    });
   }
 
   nearest(px, py) {
     let best = -1;
     let least = REACH * REACH;
-    const { x, y, label } = this.points;
-    for (let i = 0; i < x.length; i++) {
-      if (this.label !== null && label[i] !== this.label) continue;
-      const [ax, ay] = this.place(x[i], y[i]);
+    for (let i = 0; i < this.points.x.length; i++) {
+      if (this.isMuted(i)) continue;
+      const [ax, ay] = this.placeOf(i);
       const square = (ax - px) ** 2 + (ay - py) ** 2;
       if (square < least) [best, least] = [i, square];
     }
-    return best;
+    if (best >= 0) return best;
+    const half = this.drawing.side / 2; // or the picture that is there
+    return [...(this.drawing.shown ?? [])].find((i) => this.placeOf(i).every((p, axis) => Math.abs(p - [px, py][axis]) < half)) ?? -1;
   }
 
   hover(i) {
@@ -263,17 +313,17 @@ class Chart {
     if (i >= 0) {
       const image = element("img");
       image.alt = "";
-      image.src = this.data.thumbnails.replace("{}", this.points.thumbnail[i]);
+      image.src = this.thumbnail(i);
       const label = this.points.label[i];
       const name = label < 0 ? "" : this.points.labels[label];
       this.tip.replaceChildren(image, element("strong", "", name), element("span", "", this.points.id[i]));
-      const [px, py] = this.place(this.points.x[i], this.points.y[i]);
+      const [px, py] = this.placeOf(i);
       const { clientWidth: width, clientHeight: height } = this.box;
       this.tip.style.left = `${Math.max(4, Math.min(px + 14, width - this.tip.offsetWidth - 4))}px`;
       this.tip.style.top = `${Math.max(4, Math.min(py + 14, height - this.tip.offsetHeight - 4))}px`;
       this.spoken.textContent = `${name} ${this.points.id[i]}`;
     }
-    this.draw();
+    this.draw(false);
   }
 
   search(indexes) {
@@ -283,96 +333,38 @@ class Chart {
 
   // Of what a lasso holds, as many as a search takes: those nearest to its middle.
   take(outline) {
-    const { x, y, label } = this.points;
     const held = [];
-    for (let i = 0; i < x.length; i++) {
-      if (this.label !== null && label[i] !== this.label) continue;
-      const [px, py] = this.place(x[i], y[i]);
+    for (let i = 0; i < this.points.x.length; i++) {
+      if (this.isMuted(i)) continue;
+      const [px, py] = this.placeOf(i);
       if (isInside(px, py, outline)) held.push([i, px, py]);
     }
     if (!held.length) return;
     const middle = [1, 2].map((axis) => held.reduce((sum, entry) => sum + entry[axis], 0) / held.length);
     const far = ([, px, py]) => (px - middle[0]) ** 2 + (py - middle[1]) ** 2;
     held.sort((a, b) => far(a) - far(b));
-    this.search(held.slice(0, this.data.most).map(([i]) => i));
+    const taken = held.slice(0, this.data.most).map(([i]) => i);
+    const rows = taken.map((i) => this.points.row[i]).sort();
+    this.kept = { n: held.length, rows, outline: outline.map((point) => this.unplace(...point)) };
+    this.sayKept();
+    this.search(taken);
   }
 
-  listen() {
-    const at = (event) => {
-      const box = this.canvas.getBoundingClientRect();
-      return [event.clientX - box.left, event.clientY - box.top];
-    };
-    this.canvas.onpointerdown = (event) => {
-      if (!this.points || event.button !== 0) return;
-      this.start = at(event);
-      if (event.pointerType !== "touch") {
-        this.canvas.setPointerCapture(event.pointerId);
-        this.lasso = [this.start];
-      }
-    };
-    this.canvas.onpointermove = (event) => {
-      if (!this.points) return;
-      if (this.lasso) {
-        this.lasso.push(at(event));
-        this.draw();
-      } else if (event.pointerType !== "touch") {
-        this.hover(this.nearest(...at(event)));
-      }
-    };
-    this.canvas.onpointerup = (event) => {
-      if (!this.points || !this.start) return;
-      const end = at(event);
-      const outline = this.lasso;
-      const isClick = Math.hypot(end[0] - this.start[0], end[1] - this.start[1]) < 5 && (outline?.length ?? 0) < 12;
-      this.lasso = null;
-      this.start = null;
-      const i = this.nearest(...end);
-      if (!isClick) {
-        if (outline) this.take(outline);
-        this.draw();
-      } else if (i >= 0 && (event.pointerType !== "touch" || i === this.hovered)) {
-        this.search([i]);
-      } else {
-        this.hover(i); // the first tap shows, the second searches
-      }
-    };
-    this.canvas.onpointercancel = () => {
-      this.lasso = null;
-      this.start = null;
-      this.draw();
-    };
-    this.canvas.onpointerleave = () => !this.lasso && this.hover(-1);
-    this.canvas.addEventListener(
-      "wheel",
-      (event) => {
-        if (!event.ctrlKey && !event.metaKey) return; // the page scrolls; zooming needs Ctrl, or a pinch
-        event.preventDefault();
-        this.zoomBy(Math.exp(-event.deltaY / 300), at(event));
-      },
-      { passive: false },
-    );
-    this.canvas.onkeydown = (event) => {
-      const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-      if (!this.points) return;
-      if (step) this.hover(this.next(step));
-      else if ((event.key === "Enter" || event.key === " ") && this.hovered >= 0) this.search([this.hovered]);
-      else if (event.key === "+") this.zoomBy(1.5);
-      else if (event.key === "-") this.zoomBy(1 / 1.5);
-      else if (event.key === "Escape") this.hover(-1);
-      else return;
-      event.preventDefault();
-    };
+  // Goes from the point in focus to the one that lies best in a direction, and keeps it in sight.
+  walk([dx, dy]) {
+    const i = this.next([dx, dy]);
+    const { x, y } = this.points;
+    if (!this.isInSight(this.placeOf(i))) this.look({ zoom: this.view.zoom, x: x[i], y: y[i] });
+    this.hover(i);
   }
-
-  // The point that lies best in a direction from the current one.
   next([dx, dy]) {
-    const { x, y, label } = this.points;
+    const { x, y } = this.points;
     const from = this.hovered >= 0 ? this.hovered : (this.rowOf.get(this.data.queries[0]) ?? 0);
     if (this.hovered < 0) return from;
     let best = from;
     let least = Infinity;
     for (let i = 0; i < x.length; i++) {
-      if (this.label !== null && label[i] !== this.label) continue;
+      if (this.isMuted(i)) continue;
       const along = (x[i] - x[from]) * dx + (y[i] - y[from]) * dy;
       const aside = Math.abs((x[i] - x[from]) * dy) + Math.abs((y[i] - y[from]) * dx);
       if (i === from || along <= 0 || aside > along * 2) continue;

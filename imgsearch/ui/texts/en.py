@@ -209,18 +209,26 @@ TEXTS = {
     "once, left out of its own answer; in brackets the 95 % interval. A descriptor compares colours or edges, a CNN what is in the picture.",
     # Map.
     "map.title": "The collection as a map",
-    "map.intro": "Every picture is a point, placed by {space}: what looks alike stands together. Click a point to search with "
+    "map.intro": "Every picture is a point, placed by {space}: what looks alike stands together. Click one to search with "
     "it, or draw around several.",
     "map.name": "Map of the collection",
     "map.instructions": "Arrow keys go from picture to picture, Enter searches with one, plus and minus zoom.",
     "map.loading": "Loading the map…",
     "map.failed": "The map could not be loaded. Reloading the page may help.",
+    "map.kept": "You drew around {n} pictures. A search takes {most} at most: the {most} nearest to the middle of your line are "
+    "searched with.",
+    "map.hint": "Ctrl and wheel zoom the map.",
+    "map.draw": "Draw around pictures; otherwise dragging moves the map",
+    "map.to_query": "Go to the query",
     "map.zoom_in": "Zoom in",
     "map.zoom_out": "Zoom out",
     "map.all": "All",
     "map.labels": "Labels: choose one to see it alone",
-    "map.query": "The square is {name}; lines lead to the {n:picture|pictures} that a search finds, {n:which is|which are} ringed.",
-    "map.foreign": "The square is {name}. Nothing in this collection is similar, so its place says little.",
+    "map.query": "Searched with: {name}.",
+    "map.open": "Open in Search",
+    "map.marks": "What is searched with stands out as a picture with a thick frame. Lines lead from there to what was found, with "
+    "the numbers of the answer.",
+    "map.foreign": "Nothing in this collection is similar to what is searched with, so its place on the map says little.",
     "map.sample": "{n:,} of {n_items:,} pictures are shown.",
     "map.note": "Made by t-SNE when the collection was built. Near means similar; far says little, and so do directions. A "
     "picture from outside stands where its nearest one stands.",

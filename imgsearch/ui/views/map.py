@@ -1,11 +1,16 @@
-"""The map view: the whole collection in two dimensions, the query's place in it and its neighbours."""
+"""The map view: the whole collection in two dimensions, the query's place in it, and beside it the answer."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.ui.answer import Answer, answer_to
+from imgsearch.ui.parts.addresses import picture_url
+from imgsearch.ui.parts.grid import draw_grid, result_cards
+from imgsearch.ui.parts.links import Link, draw_links
 from imgsearch.ui.parts.map import Marks, draw_map
 from imgsearch.ui.parts.words import space_words
 from imgsearch.ui.server.map_points import MAX_MAP_POINTS
@@ -19,12 +24,17 @@ def render(collection: Collection, view: View) -> None:
     """Draws the map."""
     space = collection.space(view.space)
     st.markdown(t("map.intro", space=space_words(space)))
-    answer = answer_to(collection, view)
+    with st.container(key="map_row"):
+        left, right = st.container(key="map_side"), st.container(key="map_answer", gap="small")
+    with right:
+        answer = answer_to(collection, view)
+        if answer:
+            _render_answer(collection, view, answer)
     marks = _marks(collection, view, answer) if answer else Marks()
-    draw_map(collection, view.space, marks, href=view.search_link(view.name), key="map")
+    with left:
+        draw_map(collection, view.space, marks, href=view.search_link(view.name), key="map")
     if answer:
-        words = "map.foreign" if answer.is_foreign else "map.query"
-        st.caption(t(words, name=escape(answer.caption), n=len(answer.page.results)))
+        st.caption(t("map.foreign" if answer.is_foreign else "map.marks"))
     if collection.manifest.n_items > MAX_MAP_POINTS:
         st.caption(t("map.sample", n=MAX_MAP_POINTS, n_items=collection.manifest.n_items))
     entry = collection.manifest.spaces[space.name]
@@ -32,12 +42,30 @@ def render(collection: Collection, view: View) -> None:
     st.caption(t("map.note" if is_tsne else "map.note_pca"))
 
 
+def _render_answer(collection: Collection, view: View, answer: Answer) -> None:
+    st.subheader(t("search.foreign_results" if answer.is_foreign else "search.results"), anchor=False)
+    st.caption(t("map.query", name=escape(answer.caption)))
+    draw_links([Link(t("map.open"), view.link(view=None))], name=t("map.open"), key="map_links", is_bordered=True)
+    cards = result_cards(
+        answer.page.results,
+        collection.name,
+        answer.query_label,
+        lambda item_id: view.search_link(view.name, item=item_id),
+    )
+    draw_grid(cards, name=t("search.results_grid"), key="map_grid", is_strip=True, is_calm=answer.is_foreign)
+
+
 def _marks(collection: Collection, view: View, answer: Answer) -> Marks:
-    results = sorted(answer.page.results, key=lambda result: result.distance)  # whatever their order on the other views
-    rows = [result.row for result in results]
-    queries = [collection.items.row_of(item.item_id) for item in answer.page.query_items]
-    if not rows:
+    nearest = [result.row for result in sorted(answer.page.results, key=lambda result: result.distance)]
+    queries = [collection.items.row_of(item.item_id) for item in answer.items]
+    if not nearest:
         return Marks(queries=queries)
     # An item stands where it stands; an upload has no place of its own.
-    projection = collection.space(view.space).projection
-    return Marks(rows, queries, place(projection, queries or rows, is_foreign=answer.is_foreign))
+    placed = place(collection.space(view.space).projection, queries or nearest, is_foreign=answer.is_foreign)
+    outside = next((picture.content for picture in answer.asked if not picture.item), b"")
+    return Marks(
+        [result.row for result in answer.page.results],
+        queries,
+        replace(placed, rows=tuple(nearest)),
+        picture_url(outside, "map_query") if outside else "",
+    )
