@@ -8,6 +8,7 @@ import click
 
 from imgsearch.cli.group import UserPath, cli, json_option, print_json, printable, progress_bar, quiet_option, worker_of
 from imgsearch.collection.collection import Collection
+from imgsearch.counting import counted
 from imgsearch.pictures.regions import Region
 from imgsearch.report import FORMATS, Report
 from imgsearch.retrieval.ask import AUTO, Ask, sort_out
@@ -42,6 +43,11 @@ def _check_format(ctx: click.Context, param: click.Parameter, file: Path | None)
 @click.option("--max-distance", type=float, help="Only pictures at most this far away, 0 to 2.")
 @click.option("--like", "liked", multiple=True, help="An item to be more like; may be given several times.")
 @click.option("--unlike", "disliked", multiple=True, help="An item to be less like; may be given several times.")
+@click.option(
+    "--without-copies",
+    is_flag=True,
+    help="Leave out near-copies of WHAT, and of results before them, as `duplicates` finds them.",
+)
 @click.option("--space", help="Space to search.  [default: the first]")
 @click.option(
     "--rerank",
@@ -73,6 +79,7 @@ def query(
     max_distance: float | None,
     liked: tuple[str, ...],
     disliked: tuple[str, ...],
+    without_copies: bool,
     space: str | None,
     rerank: str | None,
     effort: str,
@@ -111,6 +118,7 @@ def query(
         max_distance=max_distance,
         liked=liked,
         disliked=disliked,
+        without_copies=without_copies,
         rerank=_reranking(chosen, rerank),
         effort=Effort(effort),
     )
@@ -159,6 +167,8 @@ def _print_page(page: SearchPage) -> None:
         label = f"{printable(item.label):<{width}}"
         click.echo(f"{result.rank:4}  {was}{result.distance:8.4f}  {label}  {printable(item.item_id)}")
     timings = ", ".join(f"{step} {ms:.1f} ms" for step, ms in page.timings_ms.items())
+    if page.n_copies:
+        click.echo(f"Left out: {counted(page.n_copies, 'near-copy', 'near-copies')}.", err=True)
     order = RERANKINGS[page.rerank].title.lower() if page.rerank else "distance"
     click.echo(f"Space {page.space}, by {order}; {timings}. Distance: 0 the same, 1.414 unrelated, 2 opposite.", err=True)
 

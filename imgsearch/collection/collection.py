@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
@@ -27,14 +27,20 @@ from imgsearch.embedding.networks import find_network, needs_tensorflow
 from imgsearch.errors import BackboneError, CollectionCorruptError, InvalidQueryError, ItemNotFoundError
 from imgsearch.files.disk import file_digest
 from imgsearch.files.home import thumbnails_folder
+from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.items import Items
 from imgsearch.records import parse
 from imgsearch.retrieval.ask import AUTO, Ask, PictureLike, What, as_source, sort_out
+from imgsearch.retrieval.copies import Looks
 from imgsearch.retrieval.metrics import Evaluation
 from imgsearch.retrieval.objects import Objects, find_objects
+from imgsearch.retrieval.same_picture import Look, Small
 from imgsearch.retrieval.search import SearchPage, search
 from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.space import Space
+
+_N_SMALL = 4096
+"""Pictures whose copies were looked for that are kept small, 3 KB each."""
 
 
 class Collection(Outline):
@@ -211,10 +217,15 @@ class Collection(Outline):
         if ask.part:
             sources += [self.thumbnail_path(self.items[self.items.row_of(item_id)]) for item_id in ask.items]
         spec = space.spec.for_queries()
-        embedded = embed_all(embedders, [Wanted(each, [spec], ask.part, preview=previews) for each in sources])
+        has_previews = previews or ask.without_copies
+        embedded = embed_all(embedders, [Wanted(each, [spec], ask.part, preview=has_previews) for each in sources])
         if embedded:
             outside.append(space.points(np.stack([picture.vectors[spec] for picture in embedded])))
-        page = search(self.items, space, ask, np.concatenate(outside) if outside else None)
+        looks = None
+        if ask.without_copies:
+            shown = [decode_image(each.preview).pixels for each in embedded[: len(ask.pictures)]]
+            looks = Looks(self._look, [Look.at(Small.of(pixels)) for pixels in shown])
+        page = search(self.items, space, ask, np.concatenate(outside) if outside else None, looks)
         timings = {step: sum(each.timings_ms[step] for each in embedded) for step in ("decode", "embed") if embedded}
         return replace(
             page,
@@ -222,6 +233,9 @@ class Collection(Outline):
             timings_ms={**timings, **page.timings_ms},
             thumbnails=thumbnails_folder(self.path),
         )
+
+    def _look(self, row: int) -> Look:
+        return Look.at(_small(self.thumbnail_path(self.items[row])))
 
     @cached_property
     def embedders(self) -> LocalEmbedders:
@@ -255,6 +269,12 @@ class Collection(Outline):
             except OSError as exc:
                 problems.append(f"The thumbnail of {item.item_id!r} cannot be read ({exc.strerror}).")
         return problems
+
+
+@lru_cache(_N_SMALL)
+def _small(thumbnail: Path) -> Small:
+    """What is compared of a thumbnail, whose name is the digest of its content."""
+    return Small.of(decode_image(thumbnail).pixels)
 
 
 def exact_notice(collection: Collection) -> tuple[str, str] | None:

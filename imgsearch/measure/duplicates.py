@@ -16,18 +16,16 @@ import numpy as np
 from imgsearch.collection.collection import Collection
 from imgsearch.distance import MAX_DISTANCE, MIN_DISTANCE, angular_distance, normalize
 from imgsearch.errors import InvalidQueryError
-from imgsearch.measure.same_picture import Look, Small, fingerprint, likeness
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.items import Item
 from imgsearch.progress import Progress
+from imgsearch.retrieval.same_picture import FINGERPRINT_DISTANCE, Look, Small, fingerprint, likeness
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import distances_between, nearest_neighbors
 
 _CHUNK = 4096
 _N_LOOKS = 4096
 """Kept at a time, 27 KB each; small pictures are all kept, 3 KB each."""
-_FINGERPRINT_DISTANCE = 0.35
-"""Largest of a proposed pair. Copies that were cropped by 10 % are about as far as that, others nearer than half of it."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def find_duplicates(
 
     prints = normalize(np.stack(fingerprints))
     pairs = near_pairs(items, chosen.embeddings, chosen.neighbors, threshold)
-    pairs += near_pairs(items, prints, nearest_neighbors(prints, ExactIndex(prints)), _FINGERPRINT_DISTANCE)
+    pairs += near_pairs(items, prints, nearest_neighbors(prints, ExactIndex(prints)), FINGERPRINT_DISTANCE)
     pairs = sorted(set(pairs))
     alike = []
     for number, (a, b) in enumerate(pairs):

@@ -50,6 +50,7 @@ class Ask:
         max_distance: Only items at most this far from the query, in [0, 2]. Defaults to all.
         liked, disliked: Ids of items that the answer should be more like, and less like: see `expansion.rocchio`. They
             change the order, not the distances shown. The disliked ones are left out.
+        without_copies: Whether near-copies are left out: of what is asked with, and of results before them. See `copies`.
         rerank: A name of `rerank.RERANKINGS`, "" for the order of the distances.
         effort: How hard the engine looks.
     """
@@ -64,6 +65,7 @@ class Ask:
     max_distance: float | None = None
     liked: tuple[str, ...] = ()
     disliked: tuple[str, ...] = ()
+    without_copies: bool = False
     rerank: str = ""
     effort: Effort = Effort.NORMAL
 

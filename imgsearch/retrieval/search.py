@@ -20,6 +20,7 @@ from imgsearch.embedding.embedders import Embedded
 from imgsearch.errors import InvalidQueryError
 from imgsearch.pictures.items import Gallery, Item, shared_label
 from imgsearch.retrieval.ask import Ask
+from imgsearch.retrieval.copies import Looks, Seen, without_copies
 from imgsearch.retrieval.expansion import joint_query, rocchio
 from imgsearch.retrieval.notebook import cards_html
 from imgsearch.retrieval.objects import Objects
@@ -95,6 +96,7 @@ class SearchPage:
             descriptors, which cannot tell.
         objects: What was found in the query picture, where that was asked for; `ask.region` is then what was chosen.
         n_candidates: Items whose distance was computed.
+        n_copies: Near-copies that were left out, where that was asked for.
         timings_ms: What each step took, ms, which adds up to the whole: for pictures "decode" and "embed", where objects
             were to be found "find", then "search" and, where there was one, "rerank".
         ask: What was asked, for asking on (see `ann_recall_at_k`); None in a page made by hand.
@@ -111,6 +113,7 @@ class SearchPage:
     verdict: Verdict | None = None
     objects: Objects | None = None
     n_candidates: int = 0
+    n_copies: int = 0
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     ask: Ask | None = field(default=None, repr=False, compare=False)
     vectors: np.ndarray | None = field(default=None, repr=False, compare=False)
@@ -140,6 +143,7 @@ class SearchPage:
             "rerank": self.rerank,
             "is_foreign": self.verdict.is_foreign if self.verdict else None,
             "n_candidates": self.n_candidates,
+            "n_copies": self.n_copies,
             "timings_ms": {step: round(ms, 2) for step, ms in self.timings_ms.items()},
             "results": [result.to_json() for result in self.results],
         }
@@ -161,7 +165,9 @@ class AnnRecall:
     exact_ms: float
 
 
-def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = None) -> SearchPage:
+def search(
+    items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = None, looks: Looks | None = None
+) -> SearchPage:
     """Nearest items to what is asked, nearest first, unless another order is asked for.
 
     Args:
@@ -170,6 +176,7 @@ def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = 
         ask: What is asked. Its pictures, embeddings and region, which must have been found, have become `outside`.
         outside: float32 (m, dim), rows of length 1, in the space's coordinates (see `Space.points`): what is asked with
             besides whole items. Defaults to nothing.
+        looks: What copies are told by; needed where the answer is to be without them.
 
     Raises:
         ItemNotFoundError: the gallery has no such item or label.
@@ -212,6 +219,10 @@ def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = 
         searched = time.perf_counter()
         ordered = reorder(ask.rerank, candidates)
         rerank_ms = (time.perf_counter() - searched) * 1000
+    best, n_copies = ordered[: ask.k].tolist(), 0
+    if ask.without_copies:
+        assert looks is not None
+        best, n_copies = _without_copies(items, space, ordered.tolist(), ask, vectors, looks)
     around = neighborhood(near.distances[:N_NEAREST]) if len(near.rows) else None
     verdict = None if around is None else space.calibration.verdict(around)
     # Calibrated with whole pictures, one at a time, that show something that is labelled here.
@@ -220,7 +231,7 @@ def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = 
     results = _results(
         items,
         space.calibration,
-        ordered[: ask.k].tolist(),
+        best,
         found=found,
         first=first.rows,
         query_items=query_items,
@@ -235,6 +246,7 @@ def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = 
         rerank=ask.rerank,
         verdict=verdict,
         n_candidates=n_candidates,
+        n_copies=n_copies,
         timings_ms=timings_ms | ({"rerank": rerank_ms} if ask.rerank else {}),
         ask=ask,
         vectors=vectors,
@@ -242,7 +254,7 @@ def search(items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = 
 
 
 def ann_recall_at_k(items: Gallery, space: Space, page: SearchPage) -> AnnRecall:
-    """How much of the exact answer its index finds. Re-ranking and feedback are left aside.
+    """How much of the exact answer its index finds. Re-ranking, feedback and near-copies are left aside.
 
     Args:
         items, space: What was searched.
@@ -251,7 +263,7 @@ def ann_recall_at_k(items: Gallery, space: Space, page: SearchPage) -> AnnRecall
     assert page.ask is not None
     assert page.vectors is not None
     effort = Effort.NORMAL if page.ask.effort is Effort.EXACT else page.ask.effort
-    plain = replace(page.ask, rerank="", liked=(), disliked=(), effort=effort)
+    plain = replace(page.ask, rerank="", liked=(), disliked=(), without_copies=False, effort=effort)
     asked = {True: replace(plain, effort=Effort.EXACT), False: plain}
     outside = page.vectors[len(page.query_items) :]
     rows: dict[bool, set[int]] = {}
@@ -263,6 +275,23 @@ def ann_recall_at_k(items: Gallery, space: Space, page: SearchPage) -> AnnRecall
     k = len(rows[True])
     recall = len(rows[False] & rows[True]) / k if k else 1.0
     return AnnRecall(k=k, recall=recall, index_ms=best_ms[False], exact_ms=best_ms[True])
+
+
+def _without_copies(
+    items: Gallery, space: Space, rows: list[int], ask: Ask, vectors: np.ndarray, looks: Looks
+) -> tuple[list[int], int]:
+    """See `copies.without_copies`."""
+
+    def see(row: int) -> Seen:
+        (item,) = items.at([row])
+        return Seen(space.vectors([row])[0], looks.of_row(row), item.sha256)
+
+    # An item stands for itself, whether a part of it is asked with or all of it.
+    asked = [see(items.row_of(item_id)) for item_id in ask.items]
+    asked += [
+        Seen(vector, look) for vector, look in zip(vectors[len(vectors) - len(looks.outside) :], looks.outside, strict=True)
+    ]
+    return without_copies(rows, ask.k, asked, see=see, near=space.calibration.near)
 
 
 class _Near(NamedTuple):

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from imgsearch import Collection, decode_image
+from imgsearch import Collection, build_collection, decode_image, embedder_spec
 from imgsearch.collection.manifest import Manifest
 from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.embedding.embedders import Regions, Source
@@ -181,6 +181,23 @@ def test_an_order_that_is_not_by_distance_is_said(collection: Collection, rerank
     at = page(item="red/0.png", **({"rerank": rerank} if rerank else {}))
     assert not at.exception
     assert sum("distances need not rise" in caption.value for caption in at.caption) == said
+
+
+def test_near_copies_are_hidden_by_one_click_and_counted(pictures: Path, home: Path) -> None:
+    (pictures / "red" / "copy.png").write_bytes((pictures / "red" / "0.png").read_bytes())
+    build_collection("discs", pictures, home=home, specs=[embedder_spec("color_histogram")])
+    at = page(item="red/0.png", k="1")
+    assert results(at)[0] == "red/copy.png"
+    at.toggle(key=state.widget_key("without_copies", "en")).set_value(True).run()
+    assert not at.exception
+    assert at.query_params["without_copies"] == "1"
+    assert len(results(at)) == 1
+    assert "red/copy.png" not in results(at)
+    assert any("1 near-copy hidden" in caption.value for caption in at.caption)
+    assert all("without_copies=1" in str(card["href"]) for card in cards(at, "Most similar pictures"))
+    at.toggle(key=state.widget_key("without_copies", "en")).set_value(False).run()
+    assert "without_copies" not in at.query_params
+    assert results(at)[0] == "red/copy.png"
 
 
 def test_steering_is_said_and_ended(collection: Collection) -> None:

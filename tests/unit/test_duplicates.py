@@ -13,13 +13,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageDraw
 
-from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch import Collection, Region, build_collection, embedder_spec
 from imgsearch.cli import cli
 from imgsearch.distance import normalize
 from imgsearch.errors import InvalidQueryError, ItemNotFoundError
 from imgsearch.measure.duplicates import DuplicateGroup, find_duplicates, group, near_pairs
-from imgsearch.measure.same_picture import Likeness, Look, Small, fingerprint, likeness
 from imgsearch.pictures.items import Item
+from imgsearch.retrieval.same_picture import Likeness, Look, Small, fingerprint, likeness
 from imgsearch.settings import get_settings
 
 
@@ -236,6 +236,46 @@ def test_copies_are_found_that_the_space_does_not_propose(copies: Collection) ->
     unmoved = [change for change in CHANGES if "cropped" not in change]
     assert len(unmoved) == 9
     assert {f"{list(CHANGES).index(change):02}" for change in unmoved} <= {item_id[:2] for item_id in kept}
+
+
+def test_an_answer_without_copies_holds_one_of_each_group_and_as_many_results(copies: Collection) -> None:
+    groups = [{each.keep, *(copy.row for copy in each.copies)} for each in find_duplicates(copies)]
+    asked = copies.items.row_of("29.png")
+    assert not any(asked in group for group in groups)
+    k = len(copies.items) - 1 - len(groups)  # of each group of two the other one
+    full, page = (copies.search(row=asked, k=k, without_copies=is_without) for is_without in (False, True))
+    found = [result.row for result in page.results]
+    assert [len(group & set(found)) for group in groups] == [1] * len(groups)
+    assert len(found) == k == len(full.results)
+    assert 0 < page.n_copies <= len(groups)
+    assert full.n_copies == 0
+    assert [result.rank for result in page.results] == list(range(1, k + 1))
+    order = [result.row for result in copies.search(row=asked, k=200).results]
+    assert set(found) >= {min(group, key=order.index) for group in groups}  # the one before
+
+
+@pytest.mark.parametrize("number", range(len(CHANGES)))
+def test_copies_of_what_is_asked_with_are_left_out_whether_it_is_held_or_not(copies: Collection, number: int) -> None:
+    names = {f"{number:02}.png", f"{number:02}-changed.png"}
+    picture = io.BytesIO()
+    list(CHANGES.values())[number](scene(number)).convert("RGB").save(picture, "PNG")
+    for asked in ({"item_id": f"{number:02}.png"}, {"picture": picture.getvalue()}):
+        assert names & {result.item.item_id for result in copies.search(k=200, **asked).results}
+        page = copies.search(k=200, without_copies=True, **asked)
+        assert not names & {result.item.item_id for result in page.results}
+    region = copies.search(f"{number:02}.png", region=Region(0.2, 0.2, 0.9, 0.9), k=200, without_copies=True)
+    assert not names & {result.item.item_id for result in region.results}  # a copy of the item has that part as well
+
+
+def test_the_command_leaves_copies_out_and_says_how_many(copies: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGSEARCH_HOME", str(copies.home))
+    get_settings.cache_clear()
+    command = ["query", "copies", "20.png", "-k", "1"]
+    assert "20-same.png" in CliRunner().invoke(cli, command).stdout
+    result = CliRunner().invoke(cli, [*command, "--without-copies"])
+    assert result.exit_code == 0
+    assert "20-same.png" not in result.stdout
+    assert "Left out: 1 near-copy." in result.stderr
 
 
 def test_what_is_out_of_range_is_said(copies: Collection) -> None:

@@ -406,6 +406,7 @@ def test_a_page_is_a_json_object() -> None:
         "rerank": "",
         "is_foreign": False,  # of five items none can be: the rate of false alarms would be above its limit
         "n_candidates": 4,
+        "n_copies": 0,
         "results": [
             {**result, "distance": 1.0, "similarity": 0.5, "is_copy": True, "is_same_label": False, "p_same_label": None}
         ],

@@ -22,7 +22,9 @@ OF_A_QUERY = (*PICTURES, "region", "liked", "disliked", "why")
 """Parameters that mean nothing once something else is searched with."""
 OF_A_COLLECTION = ("space", *OF_A_QUERY, "label", "space2", "browse", "page")
 """Parameters that mean nothing in another collection."""
-PARAMETERS = frozenset(("lang", "view", "collection", *OF_A_COLLECTION, "k", "max_distance", "rerank", "effort"))
+PARAMETERS = frozenset(
+    ("lang", "view", "collection", *OF_A_COLLECTION, "k", "max_distance", "without_copies", "rerank", "effort")
+)
 _MAX_SHOWN = 64
 _T = TypeVar("_T")
 

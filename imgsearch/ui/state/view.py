@@ -173,6 +173,7 @@ def _read_ask(
         max_distance=reader.one("max_distance", address.decimal(0, MAX_DISTANCE), None, most=f"{MAX_DISTANCE:g}"),
         liked=liked,
         disliked=tuple(item for item in disliked if item not in liked),
+        without_copies=reader.one("without_copies", {"1": True}.get, False, is_noted=False),
         rerank="" if rerank == NO_RERANKING else rerank,
         effort=Effort(reader.one("effort", address.choice(Effort), str(Effort.NORMAL))),
     )

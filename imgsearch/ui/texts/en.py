@@ -112,6 +112,10 @@ TEXTS = {
     "objects.failed": "Searched with the whole picture; its parts were not looked at. {reason}",
     "search.only": "only {label}",
     "search.within": "at most {distance:g} away",
+    "search.without_copies": "Hide near-copies",
+    "search.without_copies_help": "Leaves out what is the same picture as the query, or as a result before it: the same file, or one that "
+    "was saved anew, resized, brightened, mirrored, turned or cropped a little.",
+    "search.copies_hidden": "{n} {n:near-copy|near-copies} hidden",
     "search.steered": "Steered by likes: {liked}, dislikes: {disliked}.",
     "search.unsteered": "Start over",
     "search.new": "new",

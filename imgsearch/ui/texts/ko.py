@@ -109,6 +109,10 @@ TEXTS = {
     "objects.failed": "이미지 전체로 검색했습니다. 영역은 살펴보지 못했습니다. {reason}",
     "search.only": "{label}만",
     "search.within": "거리 {distance:g} 이내",
+    "search.without_copies": "거의 같은 이미지 숨기기",
+    "search.without_copies_help": "검색 이미지나 앞의 결과와 같은 이미지를 제외합니다. 같은 파일이거나, 다시 저장했거나, 크기·밝기를 바꾸었거나, 뒤집거나 돌렸거나, "
+    "조금 잘라 낸 이미지입니다.",
+    "search.copies_hidden": "거의 같은 이미지 {n}장 숨김",
     "search.steered": "반영 중: 좋아요 {liked}개, 싫어요 {disliked}개.",
     "search.unsteered": "처음부터 다시",
     "search.new": "새로 등장",

@@ -46,7 +46,7 @@ def render(collection: Collection, view: View) -> None:
         panel.complete(answer)
         title.header(t("search.foreign_results" if answer.is_foreign else "search.results"), anchor=False, width="content")
         line = waiting.empty()
-        _say(line, collection, view.ask, _searched_with(view, answer))
+        _say(line, collection, answer.page, _searched_with(view, answer))
         with steering:
             _render_steering(view.ask)
         with head, st.container(horizontal=True, gap="xsmall", width="content", key="hand_on"):
@@ -56,7 +56,7 @@ def render(collection: Collection, view: View) -> None:
         render_found(collection, view, answer)
     _render_gallery(collection, view)
     if answer:
-        find_objects(collection, view, answer, partial(_say, line, collection, view.ask))
+        find_objects(collection, view, answer, partial(_say, line, collection, answer.page))
     if answer and view.why:
         _render_why(collection, view, answer, view.why)
 
@@ -79,13 +79,16 @@ def _searched_with(view: View, answer: Answer) -> str:
     return t("objects.whole") if answer.found or (len(view.ask.pictures) == 1 and not answer.items) else ""
 
 
-def _say(place: DeltaGenerator, collection: Collection, ask: Ask, searched_with: str) -> None:
-    """What was searched with, and what is set under Refine and changes the answer: it is closed most of the time."""
+def _say(place: DeltaGenerator, collection: Collection, page: SearchPage, searched_with: str) -> None:
+    """What was searched with, and what changes the answer and is set out of sight: under Refine, or below the results."""
+    ask = page.ask
+    assert ask is not None  # a search gives it
     words = [
         searched_with,
         t("search.only", label=escape(label_words(ask.label))) if ask.label else "",
         "" if ask.max_distance is None else t("search.within", distance=ask.max_distance),
         rerank_words(ask.rerank) if _is_reordered(collection, ask) else "",
+        t("search.copies_hidden", n=page.n_copies) if ask.without_copies else "",
     ]
     if any(words):
         place.caption(" · ".join(filter(None, words)))
@@ -122,6 +125,11 @@ def _render_results(collection: Collection, view: View, answer: Answer) -> None:
         key="results_grid",
         is_calm=answer.is_foreign,
         on_action=partial(_act, collection, page, ask),
+    )
+    st.toggle(
+        t("search.without_copies"),
+        help=t("search.without_copies_help"),
+        **state.bound("without_copies", ask.without_copies),
     )
     if not cards:
         is_refined = ask.label or ask.max_distance is not None

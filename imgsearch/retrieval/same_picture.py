@@ -21,6 +21,9 @@ from imgsearch.embedding.descriptors.layout import cosine_transform
 MIN_WHOLE = 0.9
 MIN_DETAIL = 0.9
 MIN_COLOR = 0.5
+FINGERPRINT_DISTANCE = 0.35
+"""Largest of a pair that fingerprints propose. Copies that were cropped by 10 % are about as far as that, others nearer
+than half of it."""
 
 _GREY_SIDE = 48
 _SIDE = 32
