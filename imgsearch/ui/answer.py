@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
@@ -10,11 +10,13 @@ import numpy as np
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
-from imgsearch.errors import ImgSearchError
+from imgsearch.embedding.embedders import Source
+from imgsearch.errors import ImageError, ImgSearchError
 from imgsearch.pictures.items import Item, shared_label, short_name
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.ask import AUTO, Ask
 from imgsearch.retrieval.search import SearchPage
+from imgsearch.ui import state
 from imgsearch.ui.parts.addresses import thumbnail_url
 from imgsearch.ui.parts.messages import show_error
 from imgsearch.ui.server.internals import DeltaGenerator
@@ -22,6 +24,9 @@ from imgsearch.ui.server.looking import Found, VisitorEmbedders, found_before, k
 from imgsearch.ui.server.query_log import log_query
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import error_words, t
+from imgsearch.ui.texts.markdown import escape
+
+_MAX_NAME = 64
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,10 @@ class Answer:
 def answer_to(
     collection: Collection, view: View, ask: Ask | None = None, *, waiting: DeltaGenerator | None = None
 ) -> Answer | None:
-    """Searches; what goes wrong with a picture is said on the page, and None comes back.
+    """Searches; what goes wrong is said on the page, and None comes back.
+
+    Where some of several pictures cannot be used, the address is left with the others, those are searched with, and a note
+    says which it was: this run ends.
 
     Args:
         collection: Where to search.
@@ -119,10 +127,22 @@ def answer_to(
     has_to_look = bool(ask.pictures or ask.region)  # stored vectors need no worker
     try:
         with waiting or nullcontext(), st.spinner(t("search.looking"), show_time=True) if has_to_look else nullcontext():
-            page = collection.search(ask, embedders=VisitorEmbedders(), previews=True)
+            page, unusable = _search(collection, ask)
     except ImgSearchError as exc:
         show_error(exc)
         return None
+    uploads = dict(zip(view.ask.pictures, view.uploads, strict=False))  # none where an example is searched with
+    reasons = {uploads.get(source, ""): _reason(uploads.get(source, ""), error) for source, error in unusable.items()}
+    if page is None:
+        for reason in reasons.values():
+            st.error(reason, icon=":material/error:")
+        return None
+    if reasons:
+        for upload, reason in reasons.items():
+            state.leave_note(reason)
+            state.forget_upload(upload)
+        state.go(upload=[upload for upload in view.uploads if upload not in reasons])
+        st.rerun()
     log_query(collection.name, page)
     name = t("search.example" if view.example else "search.your_picture")
     outside = () if page.part_of else page.pictures
@@ -160,6 +180,26 @@ def find_objects(collection: Collection, view: View, answer: Answer, say: Callab
         return
     keep_found(_key(collection, view), Found(objects, answer.is_foreign))
     st.rerun()
+
+
+def _search(collection: Collection, ask: Ask) -> tuple[SearchPage | None, Mapping[Source, ImageError]]:
+    """The answer for those pictures that can be used, None where there is none, and what is wrong with the others."""
+    embedders = VisitorEmbedders()
+    while True:
+        try:
+            page = collection.search(ask, embedders=embedders, previews=True)
+            return page, dict(embedders.unusable)
+        except ImageError:
+            unusable = [source for source, _ in embedders.unusable]
+            rest = tuple(each for each in ask.pictures if each not in unusable)
+            if not (rest or ask.whole_items):
+                return None, dict(embedders.unusable)
+            ask = replace(ask, pictures=rest)
+
+
+def _reason(upload: str, error: ImageError) -> str:
+    name = state.upload_name(upload) if upload else ""
+    return t("search.unusable", name=escape(name[-_MAX_NAME:]), reason=error_words(error)) if name else error_words(error)
 
 
 def asked_items(collection: Collection, ask: Ask) -> tuple[QueryPicture, ...]:

@@ -183,6 +183,19 @@ def test_what_is_no_picture_gets_words_and_the_page_goes_on(visit: Visit) -> Non
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
 
 
+def test_one_that_cannot_be_used_is_named_and_the_others_are_searched_with(visit: Visit, discs: Collection) -> None:
+    page = visit()
+    data = [png(draw_picture(RED, 2)), b"no picture", png(draw_picture(RED, 6))]
+    names = ["one.png", "[me](http:&lt;evil&gt;) & co.jpg", "two.png"]
+    files = [{"name": name, "mimeType": "image/png", "buffer": each} for name, each in zip(names, data, strict=True)]
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(files)
+    wait_for_items(page, [result.item.item_id for result in discs.search(picture=data[::2], k=12).results])
+    expect(page.get_by_test_id("stAlert")).to_contain_text(f"“{names[1]}” cannot be used. The file is not a picture")
+    expect(page.get_by_test_id("stAlert").get_by_role("link")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"/\?upload=[0-9a-f]{16}&upload=[0-9a-f]{16}$"))
+    expect(query_picture(page)).to_have_count(2)
+
+
 def test_what_is_too_large_is_refused_in_words(visit: Visit, tmp_path: Path) -> None:
     page = visit()
     start = card_items(page)

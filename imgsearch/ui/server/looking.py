@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import streamlit as st
@@ -64,16 +64,21 @@ class VisitorEmbedders:
     Attributes:
         before: Called before each request that looks at parts. What it raises ends the search for objects: Streamlit does
             where something is drawn, once the visitor wants something else.
+        unusable: The pictures that it could not use so far, and why.
     """
 
     before: Callable[[], object] = lambda: None
+    unusable: list[tuple[Source, ImageError]] = field(default_factory=list)
 
     def embed(self, wanted: Iterable[Wanted]) -> Iterator[Outcome]:
         """See `Embedders.embed`; WorkerLimitError where too many were looked at for this visitor in the last minute."""
         for each in wanted:
             try:
                 yield self._embed(each)
-            except (ImageError, WorkerError) as exc:
+            except WorkerError as exc:
+                yield exc
+            except ImageError as exc:
+                self.unusable.append((each.source, exc))
                 yield exc
 
     def _embed(self, wanted: Wanted) -> Embedded:

@@ -6,10 +6,12 @@ The address is the only source of the query. A widget's callback writes the addr
 from imgsearch.ui.state.address import OF_A_COLLECTION, PICTURES, bound, follow, go, link, search, widget_key
 from imgsearch.ui.state.session import (
     empty_uploaders,
+    forget_upload,
     keep_upload,
     leave_note,
     take_notes,
     upload_bytes,
+    upload_name,
     uploader_key,
 )
 from imgsearch.ui.state.view import (
@@ -41,6 +43,7 @@ __all__ = [
     "bound",
     "empty_uploaders",
     "follow",
+    "forget_upload",
     "go",
     "keep_upload",
     "leave_note",
@@ -50,6 +53,7 @@ __all__ = [
     "search",
     "take_notes",
     "upload_bytes",
+    "upload_name",
     "uploader_key",
     "widget_key",
 ]

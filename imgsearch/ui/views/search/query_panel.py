@@ -140,7 +140,7 @@ def _take(files: Sequence[UploadedFile]) -> None:
             state.leave_note(t("search.upload_too_large", mb=file.size / 2**20, most=max_mb))
     if len(small_enough) > MAX_QUERY_PICTURES:
         state.leave_note(t("note.too_many", most=MAX_QUERY_PICTURES))
-    uploads = [state.keep_upload(file.getvalue()) for file in small_enough[:MAX_QUERY_PICTURES]]
+    uploads = [state.keep_upload(file.getvalue(), file.name) for file in small_enough[:MAX_QUERY_PICTURES]]
     for file in files:
         release_upload(file.file_id)
     state.empty_uploaders()
