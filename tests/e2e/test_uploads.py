@@ -196,6 +196,26 @@ def test_one_that_cannot_be_used_is_named_and_the_others_are_searched_with(visit
     expect(query_picture(page)).to_have_count(2)
 
 
+def test_what_is_still_looked_at_is_not_shown_as_the_picture_before_it(visit: Visit, server: Server) -> None:
+    page = visit()
+    upload(page, png(draw_picture(RED, 3)), "x.png", "image/png")
+    expect_own_picture(page)
+    before = query_picture(page).get_attribute("src")
+    (worker,) = server.worker_pids()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
+            {"name": "y.png", "mimeType": "image/png", "buffer": png(draw_picture(BLUE, 7))}
+        )
+        expect(page.get_by_text("The picture appears here once")).to_be_visible()
+        expect(query_picture(page)).to_be_hidden()
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    expect_own_picture(page)
+    expect(page.get_by_text("The picture appears here once")).to_have_count(0)
+    assert query_picture(page).get_attribute("src") != before
+
+
 def test_what_is_too_large_is_refused_in_words(visit: Visit, tmp_path: Path) -> None:
     page = visit()
     start = card_items(page)

@@ -84,6 +84,7 @@ TEXTS = {
     "search.upload_help": "Drop a picture here, choose one or several, or click the button and paste. Up to {mb} MB each; they "
     "are looked at and forgotten when you leave.",
     "search.upload_too_large": "The picture has {mb:.1f} MB; at most {most} are taken.",
+    "search.awaited": "The picture appears here once it has been looked at.",
     "search.unusable": "“{name}” cannot be used. {reason}",
     "search.camera": "Camera",
     "search.camera_label": "Take a picture to search with",

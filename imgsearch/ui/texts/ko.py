@@ -81,6 +81,7 @@ TEXTS = {
     "search.upload_help": "이미지를 끌어다 놓거나 한 장 이상 선택하세요. 버튼을 클릭한 뒤 붙여넣을 수도 있습니다. 한 장에 최대 {mb} MB이며, "
     "페이지를 떠나면 삭제됩니다.",
     "search.upload_too_large": "이미지가 {mb:.1f} MB입니다. 최대 {most} MB까지 업로드할 수 있습니다.",
+    "search.awaited": "분석이 끝나면 이미지가 여기에 표시됩니다.",
     "search.unusable": "“{name}” 파일은 사용할 수 없습니다. {reason}",
     "search.camera": "카메라",
     "search.camera_label": "검색할 사진 촬영",

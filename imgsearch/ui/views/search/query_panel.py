@@ -22,6 +22,7 @@ from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
 
 _MAX_PICTURE_HEIGHT = "11rem"
+_SHOWN = "query_shown"
 
 
 class QueryPanel:
@@ -42,13 +43,33 @@ class QueryPanel:
         self._is_complete = not (view.uploads or view.example)
         if self._is_complete:
             self._show(asked_items(collection, view.ask))
+        elif st.session_state.get(_SHOWN) != self._asked:  # a picture that is asked about again, by a part, stays
+            self._show_awaited()
 
-    def complete(self, answer: Answer) -> None:
-        """Draws what was missing."""
-        if not self._is_complete:
+    def complete(self, answer: Answer | None) -> None:
+        """Draws what was missing; nothing where there is no answer."""
+        if self._is_complete:
+            return
+        if answer:
             self._show(answer.asked)
+        else:
+            st.session_state.pop(_SHOWN, None)
+            self._picture.empty()
+
+    @property
+    def _asked(self) -> tuple[tuple[str, ...], str | None]:
+        """What tells one picture from outside from the next."""
+        return self._view.uploads, self._view.example
+
+    def _show_awaited(self) -> None:
+        """Says that the picture is on its way: the one before it would stay until there is an answer."""
+        self._picture, self._words = self._picture.empty(), self._words.empty()  # to be drawn over
+        with self._picture.container(key="query_awaited", vertical_alignment="center"):
+            st.caption(f":material/hourglass_top: {t('search.awaited')}", text_alignment="center")
+        self._words.markdown(f"**{t('search.example' if self._view.example else 'search.your_picture')}**")
 
     def _show(self, asked: Sequence[QueryPicture]) -> None:
+        st.session_state[_SHOWN] = self._asked
         name = caption(asked)
         item_ids = "".join(f"  \n:small[{escape(picture.item.item_id)}]" for picture in asked if picture.item)
         self._words.markdown(f"**{escape(name)}**{item_ids}")

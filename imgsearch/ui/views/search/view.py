@@ -42,8 +42,8 @@ def render(collection: Collection, view: View) -> None:
     head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="results_head")
     title, steering, waiting = head.empty(), head.container(width="content"), head.container(width="stretch", key="waiting")
     answer = answer_to(collection, view, waiting=waiting)
+    panel.complete(answer)
     if answer:
-        panel.complete(answer)
         title.header(t("search.foreign_results" if answer.is_foreign else "search.results"), anchor=False, width="content")
         line = waiting.empty()
         _say(line, collection, answer.page, _searched_with(view, answer))
