@@ -81,9 +81,8 @@ TEXTS = {
     "search.several": "{n} pictures together",
     "search.looking": "Looking at the picture…",
     "search.upload": "Search with your own picture",
-    "search.upload_help": "Drop a picture here, choose one or several, or click the button and paste. Up to {mb} MB each; they "
-    "are looked at and forgotten when you leave.",
-    "search.upload_too_large": "The picture has {mb:.1f} MB; at most {most} are taken.",
+    "search.upload_help": "Choose one or several, or drop or paste them anywhere on this page. Photos over {mb} MB are made smaller "
+    "before they are sent. They are looked at and forgotten when you leave.",
     "search.awaited": "The picture appears here once it has been looked at.",
     "search.unusable": "“{name}” cannot be used. {reason}",
     "search.camera": "Camera",
@@ -141,6 +140,11 @@ TEXTS = {
     "search.gallery_grid": "Pictures of the collection",
     "search.browse": "Show",
     "search.random": "Surprise me",
+    # Files on their way to an uploader.
+    "uploads.drop": "Drop to search with it",
+    "uploads.shrinking": "A large picture is being made smaller…",
+    "uploads.too_large": "“{name}” has {mb} MB; at most {most} MB can be taken. Make it smaller, or save it as JPEG.",
+    "uploads.folder": "A folder cannot be searched with; pictures can.",
     # How it was found.
     "found.title": "How it was found",
     "found.no_index": "Without an index: {n:|all }{n:,} {n:picture was|pictures were} compared, so nothing is missed.",

@@ -78,9 +78,8 @@ TEXTS = {
     "search.several": "이미지 {n}장으로 함께 검색",
     "search.looking": "이미지를 분석하고 있습니다…",
     "search.upload": "내 이미지로 검색",
-    "search.upload_help": "이미지를 끌어다 놓거나 한 장 이상 선택하세요. 버튼을 클릭한 뒤 붙여넣을 수도 있습니다. 한 장에 최대 {mb} MB이며, "
+    "search.upload_help": "이미지를 한 장 이상 선택하거나, 이 페이지 어디에나 끌어다 놓거나 붙여넣으세요. {mb} MB가 넘는 사진은 크기를 줄여서 보냅니다. "
     "페이지를 떠나면 삭제됩니다.",
-    "search.upload_too_large": "이미지가 {mb:.1f} MB입니다. 최대 {most} MB까지 업로드할 수 있습니다.",
     "search.awaited": "분석이 끝나면 이미지가 여기에 표시됩니다.",
     "search.unusable": "“{name}” 파일은 사용할 수 없습니다. {reason}",
     "search.camera": "카메라",
@@ -137,6 +136,11 @@ TEXTS = {
     "search.gallery_grid": "컬렉션의 이미지",
     "search.browse": "표시",
     "search.random": "아무거나 골라 주세요",
+    # Files on their way to an uploader.
+    "uploads.drop": "여기에 놓으면 이 이미지로 검색합니다",
+    "uploads.shrinking": "큰 이미지의 크기를 줄이고 있습니다…",
+    "uploads.too_large": "“{name}” 파일은 {mb} MB입니다. 최대 {most} MB까지 업로드할 수 있습니다. 크기를 줄이거나 JPEG로 저장해 다시 시도하세요.",
+    "uploads.folder": "폴더로는 검색할 수 없습니다. 이미지 파일을 놓아 주세요.",
     # How it was found.
     "found.title": "검색 과정",
     "found.no_index": "인덱스 없이 이미지 {n:,}장을 모두 비교했으므로 놓친 이미지가 없습니다.",

@@ -15,6 +15,7 @@ from imgsearch.ui.answer import Answer, QueryPicture, asked_items, caption, foun
 from imgsearch.ui.parts.addresses import picture_url
 from imgsearch.ui.parts.grid import draw_grid, example_cards
 from imgsearch.ui.parts.region_picker import region_picker
+from imgsearch.ui.parts.uploads import help_uploader
 from imgsearch.ui.server.internals import UploadedFile, release_upload
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from imgsearch.ui.state import View
@@ -133,6 +134,7 @@ def _render_uploader() -> None:
         max_upload_size=max_mb,
         help=t("search.upload_help", mb=max_mb),
     )
+    help_uploader(uploader="uploader_", most_mb=max_mb, key="uploads_on_their_way")
 
 
 def _render_examples(collection: Collection, view: View) -> None:
@@ -158,7 +160,8 @@ def _take(files: Sequence[UploadedFile]) -> None:
     small_enough = [file for file in files if file.size <= max_mb * 2**20]
     for file in files:
         if file not in small_enough:
-            state.leave_note(t("search.upload_too_large", mb=file.size / 2**20, most=max_mb))
+            mb = f"{file.size / 2**20:.1f}"
+            state.leave_note(t("uploads.too_large", name=escape(file.name), mb=mb, most=max_mb))
     if len(small_enough) > MAX_QUERY_PICTURES:
         state.leave_note(t("note.too_many", most=MAX_QUERY_PICTURES))
     uploads = [state.keep_upload(file.getvalue(), file.name) for file in small_enough[:MAX_QUERY_PICTURES]]
