@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from imgsearch.collection import intake
@@ -38,9 +39,15 @@ SESSION_NAME = re.compile(r"own-[0-9a-f]{32}")
 """Names of these collections; 128 bits by chance."""
 
 _FOLDER_PREFIX = "imgsearch-own-"
+_STEPS_OF_A_SPACE = 4
+"""Index, neighbours, map, calibration: what `Draft.commit` tells."""
 _SWEEP_S = 20.0
 _MAX_BUSY_TRIES = 30
 _BUSY_PAUSE_S = 1.0
+
+
+class BuildStopped(Exception):
+    """Who asked for a collection wants it no longer."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ class SessionCollections:
         locale: str = "",
         owner: str = "",
         progress: Progress | None = None,
+        stop: threading.Event | None = None,
     ) -> Collection:
         """Makes a collection. Whatever ends it, an exception out of `progress` too, leaves nothing behind.
 
@@ -116,13 +124,23 @@ class SessionCollections:
             title: For people.
             locale: The visitor's, such as "ko", see `code_pages.decode`.
             owner: Who makes it, by any name: one may have only some of them.
-            progress: Told how far it is.
+            progress: Told how far it is: "embedding" pictures, then in a few words the steps after that, numbered anew.
+            stop: Ends it once it is set, when the picture that is looked at is done.
 
         Raises:
+            BuildStopped: `stop` was set.
             BuildError: no picture can be used, or there are too many or too large ones.
             BuildBusyError: the server has no room now.
             BackboneError, WorkerError: the pictures cannot be embedded now.
         """
+        stop = stop or threading.Event()
+        told = in_turn(progress)
+
+        def tell(done: int, total: int, what: str) -> None:
+            if stop.is_set():
+                raise BuildStopped
+            told(done, total, what)
+
         name = self._reserve(owner)
         try:
             with disk_errors(), tempfile.TemporaryDirectory(dir=self.home) as folder:
@@ -137,8 +155,7 @@ class SessionCollections:
                 thumbnails_folder(self.home / name).mkdir(parents=True)
                 known = Known(None, Memory())
                 known.load(specs)
-                tell = in_turn(progress)
-                items, skipped = Survey(self.home / name, partial(_patiently, embedders), known, tell).look_at(files)
+                items, skipped = Survey(self.home / name, partial(_patiently, embedders, stop), known, tell).look_at(files)
                 if not items:
                     raise none_usable(len(files), skipped)
                 is_labelled = len({label(item.item_id) for item in items} - {""}) > 1
@@ -154,8 +171,10 @@ class SessionCollections:
                     recipes={spec.space: SpaceRecipe(spec) for spec in specs},
                     map_method="pca",  # t-SNE would load scikit-learn, and keep the page's process busy
                 )
-                draft.commit(self.home / name, known.embedding, None, lambda what: tell(len(files), len(files), what))
+                step, n_steps = count(), _STEPS_OF_A_SPACE * len(specs)
+                draft.commit(self.home / name, known.embedding, None, lambda what: tell(next(step), n_steps, what))
             collection = Collection.open(name, self.home)
+            tell(n_steps, n_steps, "done")
         except BaseException:
             self.remove(name)
             raise
@@ -273,12 +292,13 @@ def _files(folder: Path, home: Path, left_out: LeftOut) -> list[PictureFile]:
         raise no_pictures("among these files", left_out) from None
 
 
-def _patiently(embedders: Embedders, wanted: Iterable[Wanted]) -> Iterator[Outcome]:
+def _patiently(embedders: Embedders, stop: threading.Event, wanted: Iterable[Wanted]) -> Iterator[Outcome]:
     """Waits while others keep the worker busy: hundreds of pictures are not given up for a moment's crowd."""
     for each in wanted:
         for _ in range(_MAX_BUSY_TRIES):
             (outcome,) = embedders.embed([each])
             if not isinstance(outcome, WorkerBusyError):
                 break
-            time.sleep(_BUSY_PAUSE_S)
+            if stop.wait(_BUSY_PAUSE_S):
+                raise BuildStopped
         yield outcome

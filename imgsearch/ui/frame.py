@@ -19,7 +19,7 @@ from imgsearch.ui.server.pulling import pulling
 from imgsearch.ui.state import Frame, View
 from imgsearch.ui.texts import LANGUAGES, language, t
 from imgsearch.ui.views import about, compare, map, quality
-from imgsearch.ui.views.collections import own_pictures
+from imgsearch.ui.views.collections import own_pictures, under_way
 from imgsearch.ui.views.collections import view as collections
 from imgsearch.ui.views.search import view as search
 
@@ -50,6 +50,7 @@ def render() -> None:
     if not names:
         _render_empty()
         return
+    own_pictures.collect()
     own = own_pictures.name()
     names += [own] if own else []
     frame = state.read_frame(VIEWS, names)
@@ -84,6 +85,8 @@ def _title_words(view: View) -> list[str]:
 def _render_top(frame: Frame, names: list[str]) -> None:
     _render_links(frame)
     _render_head(frame, names)
+    if VIEWS[frame.name] is not collections.render:  # which says it in the place where it was asked for
+        under_way.render(frame)
 
 
 def _render_links(frame: Frame) -> None:

@@ -66,10 +66,25 @@ def archive(files: dict[str, bytes]) -> File:
     return "pictures.zip", stream.getvalue(), "application/zip"
 
 
-def make(at: AppTest, files: list[File]) -> AppTest:
-    """Hands the files in and asks for a collection of them."""
+def hand_in(at: AppTest, files: list[File], view: str = "collections") -> None:
+    """Hands the files in, asks for a collection of them, and waits for it, at some view."""
     at.file_uploader(key="own_files").set_value(files)
     at.button(key="own_make").click().run()
+    assert not at.exception
+    making = at.session_state["own"].making
+    assert making is None or making.wait(60)
+    if making:
+        at.query_params["view"] = view
+    at.run()
+    assert not at.exception
+
+
+def make(at: AppTest, files: list[File]) -> AppTest:
+    """The same, and looks at the collections again."""
+    hand_in(at, files)
+    if "view" not in at.query_params:  # the visitor was led to the search
+        at.query_params["view"] = "collections"
+        at.run()
     assert not at.exception
     return at
 
@@ -161,7 +176,6 @@ def test_own_pictures_become_a_collection_that_is_searched(collection: Collectio
     at = make(page(view="collections", item="red/0.png"), pictures_of(5))
     assert "Pictures **5** · labels **0**" in words(at)
     name = own_name(at)
-    assert at.query_params == {"view": "collections", "item": "red/0.png"}  # only a click leads there
     at.query_params = {"collection": name, "item": "0.png"}
     at.run()
     assert not at.info
@@ -173,6 +187,35 @@ def test_own_pictures_become_a_collection_that_is_searched(collection: Collectio
     at.run()
     assert "nothing to set beside it" in at.info[0].value
     assert not at.code
+
+
+def test_who_waits_for_own_pictures_is_led_to_the_search_in_them(collection: Collection) -> None:
+    at = page(view="collections", item="red/0.png", k="5")
+    hand_in(at, pictures_of(3))
+    name = at.session_state["own"].name
+    assert at.query_params == {"collection": name, "k": "5"}
+    assert sorted(results(at)) == ["0.png", "2.png"]  # the one in the middle is asked with
+
+
+def test_who_looks_elsewhere_gets_a_way_there_until_it_was_taken_or_put_away(collection: Collection) -> None:
+    def way(at: AppTest) -> list[str]:
+        given = [json.loads(element.proto.json) for element in at.get("bidi_component")]
+        return [link["href"] for data in given if data.get("name") == "Your own pictures" for link in data["links"]]
+
+    for is_taken in (True, False):
+        at = page(view="collections")
+        hand_in(at, pictures_of(3), view="about")
+        assert at.query_params == {"view": "about"}
+        (href,) = way(at)
+        assert way(at.run()) == [href]
+        if is_taken:
+            at.query_params = parse_qs(href.removeprefix("?"))
+            assert results(at.run())
+        else:
+            at.button(key="own_close").click()
+        at.run()
+        at.query_params = {"view": "about"}
+        assert way(at.run()) == []
 
 
 def test_a_zip_gives_labels_and_lists_what_was_left_out(collection: Collection) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from imgsearch import embedder_spec
 from imgsearch.collection import intake, session
-from imgsearch.collection.session import SESSION_NAME, Remarks, SessionCollections, SessionLimits
+from imgsearch.collection.session import SESSION_NAME, BuildStopped, Remarks, SessionCollections, SessionLimits
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError, WorkerError
 from imgsearch.pictures.items import Skipped
 from imgsearch.vectors.projection import MIN_TSNE_ITEMS
@@ -91,7 +91,8 @@ def test_uploads_become_a_collection_that_is_searched(make: Callable[..., Sessio
     with Image.open(collection.thumbnail_path(collection.items[0])) as thumbnail:
         assert (thumbnail.size, thumbnail.format) == ((80, 60), "WEBP")
     assert [step for step in told if step[2] == "embedding"] == [(n, 5, "embedding") for n in range(6)]
-    assert told[-1][2] != "embedding"
+    steps = [step[:2] for step in told if step[2] != "embedding"]
+    assert steps == [(n, 4) for n in range(5)]  # index, neighbours, map, calibration, and all of them
 
 
 def test_where_annoy_crashes_they_are_searched_without_an_index(make: Callable[..., SessionCollections]) -> None:
@@ -281,7 +282,7 @@ def test_a_damaged_zip_is_an_error_in_words(
 
 
 def test_a_busy_worker_is_waited_for(make: Callable[..., SessionCollections], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session.time, "sleep", lambda s: None)
+    monkeypatch.setattr(session, "_BUSY_PAUSE_S", 0.0)
     n_asked = 0
 
     def crowded(content: bytes) -> WorkerError | None:
@@ -331,6 +332,32 @@ def test_a_visitor_who_leaves_in_the_middle_leaves_nothing(make: Callable[..., S
         build(collections, [(f"{n}.png", png(n)) for n in range(4)], progress=leave)
     assert left_over(collections) == []
     build(collections, [("1.png", png(1))])  # and takes no room
+
+
+@pytest.mark.parametrize("where", ["embedding", "finding neighbours in color_histogram"])
+def test_it_can_be_stopped_and_leaves_nothing(make: Callable[..., SessionCollections], where: str) -> None:
+    stop = threading.Event()
+
+    def stop_here(done: int, total: int, what: str) -> None:
+        if what == where:
+            stop.set()
+
+    collections = make(max_collections=1)
+    with pytest.raises(BuildStopped):
+        build(collections, [(f"{n}.png", png(n)) for n in range(4)], progress=stop_here, stop=stop)
+    assert left_over(collections) == []
+    build(collections, [("1.png", png(1))])  # and takes no room
+
+
+def test_who_waits_for_a_busy_worker_can_stop_too(make: Callable[..., SessionCollections]) -> None:
+    stop = threading.Event()
+
+    def crowded(content: bytes) -> WorkerError:
+        stop.set()
+        return WorkerBusyError("Others first.")
+
+    with pytest.raises(BuildStopped):
+        build(make(), [("1.png", png(1))], embedders=FakeEmbedders(crowded), stop=stop)
 
 
 def test_there_is_room_for_so_many_collections(make: Callable[..., SessionCollections]) -> None:

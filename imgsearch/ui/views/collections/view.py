@@ -11,11 +11,10 @@ from imgsearch.errors import ImgSearchError
 from imgsearch.pictures.decode import READ_FORMATS
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources, state
-from imgsearch.ui.parts.messages import show_error
 from imgsearch.ui.state import Frame
 from imgsearch.ui.texts import error_words, t
 from imgsearch.ui.texts.markdown import escape
-from imgsearch.ui.views.collections import own_pictures
+from imgsearch.ui.views.collections import own_pictures, under_way
 from imgsearch.ui.views.collections.card import overview, render_card
 
 _WIDTH = 860  # px
@@ -70,7 +69,8 @@ def _render_collection(name: str, frame: Frame) -> None:
 
 
 def _render_own(specs: list[EmbedderSpec], frame: Frame) -> None:
-    name = own_pictures.name()
+    own = own_pictures.own()
+    name = own.name
     if name:
         _render_collection(name, frame)
         remarks = resources.session_collections().remarks(name)
@@ -82,16 +82,20 @@ def _render_own(specs: list[EmbedderSpec], frame: Frame) -> None:
         st.button(
             t("collections.own_delete"), key="own_delete", icon=":material/delete:", on_click=_forget, args=(frame, name)
         )
-        with st.expander(t("collections.own_again")):
-            _render_form(specs, frame)
+        under_way.render(frame)
+        if not own.making:
+            with st.expander(t("collections.own_again")):
+                _render_form(specs)
     else:
         st.header(t("collections.own"), anchor=False)
         limits = {"n": SessionLimits.max_pictures, "mb": get_settings().max_own_mb}
         st.markdown(t("collections.own_intro", **limits))
-        _render_form(specs, frame)
+        under_way.render(frame)
+        if not own.making:
+            _render_form(specs)
 
 
-def _render_form(specs: list[EmbedderSpec], frame: Frame) -> None:
+def _render_form(specs: list[EmbedderSpec]) -> None:
     with st.form(key="own_form", clear_on_submit=True, border=False):
         files = st.file_uploader(
             t("collections.own_upload"),
@@ -106,24 +110,7 @@ def _render_form(specs: list[EmbedderSpec], frame: Frame) -> None:
     if not files:
         st.info(t("collections.own_nothing"), icon=":material/info:")
         return
-    bar = st.progress(0.0, t("collections.own_reading"))
-
-    def tell(done: int, total: int, what: str) -> None:
-        is_looking = what == "embedding"
-        bar.progress(
-            done / total,
-            t("collections.own_looking" if is_looking else "collections.own_arranging", done=done, total=total),
-        )
-
-    before = own_pictures.name()
-    try:
-        collection = own_pictures.build(files, specs, t("collections.own"), tell)
-    except ImgSearchError as exc:
-        bar.empty()
-        show_error(exc)
-        return
-    if frame.collection == before:
-        state.go(collection=collection.name, **dict.fromkeys(state.OF_A_COLLECTION))
+    own_pictures.start(files, specs, t("collections.own"))
     st.rerun()
 
 
