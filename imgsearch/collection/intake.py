@@ -12,6 +12,7 @@ from imgsearch.files import archives
 from imgsearch.files.archives import Kind
 from imgsearch.files.confined import Died, confined
 from imgsearch.pictures.items import nfc
+from imgsearch.reasons import say
 
 _MAX_NAME_BYTES = 200
 _MAX_PARTS = 3
@@ -61,7 +62,7 @@ def take(uploads: Iterable[tuple[str, bytes]], folder: Path, *, locale: str, max
             taken = confined(f"{__name__}:take_here", *arguments, memory_bytes=_MEMORY_BYTES, cpu_s=_CPU_S)
         except Died:
             raise BuildError(
-                "The zip file takes more memory or time than one with pictures does.",
+                say("archive_cost"),
                 hint="Choose some of the pictures, and upload those.",
             ) from None
         return Taken(*taken)
@@ -129,13 +130,13 @@ class _Intake:
             n += 1
         self._names.add(place.casefold())
         if len(self._names) > self._max_files:
-            raise BuildError(f"A collection of your own can have at most {self._max_files} files, and these are more.")
+            raise BuildError(say("own_files", most=self._max_files))
         self._places.append(place)
         return place
 
 
 def _too_large(max_bytes: int) -> BuildError:
-    return BuildError(f"The pictures may have at most {max_bytes / 2**20:.0f} MB together.")
+    return BuildError(say("own_bytes", most=max_bytes / 2**20))
 
 
 def _numbered(path: PurePosixPath, n: int) -> str:

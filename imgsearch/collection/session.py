@@ -33,6 +33,7 @@ from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.folder import PictureFile, labeller, no_pictures, none_usable, scan
 from imgsearch.pictures.left_out import LeftOut
 from imgsearch.progress import Progress, in_turn
+from imgsearch.reasons import say
 from imgsearch.vectors.space import SpaceRecipe
 
 SESSION_NAME = re.compile(r"own-[0-9a-f]{32}")
@@ -251,18 +252,18 @@ class SessionCollections:
             theirs = [name for name in self._ends if self._owners[name] == owner]
             if len(theirs) >= self.limits.max_of_one:
                 raise BuildBusyError(
-                    f"One visitor can have at most {self.limits.max_of_one} collections of their own at a time.",
+                    say("own_of_one", most=self.limits.max_of_one),
                     hint="Delete one of them, or close the page that shows it.",
                 )
             if len(self._ends) >= self.limits.max_collections:
                 raise BuildBusyError(
-                    f"There can be at most {self.limits.max_collections} collections of visitors at a time.",
+                    say("own_of_all", most=self.limits.max_collections),
                     hint="Try again later.",
                 )
             being_built = [name for name, end in self._ends.items() if end == math.inf]
             if len(being_built) >= self.limits.max_builds or not set(being_built).isdisjoint(theirs):
                 raise BuildBusyError(
-                    f"At most {self.limits.max_builds} visitors can make a collection at the same time, each of them one.",
+                    say("own_builds", most=self.limits.max_builds),
                     hint="Try again in a minute.",
                 )
             self._ends[name] = math.inf

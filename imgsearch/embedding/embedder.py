@@ -25,6 +25,7 @@ from imgsearch.errors import BackboneError, BackboneUnavailableError
 from imgsearch.pictures import scaling
 from imgsearch.pictures.regions import Region, centre_window, crop, cut_square, square_window
 from imgsearch.progress import Progress
+from imgsearch.reasons import say
 
 BATCH_SIZE = 32
 
@@ -170,8 +171,7 @@ def load_embedder(
             return NetworkEmbedder(spec, LiteRTNetwork(content, spec.input_size, spec.dim))
     if not has_tensorflow():  # said before anything is downloaded
         raise BackboneUnavailableError(
-            f"New pictures cannot be compared by {spec.space} yet: run python -m imgsearch update NAME on a machine with "
-            "TensorFlow, then pack the collection there and pull it here.",
+            say("network_missing", space=spec.space),
             hint="Pictures of the collection can be searched as they are.",
         )
     backbone = get_backbone(spec.name)

@@ -25,6 +25,7 @@ from imgsearch.errors import BuildError
 from imgsearch.files.code_pages import CodePage, decode
 from imgsearch.files.home import FILLED_FILE, LEFT_OUT_FILE
 from imgsearch.progress import ByteProgress
+from imgsearch.reasons import say
 from imgsearch.settings import MAX_PICTURE_BYTES
 
 MAX_FILES = 200_000
@@ -115,24 +116,24 @@ def unpack(
     with archive.open("rb") as stream, _members(stream, kinds, max_header_bytes, encoding, locale) as (members, assumed):
         for member in members:
             if member.open is None:
-                passed_over(member.name, "A link or something else that is no plain file")
+                passed_over(member.name, say("link"))
                 continue
             name = _checked(member.name)
             if is_debris(name):
                 continue
             if any(part.startswith(".") for part in name.parts):
-                passed_over(name.as_posix(), "A hidden file")
+                passed_over(name.as_posix(), say("hidden_file"))
                 continue
             placed = place(name.as_posix())
             if placed is None:
                 continue
             n_files += 1
             if n_files > max_files:
-                raise BuildError(f"An archive may hold at most {max_files:,} files, and this one holds more.")
+                raise BuildError(say("archive_files", most=max_files))
             target = folder / placed
             n_bytes += _copy(member.open, member.name, target, min(max_file_bytes, max_bytes - n_bytes + 1))
             if n_bytes > max_bytes:
-                raise BuildError(f"An archive may hold at most {max_bytes:,} bytes when unpacked, and this one holds more.")
+                raise BuildError(say("archive_bytes", most=max_bytes))
             time = member.mtime if 0 <= member.mtime < _END_OF_TIME else 0  # an archive may say anything, also "nan"
             os.utime(target, (time, time))
             if progress:
@@ -154,7 +155,7 @@ def _checked(name: str) -> PurePosixPath:
     path = PurePosixPath(name.replace("\\", "/"))
     is_drive = bool(path.parts) and ":" in path.parts[0]
     if path.is_absolute() or is_drive or ".." in path.parts or "\0" in name or not path.parts:
-        raise BuildError(f"The archive holds a file whose name leads out of it: {name[:100]!r}.")
+        raise BuildError(say("archive_way_out", name=name[:100]))
     return path
 
 
@@ -167,7 +168,7 @@ def _copy(open_member: Callable[[], IO[bytes]], name: str, target: Path, limit: 
         try:
             stream = stack.enter_context(target.open("xb"))
         except FileExistsError:
-            raise BuildError(f"The archive holds two files called {name[:100]!r}.") from None
+            raise BuildError(say("archive_twice", name=name[:100])) from None
         n_bytes = 0
         while n_bytes < limit:
             with _archive_errors():
@@ -194,7 +195,7 @@ class _Bounded(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(self._most + 1 if size < 0 else size) if size <= self._most else None
         if data is None or len(data) > self._most:
-            raise BuildError("The archive lists too many files.", hint="Take some of the pictures, or give a folder.")
+            raise BuildError(say("archive_list"), hint="Take some of the pictures, or give a folder.")
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -309,8 +310,7 @@ def _zip_members(archive: zipfile.ZipFile, names: Sequence[str]) -> Iterator[_Me
             mtime = 0.0
         if is_plain and member.compress_type not in _ZIP_METHODS:
             raise BuildError(
-                f"Files in a zip file must be stored or deflated. Received: {name[:100]!r}, compressed by method "
-                f"{member.compress_type}.",
+                say("archive_method", name=name[:100], method=member.compress_type),
                 hint="Zip the pictures again in the usual way, or unpack them yourself and give the folder.",
             )
         yield _Member(name, mtime, partial(archive.open, member) if is_plain else None)
@@ -333,11 +333,9 @@ def _archive_errors() -> Iterator[None]:
         OverflowError,
         AssertionError,
     ) as exc:
-        raise BuildError(
-            "The archive must be a whole zip or tar file, and is damaged or something else.", hint="Copy it again."
-        ) from exc
+        raise BuildError(say("archive_damaged"), hint="Copy it again.") from exc
     except (RuntimeError, NotImplementedError) as exc:
         raise BuildError(
-            "The archive is encrypted or compressed in a way that is not read here.",
+            say("archive_closed"),
             hint="Unpack it yourself and give the folder.",
         ) from exc

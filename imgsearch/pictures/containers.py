@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from imgsearch.errors import ImageDecodeError, ImageTooLargeError
 from imgsearch.pictures.tiff import CUT_OFF, DAMAGED, exif_orientation
+from imgsearch.reasons import say
 
 MAX_JPEG_SEGMENTS = 4_096
 MAX_JPEG_TABLE_BYTES = 65_536
@@ -129,14 +130,14 @@ def strip_jpeg(data: bytes, *, max_scans: int) -> tuple[bytes, int, JpegFrame]:
             first_scan = first_scan or start
             scans += 1
             if scans > max_scans:
-                raise ImageTooLargeError(f"The JPEG has more than {max_scans} scans; at most {max_scans} are read.")
+                raise ImageTooLargeError(say("jpeg_scans", most=max_scans))
         elif first_scan:
             continue  # tables between scans stay where they are
         elif marker in _JPEG_HUFFMAN_FRAMES and frame is None:
             frame, frame_marker = segment[4:], marker
             kept.append(segment)
         elif marker in _JPEG_OTHER_FRAMES or marker in _JPEG_HUFFMAN_FRAMES:
-            raise ImageDecodeError("The picture is a kind of JPEG that is not read (lossless or arithmetic-coded).")
+            raise ImageDecodeError(say("jpeg_kind"))
         elif marker == _APP1 and segment[4:10] == b"Exif\0\0" and orientation == 1:
             orientation = exif_orientation(segment[4:])
         elif (

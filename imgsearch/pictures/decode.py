@@ -26,6 +26,7 @@ from PIL import WebPImagePlugin as _webp  # noqa: F401
 from imgsearch.errors import ImageDecodeError, ImageError, ImageTooLargeError
 from imgsearch.pictures import containers, heif, tiff
 from imgsearch.pictures.rgb import White, to_rgb
+from imgsearch.reasons import say
 from imgsearch.settings import MAX_PICTURE_BYTES
 
 RAW_SUFFIXES = frozenset(
@@ -153,10 +154,10 @@ def decode_image(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Pi
     if len(data) > limits.max_bytes:
         raise _too_many_bytes(len(data), limits.max_bytes)
     if not data:
-        raise ImageDecodeError("The file is empty.")
+        raise ImageDecodeError(say("empty"))
     kind = containers.sniff(data[:64])
     if kind is None:
-        raise ImageDecodeError("The file is not a picture in a format that is read.", hint=f"Read are {READ_FORMATS}.")
+        raise ImageDecodeError(say("unknown_format"), hint=f"Read are {READ_FORMATS}.")
     if kind == "RAW":
         raise ImageDecodeError(tiff.RAW)
     if kind in _VIDEO_KINDS and len(data) > limits.max_bytes_video:
@@ -175,13 +176,13 @@ def read_file(path: Path, max_bytes: int) -> bytes:
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # before open: opening a device can already do something
-            raise ImageDecodeError("The file is not a plain file but a folder, pipe or device.")
+            raise ImageDecodeError(say("no_file"))
         # The file may have become a pipe since; without O_NONBLOCK, opening that would wait for a writer.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         with open(os.open(path, flags), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise ImageDecodeError("The file is not a plain file but a folder, pipe or device.")
+                raise ImageDecodeError(say("no_file"))
             is_raw_by_name = path.suffix.lower() in RAW_SUFFIXES
             if status.st_size > max_bytes and not is_raw_by_name:
                 raise _too_many_bytes(status.st_size, max_bytes)
@@ -190,14 +191,14 @@ def read_file(path: Path, max_bytes: int) -> bytes:
             raise ImageDecodeError(tiff.RAW)
         return data
     except FileNotFoundError as exc:
-        raise ImageDecodeError("The file is not there any more.") from exc
+        raise ImageDecodeError(say("gone")) from exc
     except (OSError, ValueError) as exc:  # ValueError: a name with a null byte
         reason = f" ({exc.strerror})" if isinstance(exc, OSError) and exc.strerror else ""
         raise ImageDecodeError(f"The file cannot be read{reason}.") from exc
 
 
 def _too_many_bytes(size: int, most: int) -> ImageTooLargeError:
-    return ImageTooLargeError(f"The file has {size / 1e6:.1f} MB; at most {most / 1e6:.3g} are read.")
+    return ImageTooLargeError(say("too_many_bytes", size=size / 1e6, most=most / 1e6))
 
 
 @contextmanager
@@ -215,11 +216,9 @@ def _pillow_errors(limits: Limits) -> Iterator[None]:
         # Raised while opening, before the size can be asked for; the message begins "Image size (N pixels)".
         number = re.search(r"\d+", str(exc))
         size = f"{int(number[0]) / 1e6:.1f}" if number else "more"
-        raise ImageTooLargeError(
-            f"The picture has {size} megapixels; at most {limits.max_pixels / 1e6:.3g} are read."
-        ) from exc
+        raise ImageTooLargeError(say("too_many_pixels", size=size, most=limits.max_pixels / 1e6)) from exc
     except MemoryError as exc:
-        raise ImageTooLargeError("The picture needs more memory than there is.") from exc
+        raise ImageTooLargeError(say("too_little_memory")) from exc
     except Exception as exc:
         text = str(exc).lower()
         is_cut = "truncated" in text or "not enough image data" in text or "unexpected end" in text
@@ -242,7 +241,7 @@ class _CountingReader(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         self._reads_left -= 1
         if self._reads_left < 0:
-            raise ImageTooLargeError(f"The picture is in more than {self.MAX_READS:,} pieces; no more are read.")
+            raise ImageTooLargeError(say("too_many_pieces", most=self.MAX_READS))
         return super().read(size)
 
 
@@ -332,15 +331,13 @@ def _load(data: bytes, kind: str, tiles: list[ImageFile._Tile]) -> Image.Image:
 
 def _check_size(width: int, height: int, max_pixels: int, limits: Limits) -> None:
     if max(width, height) > limits.max_side:
-        raise ImageTooLargeError(
-            f"The picture is {width:,} x {height:,} pixels; at most {limits.max_side:,} a side are read."
-        )
+        raise ImageTooLargeError(say("too_long_side", width=width, height=height, most=limits.max_side))
     _check_pixels(width * height, max_pixels)
 
 
 def _check_pixels(pixels: int, max_pixels: int) -> None:
     if pixels > max_pixels:
-        raise ImageTooLargeError(f"The picture has {pixels / 1e6:.1f} megapixels; at most {max_pixels / 1e6:.3g} are read.")
+        raise ImageTooLargeError(say("too_many_pixels", size=f"{pixels / 1e6:.1f}", most=max_pixels / 1e6))
 
 
 def _max_jpeg_pixels(frame: containers.JpegFrame, limits: Limits) -> int:

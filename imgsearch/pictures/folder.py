@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from imgsearch.counting import Count
 from imgsearch.errors import BuildError
 from imgsearch.files.archives import is_debris
 from imgsearch.pictures.decode import PICTURE_SUFFIXES, READ_FORMATS, looks_like_image
 from imgsearch.pictures.items import Skipped, names_in_nfc, nfc
 from imgsearch.pictures.left_out import LeftOut
 from imgsearch.pictures.metadata import METADATA_FILE, Metadata, read_metadata
+from imgsearch.reasons import say
 
 _SNIFF_BYTES = 64
 _ARCHIVE_SUFFIXES = frozenset(
@@ -68,7 +68,7 @@ def scan(directory: Path, *, exclude: Path, left_out: LeftOut | None = None) -> 
     for path, reason in _walk(directory, exclude.resolve()):
         name = os.fsencode(path.relative_to(directory).as_posix()).decode("utf-8", "backslashreplace")
         if not reason and name in files:
-            reason = "Another file has the same name, but for bytes that are not UTF-8"
+            reason = say("same_name")
         if reason:
             left_out.add(name, reason)
         else:
@@ -84,7 +84,7 @@ def no_pictures(where: str, left_out: LeftOut) -> BuildError:
     """What to raise where none were found, `where` being a few words such as "in 'cats.zip'"."""
     found = left_out.summary()
     return BuildError(
-        f"There are no pictures {where}{f', only {found}' if found else ''}.",
+        say("no_pictures_but", where=where, found=found) if found else say("no_pictures", where=where),
         hint=f"Read are {READ_FORMATS}, also in sub-folders.",
     )
 
@@ -92,7 +92,7 @@ def no_pictures(where: str, left_out: LeftOut) -> BuildError:
 def none_usable(n_files: int, skipped: Iterable[Skipped]) -> BuildError:
     """What to raise where there are pictures, and each was left out."""
     reasons = "; ".join(sorted({each.reason for each in skipped})[:3])
-    return BuildError(f"{Count(n_files):The only picture cannot|None of the {n_files:,} pictures can} be used: {reasons}")
+    return BuildError(say("one_unusable" if n_files == 1 else "none_usable", n=n_files, reasons=reasons))
 
 
 def _walk(directory: Path, exclude: Path) -> Iterator[tuple[Path, str]]:
@@ -108,7 +108,7 @@ def _walk(directory: Path, exclude: Path) -> Iterator[tuple[Path, str]]:
             if is_debris(PurePath(name)) or path.resolve() == exclude:
                 continue
             if name.startswith(".") or path.is_symlink():
-                yield path, "A hidden folder" if name.startswith(".") else "A link to a folder, which is not followed"
+                yield path, say("hidden_folder" if name.startswith(".") else "linked_folder")
             else:
                 entered.append(name)
         subfolders[:] = entered
@@ -122,21 +122,21 @@ def _why_not(path: Path) -> str:
     """Why a file does not count as a picture, "" where it does."""
     suffix = path.suffix.lower()
     if path.name.startswith("."):
-        return "A hidden file"
+        return say("hidden_file")
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            return "Not a plain file"
+            return say("not_plain")
         if suffix in PICTURE_SUFFIXES:
             return ""
         with path.open("rb") as stream:
             is_picture = looks_like_image(stream.read(_SNIFF_BYTES))
     except OSError:
-        return "" if suffix in PICTURE_SUFFIXES else "A file that cannot be read"
+        return "" if suffix in PICTURE_SUFFIXES else say("unreadable")
     if is_picture:
         return ""
     if suffix in _ARCHIVE_SUFFIXES:
-        return "An archive, which is not unpacked here: unpack it first"
-    return "Not a picture in a format that is read"
+        return say("packed")
+    return say("no_picture")
 
 
 def _picture_file(item_id: str, path: Path) -> PictureFile:
@@ -170,7 +170,7 @@ class Labeller:
         """What the table names and what is not among the items."""
         labels = self.metadata.labels if self.metadata else {}
         gone = sorted(labels.keys() - {nfc(name) for name in names})
-        return [Skipped(name, f"{METADATA_FILE} has a row for it, but there is no such picture.") for name in gone]
+        return [Skipped(name, say("no_such_picture", table=METADATA_FILE)) for name in gone]
 
 
 def labeller(directory: Path, pattern: str | None, *, locale: str | None = None) -> Labeller:

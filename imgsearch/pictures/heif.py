@@ -20,6 +20,7 @@ from PIL import ImageFile
 
 from imgsearch.errors import ImageDecodeError, ImageTooLargeError
 from imgsearch.pictures.tiff import CUT_OFF, DAMAGED
+from imgsearch.reasons import say
 
 MAX_PARTS = 1_000
 """Items of a file, and parts of a picture; libheif's limit too. 48 megapixels in tiles of 512 px have 192."""
@@ -58,7 +59,7 @@ def open_heif(file: IO[bytes]) -> ImageFile.ImageFile:
         from pillow_heif import HeifImageFile, options
     except ImportError as exc:  # an environment from before it was needed
         raise ImageDecodeError(
-            "The picture is a HEIC file, and pillow-heif, which reads them, is not installed.",
+            say("heic_missing"),
             hint="Install what requirements.txt names, or save the picture as JPEG.",
         ) from exc
     options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
@@ -79,7 +80,7 @@ def heif_cost(data: bytes) -> HeifCost:
         metas = [body for kind, body in boxes if kind == b"meta"]
         if not metas:
             is_cut = len(boxes) < 2 or boxes[-1][1].is_clipped
-            raise ImageDecodeError(CUT_OFF if is_cut else "The HEIC file holds no picture, or only a film.")
+            raise ImageDecodeError(CUT_OFF if is_cut else say("heic_empty"))
         (meta,) = metas
         if meta.is_clipped:
             raise ImageDecodeError(CUT_OFF)
@@ -138,7 +139,7 @@ class _Reader:
     def _skip(self, size: int) -> int:
         self.steps[0] += 1
         if self.steps[0] > _MAX_STEPS:
-            raise ImageTooLargeError("The HEIC file is in more pieces than are read.")
+            raise ImageTooLargeError(say("heic_pieces"))
         if not 0 <= size <= self.end - self.at:
             raise ValueError("beyond the end")
         self.at += size
@@ -193,7 +194,7 @@ def _read_items(meta: _Reader) -> _Items:
                 for target in targets:
                     items[target].auxiliaries.append(origin)
     if len(items) > MAX_PARTS:
-        raise ImageTooLargeError(f"The HEIC file has {len(items):,} items; at most {MAX_PARTS:,} are read.")
+        raise ImageTooLargeError(say("heic_items", n=len(items), most=MAX_PARTS))
     return result
 
 
@@ -247,7 +248,7 @@ def _cost(items: _Items, data: bytes) -> HeifCost:
         item = items.by_id[item_id]
         n_parts += 1
         if n_parts > MAX_PARTS:
-            raise ImageTooLargeError(f"The picture has more than {MAX_PARTS:,} parts; no more are read.")
+            raise ImageTooLargeError(say("too_many_parts", most=MAX_PARTS))
         if any(offset + length > len(data) for offset, length in item.extents):
             raise ImageDecodeError(CUT_OFF)
         if item_id not in costs:
@@ -285,7 +286,7 @@ def _item_cost(item: _Item, data: bytes) -> HeifCost:
             sizes.append((width, height))
             sample_bytes = max(sample_bytes, width * height * bytes_a_pixel)
     elif item.kind != b"iden":
-        raise ImageDecodeError("The HEIC file is coded in a way that is not read.", hint="Save it as JPEG.")
+        raise ImageDecodeError(say("heic_coding"), hint="Save it as JPEG.")
     return HeifCost(max(width * height for width, height in sizes), int(sample_bytes))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from imgsearch.pictures.items import Skipped
+from imgsearch.reasons import say
 
 _MOST_NAMED = 5
 _MOST_KINDS = 40
@@ -48,7 +49,7 @@ class LeftOut:
         lines = []
         for (pattern, reason), kind in self._kinds.items():
             if kind.n > _MOST_NAMED:
-                lines.append(Skipped(pattern, f"{reason} ({kind.n:,} files, such as {kind.names[0]}).", kind.n))
+                lines.append(Skipped(pattern, f"{say('many', reason=reason, n=kind.n, name=kind.names[0])}.", kind.n))
             else:
                 lines += [Skipped(name, f"{reason}.") for name in kind.names]
         return sorted(lines, key=lambda line: line.item_id)

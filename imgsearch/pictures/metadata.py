@@ -13,6 +13,7 @@ from imgsearch.errors import BuildError
 from imgsearch.files import code_pages
 from imgsearch.files.code_pages import CodePage
 from imgsearch.pictures.items import nfc
+from imgsearch.reasons import say
 
 METADATA_FILE = "metadata.csv"
 _COLUMNS = frozenset(("file_name", "label"))
@@ -57,9 +58,9 @@ def read_metadata(path: Path, *, locale: str | None = None) -> Metadata:
                 return Metadata(labels, assumed)
         columns = ", ".join(csv.DictReader(io.StringIO(text, newline="")).fieldnames or ())
     except (OSError, UnicodeError, csv.Error) as exc:
-        raise BuildError(f"{METADATA_FILE} must be a table of comma-separated values ({exc}).", hint=_HINT) from exc
+        raise BuildError(say("table", table=METADATA_FILE, why=exc), hint=_HINT) from exc
     raise BuildError(
-        f"{METADATA_FILE} must have the columns file_name and label. Received: {columns}.",
+        say("table_columns", table=METADATA_FILE, columns=columns),
         hint=f"{_HINT} Take the file away to use the names of sub-folders as labels, or give --label-pattern.",
     )
 

@@ -11,14 +11,15 @@ from collections.abc import Iterator, Mapping
 
 from imgsearch.errors import ImageDecodeError, ImageTooLargeError
 from imgsearch.pictures.rgb import FULL_WHITE, White
+from imgsearch.reasons import say
 
 MAX_TIFF_TAGS = 4_096
 MAX_TIFF_CHUNKS = 32_768
 MAX_TIFF_PAGES = 64
 
-CUT_OFF = "The picture is cut off: the file ends before its last pixel."
-DAMAGED = "The picture is damaged: its parts do not fit together."
-RAW = "The picture is a RAW file of a camera: export it as JPEG."
+CUT_OFF = say("cut_off")
+DAMAGED = say("damaged")
+RAW = say("raw")
 
 _WIDTH, _LENGTH, _COMPRESSION, _STRIP_OFFSETS, _STRIP_COUNTS, _ORIENTATION = 256, 257, 259, 273, 279, 274
 _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS, _TILE_COUNTS = 322, 323, 324, 325
@@ -218,7 +219,7 @@ def strip_tiff(data: bytes, *, max_pixels: int) -> tuple[bytes, int, int, White 
         compression = directory.integer(_COMPRESSION, 1)
         for tag, most in _TIFF_TAGS.items():
             if directory.count(tag) > most:
-                raise ImageTooLargeError(f"TIFF tag {tag} has {directory.count(tag)} values; at most {most} are read.")
+                raise ImageTooLargeError(say("tiff_values", tag=tag, n=directory.count(tag), most=most))
         tile_pixels = directory.integer(_TILE_WIDTH, 0) * directory.integer(_TILE_LENGTH, 0)
         ends = [directory.end(tag) for tag in directory.entries if tag in _TIFF_TAGS]
         ends += [
@@ -232,11 +233,9 @@ def strip_tiff(data: bytes, *, max_pixels: int) -> tuple[bytes, int, int, White 
     except (struct.error, ValueError, KeyError, OverflowError) as exc:
         raise ImageDecodeError(DAMAGED) from exc
     if compression not in _TIFF_COMPRESSIONS:
-        raise ImageDecodeError("The TIFF is compressed in a way that is not read.", hint="Save it as PNG or JPEG.")
+        raise ImageDecodeError(say("tiff_coding"), hint="Save it as PNG or JPEG.")
     if tile_pixels > max_pixels:
-        raise ImageTooLargeError(
-            f"The TIFF has tiles of {tile_pixels / 1e6:.1f} megapixels; at most {max_pixels / 1e6:.3g} are read."
-        )
+        raise ImageTooLargeError(say("tiff_tiles", size=tile_pixels / 1e6, most=max_pixels / 1e6))
     if max(ends, default=0) > len(data):
         raise ImageDecodeError(CUT_OFF)
     word, count_word = ("Q", "Q") if directory.is_big else ("I", "H")

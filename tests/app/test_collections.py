@@ -315,7 +315,23 @@ def test_what_cannot_be_used_gets_words_and_what_was_there_stays(
 
 def test_errors_of_a_build_are_korean_for_a_korean(collection: Collection) -> None:
     at = make(page(view="collections", lang="ko"), [("a.txt", b"words", "text/plain")])
-    assert at.error[0].value.startswith("이 파일들로는 컬렉션을 만들 수 없습니다.")
+    assert at.error[0].value == "올린 파일에 이미지가 없고 다음 파일만 있습니다: 1 \\*.txt."
+
+
+def test_reasons_are_korean_for_a_korean_also_in_the_list_of_a_collection_that_was_built_before(
+    pictures: Path, home: Path
+) -> None:
+    (pictures / "<b>.jpg").write_bytes(b"nothing")
+    (pictures / "cut.png").write_bytes((pictures / "red" / "0.png").read_bytes()[:60])
+    for number in range(7):
+        (pictures / f"{number}.txt").write_bytes(b"words")
+    build_collection("discs", pictures, home=home, specs=[embedder_spec("color_histogram")])
+    (listed,) = (each.markdown[0].value for each in page(view="collections", lang="ko").expander if "제외" in each.label)
+    assert listed.splitlines() == [
+        "- **\\*.txt**: 읽을 수 있는 형식의 이미지가 아닙니다. \\(0.txt 등 파일 7개\\)",
+        "- **\\<b\\>.jpg**: 읽을 수 있는 형식의 이미지가 아닙니다. JPEG, PNG, WebP 등으로 저장해 다시 시도하세요.",
+        "- **cut.png**: 이미지 파일이 중간에 잘려 있습니다.",
+    ]
 
 
 def test_without_files_it_says_what_is_missing(collection: Collection) -> None:

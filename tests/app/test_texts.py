@@ -14,8 +14,9 @@ import pytest
 from imgsearch import errors
 from imgsearch.embedding.descriptors.edges import EDGES, REGIONS
 from imgsearch.embedding.descriptors.fuzzy import COLORS
+from imgsearch.reasons import SENTENCES, say
 from imgsearch.ui import frame, texts
-from imgsearch.ui.texts import en, ko, ko_core
+from imgsearch.ui.texts import en, en_core, ko, ko_core
 
 UI = Path(texts.__file__).parents[1]
 FILES = [path for path in sorted(UI.rglob("*.py")) if path.parent.name != "texts"]
@@ -102,7 +103,8 @@ def test_no_text_is_empty_or_left_in_english() -> None:
 
 def test_korean_is_formal() -> None:
     plain = re.compile(r"(?<!니)다\.|(?<!세)(?<!주)(?<!있어)요\.")
-    assert {key: text for key, text in {**ko.TEXTS, **ko_core.ERRORS}.items() if plain.search(text)} == {}
+    texts = {**ko.TEXTS, **ko_core.ERRORS, **ko_core.REASONS}
+    assert {key: text for key, text in texts.items() if plain.search(text)} == {}
 
 
 def test_every_key_that_is_used_exists_and_every_key_is_used() -> None:
@@ -125,6 +127,60 @@ def test_what_descriptors_compare_is_said_in_korean(monkeypatch: pytest.MonkeyPa
 
 def test_errors_that_have_words_of_their_own_exist() -> None:
     assert [name for name in ko_core.ERRORS if not hasattr(errors, name)] == []
+
+
+def test_korean_says_every_reason_with_its_facts() -> None:
+    facts = {code: placeholders(text) for code, text in SENTENCES.items()}
+    korean = {code: placeholders(text) for code, text in ko_core.REASONS.items()}
+    assert korean == facts | {code: facts[code] - {"where"} for code in ("no_pictures", "no_pictures_but")}
+    assert [code for code, text in en_core.REASONS.items() if not placeholders(text) <= facts[code]] == []
+
+
+def test_korean_errors_keep_the_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "language", lambda: "ko")
+    too_large = errors.ImageTooLargeError(say("too_many_bytes", size=61.25, most=50), hint="Make it smaller.")
+    assert texts.error_words(too_large) == "파일이 61.2 MB입니다. 최대 50 MB까지 읽을 수 있습니다."
+    reasons = [say("empty"), say("too_many_pixels", size="200.0", most=178)]
+    none = errors.BuildError(say("none_usable", n=1234, reasons="; ".join(reasons)))
+    assert texts.error_words(none) == (
+        "이미지 1,234장 가운데 사용할 수 있는 것이 없습니다. 빈 파일입니다. "
+        "이미지가 200.0메가픽셀입니다. 최대 178메가픽셀까지 읽을 수 있습니다."
+    )
+    hostile = errors.BuildError(say("archive_twice", name="[x](http://evil) {most}"))
+    assert "\\[x\\]" in texts.error_words(hostile)
+    assert texts.error_words(errors.BuildError("Something else.")) == ko_core.ERRORS["BuildError"]
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_a_visitor_is_not_told_what_only_a_builder_can_do(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "language", lambda: language)
+    hint = "Install requirements.txt, then python -m imgsearch update NAME."
+    said = [
+        errors.BackboneUnavailableError("LiteRT is needed.", hint=hint),
+        errors.BackboneUnavailableError(say("network_missing", space="mini"), hint=hint),
+        errors.WeightsError("The weights are damaged.", hint=hint),
+        errors.CollectionCorruptError("A file is missing: x.", hint=hint),
+        errors.ImageDecodeError(say("heic_missing"), hint=hint),
+    ]
+    words = "\n".join(map(texts.error_words, said))
+    assert not re.search("install|requirements|python -m", words, re.IGNORECASE)
+    assert "mini" in words
+
+
+RAISED = re.compile("(Image|Build)[A-Za-z]*Error")
+FILES_OF_VISITORS = ("pictures/decode", "pictures/containers", "pictures/heif", "pictures/tiff", "collection/intake")
+ENGLISH = {"The file cannot be read{reason}."}
+"""What visitors do not bring about."""
+
+
+def test_what_is_wrong_with_a_visitors_file_can_be_said_in_every_language() -> None:
+    """No error of these modules has words of its own."""
+    own = set()
+    for name in FILES_OF_VISITORS:
+        for call in calls(UI.parent / f"{name}.py"):
+            if RAISED.fullmatch(ast.unparse(call.func)) and isinstance(call.args[0], ast.Constant | ast.JoinedStr):
+                own.add(ast.unparse(call.args[0]).strip("f'\""))
+    assert own == ENGLISH
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -27,6 +27,7 @@ from imgsearch.embedding.worker.protocol import Answer, error_from, read_message
 from imgsearch.embedding.worker.turns import Turns
 from imgsearch.errors import ImageError, WorkerError, WorkerTimeoutError
 from imgsearch.pictures.regions import Window
+from imgsearch.reasons import say
 
 LOG_LINES = 200
 _PROGRAM = "imgsearch.embedding.worker.program"
@@ -223,7 +224,7 @@ class WorkerClient:
             self._end()
             if is_late.is_set():
                 raise WorkerTimeoutError(
-                    f"Looking at the picture took longer than {self._timeout_s:g} s and was stopped.",
+                    say("look_too_long", s=self._timeout_s),
                     hint="Try again, or try a smaller picture.",
                 ) from exc
             _log.error(

@@ -14,6 +14,7 @@ from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import ImageError, WorkerError, WorkerLimitError
 from imgsearch.pictures.regions import Region
+from imgsearch.reasons import say
 from imgsearch.retrieval.objects import Objects
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources
@@ -116,6 +117,4 @@ class VisitorEmbedders:
 def _count() -> None:
     if not limits.may_look():
         most = get_settings().uploads_per_minute
-        raise WorkerLimitError(
-            f"At most {most} pictures are looked at for one visitor in a minute.", hint="Try again in a moment."
-        )
+        raise WorkerLimitError(say("look_too_often", most=most), hint="Try again in a moment.")

@@ -17,7 +17,8 @@ import streamlit as st
 
 from imgsearch.counting import Count
 from imgsearch.errors import ImgSearchError
-from imgsearch.ui.texts import en, ko, ko_core
+from imgsearch.reasons import recall
+from imgsearch.ui.texts import en, en_core, ko, ko_core
 from imgsearch.ui.texts.markdown import escape
 
 
@@ -29,20 +30,29 @@ class Language:
         name: In itself.
         texts: Every text of the page, by its key.
         matches: Patterns of what descriptors say, and what stands for them; English is what they say.
+        reasons: Codes of reasons, and a sentence for each; where there is none, the reason speaks for itself, in English.
         errors: Kinds of errors, and a sentence for each; where there is none, the error speaks for itself, in English.
+        hints: Kinds of errors, and what a visitor can do about each, in place of what the error says to its builder.
     """
 
     name: str
     texts: Mapping[str, str]
     matches: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
 
 
 DEFAULT_LANGUAGE = "en"
 LANGUAGES: Mapping[str, Language] = MappingProxyType(
-    {"en": Language("English", en.TEXTS), "ko": Language("한국어", ko.TEXTS, ko_core.MATCHES, ko_core.ERRORS)}
+    {
+        "en": Language("English", en.TEXTS, reasons=en_core.REASONS, hints=en_core.HINTS),
+        "ko": Language("한국어", ko.TEXTS, ko_core.MATCHES, ko_core.REASONS, ko_core.ERRORS),
+    }
 )
 """By their codes in the address."""
+_OF_REASONS = {"reason", "reasons"}
+"""Facts that are reasons themselves."""
 _of_this_run: ContextVar[str | None] = ContextVar("_of_this_run", default=None)
 
 
@@ -79,13 +89,30 @@ def one_language() -> Iterator[None]:
         _of_this_run.reset(token)
 
 
+def reason_words(reason: str) -> str:
+    """Why something cannot be used, in the visitor's language, as far as it is one of `reasons.SENTENCES`. No Markdown."""
+    recalled = recall(reason)
+    ours = LANGUAGES[language()].reasons
+    if recalled is None or recalled[0] not in ours:
+        return reason
+    code, facts = recalled
+    for name in _OF_REASONS & facts.keys():
+        facts[name] = " ".join(map(reason_words, facts[name].replace(".; ", ".\n").split("\n")))
+    return ours[code].format(**facts)
+
+
 def error_words(error: ImgSearchError) -> str:
-    """An error in the visitor's language, in Markdown: its own words, or a sentence for its kind where one is known."""
-    known = LANGUAGES[language()].errors
-    for kind in type(error).__mro__:
-        if kind.__name__ in known:
-            return known[kind.__name__]
-    return "  \n".join(escape(words) for words in (error.message, error.hint) if words)
+    """An error for a visitor, in Markdown: what is said of its reason, else of its kind, else its own words."""
+    speaks = LANGUAGES[language()]
+    reason = reason_words(error.message)
+    if reason != error.message:
+        return escape(reason)
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    for kind in kinds:
+        if kind in speaks.errors:
+            return speaks.errors[kind]
+    hint = next((speaks.hints[kind] for kind in kinds if kind in speaks.hints), error.hint)
+    return "  \n".join(escape(words) for words in (error.message, hint) if words)
 
 
 def spoken(asked: str, wished: str) -> str:

@@ -16,7 +16,7 @@ from imgsearch.ui import resources, state
 from imgsearch.ui.parts.grid import draw_grid, gallery_cards
 from imgsearch.ui.parts.links import Link, draw_links
 from imgsearch.ui.state import Frame
-from imgsearch.ui.texts import t
+from imgsearch.ui.texts import reason_words, t
 from imgsearch.ui.texts.markdown import escape
 from imgsearch.vectors.engines import ENGINES
 
@@ -140,7 +140,7 @@ def _render_skipped(shown: Overview) -> None:
     if not n_skipped:
         return
     with st.expander(t("collections.skipped", n=n_skipped)):
-        lines = [f"- **{escape(each.item_id)}**: {escape(each.reason)}" for each in shown.skipped]
+        lines = [f"- **{escape(each.item_id)}**: {escape(reason_words(each.reason))}" for each in shown.skipped]
         st.markdown("\n".join(lines))
         n_more = n_skipped - sum(each.n for each in shown.skipped)
         if n_more:

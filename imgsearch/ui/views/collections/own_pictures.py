@@ -10,6 +10,7 @@ import streamlit as st
 
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildBusyError
+from imgsearch.reasons import say
 from imgsearch.ui import resources, state
 from imgsearch.ui.server import visitors
 from imgsearch.ui.server.internals import UploadedFile, release_upload
@@ -86,7 +87,7 @@ def start(files: Sequence[UploadedFile], specs: Sequence[EmbedderSpec], title: s
     mine.error = None
     if not may_build():
         mine.error = BuildBusyError(
-            f"At most {MAX_BUILDS} collections can be made in {build_window_s() / 60:.0f} minutes.", hint="Try again later."
+            say("own_in_a_time", most=MAX_BUILDS, minutes=build_window_s() / 60), hint="Try again later."
         )
         return
     visitor, collections = visitors.this(), resources.session_collections()
