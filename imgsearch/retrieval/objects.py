@@ -30,9 +30,9 @@ _N_CANDIDATES = 20
 """Items that an index is asked for, so that it finds those."""
 MOST_PARTS = 4
 """Parts that are suggested of a picture."""
-MARGIN = 0.08
+MARGIN = 0.06
 """By so much a part must be nearer than the whole picture."""
-KNOWN = 0.5
+KNOWN = 0.45
 """Least `Calibration.p_value` of a part's distance."""
 _SIDES = (1.0, 0.72, 0.52, 0.37)
 """Of windows, as shares of the picture's short side."""
@@ -42,13 +42,12 @@ _TILE = 0.52
 """Side of a tile, as a share of the short side: so a position is 7 per cent of that, for 7 positions a side."""
 _N_TRIED = 20
 """Windows that are embedded because their average of positions is near."""
-_N_REFINED = 3
-"""Of those, windows that smaller ones are embedded of."""
-_FINER = 0.72
-"""Side of these, as a share of the window's."""
-_SHIFT = 0.14
-"""How far their middles are from the window's, as a share of its side: one stays, four go to the corners."""
-_FINER_MARGIN = 0.04
+_N_REFINED, _N_REFINED_HEAVY = 3, 2
+"""Windows that smaller ones are embedded of: by light networks, and by others."""
+_FINER = ((0.85, 0.14), (0.6, 0.22))
+"""Sides of these, as shares of the window's; and how far their middles are from its, likewise: of each, one stays, and four
+go to the corners."""
+_FINER_MARGIN = 0.03
 """By so much they must be nearer: half of an object is often as near as all of it."""
 _MOST_OVERLAP = 0.55
 """Windows that share more, of what both cover, are the same object."""
@@ -167,7 +166,7 @@ class _Search:
         """Windows that were embedded, the most promising ones among them."""
         seen = self._embed(self._first(size))
         seen.sort(key=lambda part: part.distance)
-        refined = _apart([part.region for part in seen], _N_REFINED)
+        refined = _apart([part.region for part in seen], _N_REFINED if self._spec.is_light else _N_REFINED_HEAVY)
         finer = self._embed([region for each in refined for region in _inside(each, size)])
         best = seen[0].distance if seen else 0.0
         return seen + [part for part in finer if part.distance < best - _FINER_MARGIN]
@@ -248,12 +247,13 @@ def _inside(region: Region, size: tuple[int, int]) -> list[Region]:
     """Smaller windows in a window: in its middle, and towards its corners."""
     width, height = size
     side = (region.right - region.left) * width
-    finer = side * _FINER
-    if finer < _MIN_PX or finer < MIN_SIDE * max(size):
-        return []
-    x, y = (region.left + region.right) / 2 * width - finer / 2, (region.top + region.bottom) / 2 * height - finer / 2
-    shifts = [(0, 0), *((dx, dy) for dy in (-1, 1) for dx in (-1, 1))]
-    return [_window(x + dx * _SHIFT * side, y + dy * _SHIFT * side, finer, size) for dx, dy in shifts]
+    x, y = (region.left + region.right) / 2 * width, (region.top + region.bottom) / 2 * height
+    windows = []
+    for finer, shift in ((share * side, share_of_shift * side) for share, share_of_shift in _FINER):
+        if finer >= _MIN_PX and finer >= MIN_SIDE * max(size):
+            ways = [(0, 0), *((dx, dy) for dy in (-1, 1) for dx in (-1, 1))]
+            windows += [_window(x + dx * shift - finer / 2, y + dy * shift - finer / 2, finer, size) for dx, dy in ways]
+    return windows
 
 
 def _window(left: float, top: float, side: float, size: tuple[int, int]) -> Region:

@@ -1,6 +1,6 @@
 """Every word that the page shows, in each language; nowhere else.
 
-`t("search.title")`, `t("note.k", most=60)`: a key, and values for its `{braces}`. `en.py` and `ko.py` have the same keys.
+`t("search.title")`, `t("note.k", most=60)`: a key, and values for its `{braces}`. `en` and `ko` have the same keys; the Search view has files of its own.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
 """The page in English."""
 
+from imgsearch.ui.texts import en_search
+
 TEXTS = {
+    **en_search.TEXTS,
     # The frame of every view.
     "nav.name": "Views",
     "nav.search": "Search",
@@ -60,143 +63,6 @@ TEXTS = {
     "words.cnn": "CNN ({name})",
     "words.descriptor": "descriptor ({name})",
     "words.all_labels": "all labels",
-    "card.title": "{item}: search with this picture",
-    "card.result": "{rank}. {name}, {shown}: search with this picture",
-    "card.result_same_label": "{rank}. {name}, {shown}, same label: search with this picture",
-    "card.same_picture": "same picture",
-    "card.like": "More like {name}",
-    "card.dislike": "Fewer like {name}",
-    "card.why": "Why {name}?",
-    "card.gallery": "{name}: search with this picture",
-    "card.example": "Example {number}: search with this picture",
-    "card.example_title": "Try this picture, which is not in the collection",
-    # Search.
-    "search.title": "Find similar pictures",
-    "search.sample": "{n:,} cats and dogs drawn by code, compared by {space}. For Inception V3 and photographs such as the "
-    "Oxford-IIIT Pet dataset: `python -m imgsearch build pets --images DIR`",
-    "search.collection": "{title}: {n:,} {n:picture|pictures}, compared by {space}.",
-    "search.query_alt": "The query: {name}",
-    "search.your_picture": "Your picture",
-    "search.example": "An example from outside",
-    "search.several": "{n} pictures together",
-    "search.looking": "Looking at the picture…",
-    "search.upload": "Search with your own picture",
-    "search.upload_help": "Choose one or several, or drop or paste them anywhere on this page. Photos over {mb} MB are made smaller "
-    "before they are sent. They are looked at and forgotten when you leave.",
-    "search.awaited": "The picture appears here once it has been looked at.",
-    "search.unusable": "“{name}” cannot be used. {reason}",
-    "search.camera": "Camera",
-    "search.camera_label": "Take a picture to search with",
-    "search.camera_help": "The picture is looked at and forgotten when you leave.",
-    "search.examples": "Examples to try",
-    "search.refine": "Refine",
-    "search.k": "Results",
-    "search.space": "Compare by",
-    "search.space_help": "A CNN compares what is in the picture; a descriptor compares colours or edges.",
-    "search.label": "Only results of",
-    "search.max_distance": "At most this far away",
-    "search.max_distance_help": "0 is the same picture, 1.41 has nothing in common.",
-    "search.any": "any",
-    "search.rerank": "Order",
-    "search.results": "Most similar",
-    "search.foreign_results": "Nearest all the same",
-    # As long as each other: one takes the place of another, and nothing is to move.
-    "search.foreign": "**Nothing similar in this collection.** These are the nearest pictures, and they are far away.",
-    "search.foreign_part": "**Nothing here is like this part.** These are the nearest pictures, and they are far away.",
-    "search.foreign_looking": "**Nothing here is like the whole picture.** Looking for a part of it that is known here…",
-    "search.foreign_but_part": "**Nothing here is like the whole picture.** The part in the frame is like these pictures.",
-    "search.foreign_whole": "**Nothing here is like the picture,** or any part that was tried. You can mark one yourself.",
-    "search.foreign_rate": "Of pictures that do belong here, {rate:.0%} are said by mistake to be like nothing here.",
-    "objects.looking": "Looking for objects in the picture…",
-    "objects.part": "Searched with the part in the frame.",
-    "objects.whole": "Searched with the whole picture.",
-    "objects.failed": "Searched with the whole picture; its parts were not looked at. {reason}",
-    "search.only": "only {label}",
-    "search.within": "at most {distance:g} away",
-    "search.without_copies": "Hide near-copies",
-    "search.without_copies_help": "Leaves out what is the same picture as the query, or as a result before it: the same file, or one that "
-    "was saved anew, resized, brightened, mirrored, turned or cropped a little.",
-    "search.copies_hidden": "{n} {n:near-copy|near-copies} hidden",
-    "search.steered": "Steered by likes: {liked}, dislikes: {disliked}.",
-    "search.unsteered": "Start over",
-    "search.new": "new",
-    "search.new_spoken": "new here",
-    "search.up_spoken": "{n} {n:place|places} up",
-    "search.down_spoken": "{n} {n:place|places} down",
-    "search.nothing_left": "Nothing else in this collection fits what is set under Refine.",
-    "search.results_grid": "Most similar pictures",
-    "search.nothing": "There is nothing else to compare with in this collection.",
-    "search.distance": "Distance: 0 is the same picture, 1.41 has nothing in common. {n:,} {n:picture|pictures} searched: {steps}.",
-    "search.distance_label": "Distance: 0 is the same picture, 1.41 has nothing in common, ✓ marks the query's label. "
-    "{n:,} {n:picture|pictures} searched: {steps}.",
-    "search.reordered": "Order: {rerank}, after the nearest (see Refine), so that distances need not rise from one picture to the "
-    "next.",
-    "search.step.decode": "decode {ms:.0f} ms",
-    "search.step.embed": "embed {ms:.0f} ms",
-    "search.step.search": "search {ms:.0f} ms",
-    "search.step.rerank": "re-rank {ms:.0f} ms",
-    "search.share": "A link cannot hold your picture. To share, copy [the link of the nearest one]({link}).",
-    "search.gallery": "Search with another picture",
-    "search.gallery_grid": "Pictures of the collection",
-    "search.browse": "Show",
-    "search.random": "Surprise me",
-    # Files on their way to an uploader.
-    "uploads.drop": "Drop to search with it",
-    "uploads.shrinking": "A large picture is being made smaller…",
-    "uploads.too_large": "“{name}” has {mb} MB; at most {most} MB can be taken. Make it smaller, or save it as JPEG.",
-    "uploads.folder": "A folder cannot be searched with; pictures can.",
-    # How it was found.
-    "found.title": "How it was found",
-    "found.no_index": "Without an index: {n:|all }{n:,} {n:picture was|pictures were} compared, so nothing is missed.",
-    "found.label": "Without the index, which cannot be asked for one label: {n:|all }{n:,} {n:picture|pictures} "
-    "with it {n:was|were} compared, so nothing is missed.",
-    "found.recall": "The index finds **{found} of the {k}** nearest in **{index_ms:.1f} ms**. Comparing with {n:|all }{n:,} {n:picture|pictures} "
-    "finds all of them in **{exact_ms:.1f} ms**.",
-    "found.effort": "Effort",
-    "found.effort_help": "How hard the index looks: a quick search may miss more of the nearest, an exact one compares with every picture.",
-    "found.effort_quick": "quick",
-    "found.effort_normal": "normal",
-    "found.effort_exact": "exact",
-    "found.note": "Measured just now, for this query, each time the better of two runs. An index pays off in large collections; in "
-    "one of some thousand pictures comparing with all is about as fast. Distances are exact either way.",
-    # Why a result is like the query.
-    "why.title": "Why this picture?",
-    "why.query": "The query",
-    "why.result_alt": "The result: {name}",
-    "why.map_alt": "The same picture under its map",
-    "why.distance": "Number {rank} of the answer: **{distance:.3f}** away, a cosine similarity of {similarity:.2f}.",
-    "why.percentile": "Of all pairs of pictures in this collection, {percentile:.1f} % are nearer to each other.",
-    "why.same_label": "Both are labelled **{label}**.",
-    "why.other_label": "The query is labelled **{label}**, this one **{other}**.",
-    "why.probability": "Going by the labels here, about **{probability:.0%}** of results at such a distance show the same as the "
-    "query.",
-    "why.copy": "It is the same file as the query, byte for byte.",
-    "why.came_in": "By distance alone it would not have been a candidate.",
-    "why.moved": "By distance alone it would be number {rank}.",
-    "why.several": "Several pictures were searched with; here is the one that this result is nearest to.",
-    "why.looking": "Looking at both pictures…",
-    "why.maps": "**Red** places make the two more alike than pictures here usually are, **blue** places less; the stronger, the "
-    "more. What is grey was not looked at.",
-    "why.maps_region": "**Red** places make the part and the result more alike than pictures here usually are, **blue** places "
-    "less; the stronger, the more. What is grey was not looked at.",
-    "why.fields": "**Red** fields match best, **blue** ones least.",
-    "why.matches": "What both have in common, by what it adds to their similarity; the first {shown} of {n}:",
-    "why.matches_name": "What both have in common",
-    "why.amounts": "{query:.1%} of the query, {result:.1%} of the result",
-    "why.no_parts": "This space tells how alike two pictures are, but not in which parts.",
-    "why.gone": "The picture to explain is not among the results.",
-    # A part of the query picture.
-    "region.name": "Part of the picture to search with",
-    "region.hint": "Drag or tap to search with a part.",
-    "region.instructions": "Arrow keys move the box, Shift and arrow keys resize it, Delete takes the whole picture again, "
-    "number keys take a part that is suggested.",
-    "region.find": "Find objects",
-    "region.suggested": "Search with part {number}",
-    "region.whole": "Whole picture",
-    "region.smaller": "Smaller",
-    "region.larger": "Larger",
-    "region.marked": "Marked from {left} to {right} percent across and from {top} to {bottom} percent down.",
-    "region.unmarked": "The whole picture is searched with.",
     # Compare.
     "compare.title": "Two ways to look",
     "compare.one_space": "This collection has one space only, {space}; comparing needs a second one:",
@@ -244,24 +110,6 @@ TEXTS = {
     "picture from outside stands where its nearest one stands.",
     "map.note_pca": "The first two principal components: directions in which these pictures differ most. Near means rather "
     "similar. A picture from outside stands where its nearest one stands.",
-    # Re-rankings.
-    "rerank.none": "By distance",
-    "rerank.none_help": "The nearest first.",
-    "rerank.augmentation_help": "Compares the query with each picture's weighted mean with its own 3 nearest pictures. Helps "
-    "where there are at least four pictures of a kind; a rarer one is drawn to what is around it.",
-    "rerank.expansion_help": "Asks again with the weighted mean of the query and its 3 nearest pictures. Helps where most of "
-    "the nearest are right; where they are not, the answer gets worse.",
-    "rerank.augmentation-expansion_help": "Both: query expansion in the augmented gallery. Helps where there are at least "
-    "four or five pictures of a kind; with fewer, others take their place.",
-    "rerank.k-reciprocal_help": "Prefers pictures whose mutual nearest neighbours are the query's too. Helps where there are "
-    "about six pictures of a kind or more.",
-    "rerank.diverse_help": "Shows the range: each next picture is near to the query and unlike those before it; copies are "
-    "dropped. For when variety is wanted more than precision, which gets lower.",
-    "rerank.augmentation": "Gallery augmentation",
-    "rerank.expansion": "Query expansion",
-    "rerank.augmentation-expansion": "Gallery augmentation and query expansion",
-    "rerank.k-reciprocal": "Shared neighbours",
-    "rerank.diverse": "Diversity",
     # Quality.
     "quality.title": "How good is it?",
     "quality.none": "This collection has not been measured yet. Its builder can do that:",
@@ -302,22 +150,6 @@ TEXTS = {
     "quality.name": "Your name or initials",
     "quality.name_help": "This page keeps judgements; what you write here is kept with those that follow.",
     "quality.download": "Download judgements (CSV)",
-    # Taking results away.
-    "copy.button": "Copy link",
-    "copy.copied": "Copied",
-    "copy.copied_spoken": "The link to this page is copied.",
-    "copy.by_hand": "The link to this page, to copy by hand",
-    "take.title": "Take away",
-    "take.html": "Report",
-    "take.html_help": "One page with the pictures inside, for those who were not in the room. It needs no network, and prints.",
-    "take.png": "Contact sheet",
-    "take.png_help": "One picture with the query and its results.",
-    "take.csv": "Table (CSV)",
-    "take.csv_help": "For spreadsheets.",
-    "take.json": "JSON",
-    "take.json_help": "For programs.",
-    "take.label": "Label",
-    "take.max_distance": "Largest distance",
     # Collections.
     "collections.title": "Collections",
     "collections.current": "Shown in the other views",
@@ -409,7 +241,8 @@ TEXTS = {
     "technical pictures, documents and text it compares badly, and it carries the biases of its training data.\n"
     "- **There is always a nearest.** Also when nothing in the collection is similar; look at the distances.\n"
     "- **Approximate.** The index may miss a neighbour. The distances of what is shown are exact.\n"
-    "- **Small things are lost.** A whole picture becomes one point; what fills it counts most.",
+    "- **Very small things are lost.** A whole picture becomes one point. A part that is clearly nearer is searched with "
+    "instead; what is smaller than a quarter of the picture's height is often missed.",
     "about.software": "Made with",
     "about.software_text": "[Keras](https://keras.io) and [TensorFlow](https://www.tensorflow.org) for making the networks, "
     "[LiteRT](https://github.com/google-ai-edge/LiteRT) for running them, "

@@ -1,6 +1,9 @@
 """The page in Korean. Words of the field stay as Korean engineers write them: CNN, 임베딩, 라벨, 거리."""
 
+from imgsearch.ui.texts import ko_search
+
 TEXTS = {
+    **ko_search.TEXTS,
     # The frame of every view.
     "nav.name": "화면",
     "nav.search": "검색",
@@ -57,140 +60,6 @@ TEXTS = {
     "words.cnn": "CNN ({name})",
     "words.descriptor": "디스크립터 ({name})",
     "words.all_labels": "모든 라벨",
-    "card.title": "{item}: 이 이미지로 검색",
-    "card.result": "{rank}. {name}, {shown}: 이 이미지로 검색",
-    "card.result_same_label": "{rank}. {name}, {shown}, 같은 라벨: 이 이미지로 검색",
-    "card.same_picture": "같은 이미지",
-    "card.like": "{name}: 이런 이미지 더 보기",
-    "card.dislike": "{name}: 이런 이미지 줄이기",
-    "card.why": "{name}: 비슷한 이유 보기",
-    "card.gallery": "{name}: 이 이미지로 검색",
-    "card.example": "예시 {number}: 이 이미지로 검색",
-    "card.example_title": "컬렉션에 없는 이 이미지로 검색해 보세요",
-    # Search.
-    "search.title": "비슷한 이미지 찾기",
-    "search.sample": "코드로 그린 고양이와 개 {n:,}장을 {space} 기준으로 비교합니다. Inception V3와 Oxford-IIIT Pet 같은 사진 데이터로 "
-    "사용하려면: `python -m imgsearch build pets --images DIR`",
-    "search.collection": "{title}: 이미지 {n:,}장을 {space} 기준으로 비교합니다.",
-    "search.query_alt": "검색 이미지: {name}",
-    "search.your_picture": "내 이미지",
-    "search.example": "컬렉션 밖의 예시",
-    "search.several": "이미지 {n}장으로 함께 검색",
-    "search.looking": "이미지를 분석하고 있습니다…",
-    "search.upload": "내 이미지로 검색",
-    "search.upload_help": "이미지를 한 장 이상 선택하거나, 이 페이지 어디에나 끌어다 놓거나 붙여넣으세요. {mb} MB가 넘는 사진은 크기를 줄여서 보냅니다. "
-    "페이지를 떠나면 삭제됩니다.",
-    "search.awaited": "분석이 끝나면 이미지가 여기에 표시됩니다.",
-    "search.unusable": "“{name}” 파일은 사용할 수 없습니다. {reason}",
-    "search.camera": "카메라",
-    "search.camera_label": "검색할 사진 촬영",
-    "search.camera_help": "촬영한 사진은 페이지를 떠나면 삭제됩니다.",
-    "search.examples": "예시 이미지",
-    "search.refine": "상세 설정",
-    "search.k": "결과 수",
-    "search.space": "비교 기준",
-    "search.space_help": "CNN은 이미지에 무엇이 있는지를, 디스크립터는 색이나 윤곽을 비교합니다.",
-    "search.label": "결과 라벨",
-    "search.max_distance": "최대 거리",
-    "search.max_distance_help": "0은 같은 이미지, 1.41은 공통점이 없는 이미지입니다.",
-    "search.any": "제한 없음",
-    "search.rerank": "순서",
-    "search.results": "가장 비슷한 이미지",
-    "search.foreign_results": "그래도 가장 가까운 이미지",
-    # 길이를 서로 비슷하게 맞춥니다. 하나가 다른 하나를 대신할 때 화면이 움직이지 않아야 합니다.
-    "search.foreign": "**이 컬렉션에는 비슷한 이미지가 없습니다.** 가장 가까운 이미지이지만 거리가 멉니다.",
-    "search.foreign_part": "**이 영역과 비슷한 이미지가 없습니다.** 가장 가까운 이미지이지만 거리가 멉니다.",
-    "search.foreign_looking": "**이미지 전체와 비슷한 것이 없습니다.** 비슷한 영역이 있는지 찾고 있습니다…",
-    "search.foreign_but_part": "**이미지 전체와 비슷한 것이 없습니다.** 표시된 영역과 비슷한 이미지입니다.",
-    "search.foreign_whole": "**전체도, 살펴본 영역도 비슷한 것이 없습니다.** 직접 영역을 지정할 수 있습니다.",
-    "search.foreign_rate": "컬렉션에 속하는 이미지라도 {rate:.0%}는 비슷한 것이 없다고 잘못 판정됩니다.",
-    "objects.looking": "이미지 속 대상을 찾고 있습니다…",
-    "objects.part": "표시된 영역으로 검색했습니다.",
-    "objects.whole": "이미지 전체로 검색했습니다.",
-    "objects.failed": "이미지 전체로 검색했습니다. 영역은 살펴보지 못했습니다. {reason}",
-    "search.only": "{label}만",
-    "search.within": "거리 {distance:g} 이내",
-    "search.without_copies": "거의 같은 이미지 숨기기",
-    "search.without_copies_help": "검색 이미지나 앞의 결과와 같은 이미지를 제외합니다. 같은 파일이거나, 다시 저장했거나, 크기·밝기를 바꾸었거나, 뒤집거나 돌렸거나, "
-    "조금 잘라 낸 이미지입니다.",
-    "search.copies_hidden": "거의 같은 이미지 {n}장 숨김",
-    "search.steered": "반영 중: 좋아요 {liked}개, 싫어요 {disliked}개.",
-    "search.unsteered": "처음부터 다시",
-    "search.new": "새로 등장",
-    "search.new_spoken": "새로 등장",
-    "search.up_spoken": "{n}단계 위로",
-    "search.down_spoken": "{n}단계 아래로",
-    "search.nothing_left": "상세 설정에 맞는 다른 이미지가 이 컬렉션에 없습니다.",
-    "search.results_grid": "가장 비슷한 이미지 목록",
-    "search.nothing": "이 컬렉션에는 비교할 다른 이미지가 없습니다.",
-    "search.distance": "거리 0은 같은 이미지, 1.41은 공통점이 없는 이미지입니다. {n:,}장 검색: {steps}.",
-    "search.distance_label": "거리 0은 같은 이미지, 1.41은 공통점이 없는 이미지이며, ✓는 검색 이미지와 라벨이 같다는 뜻입니다. "
-    "{n:,}장 검색: {steps}.",
-    "search.reordered": "순서: 가장 가까운 이미지 다음부터 {rerank}(상세 설정 참고). 그래서 거리가 차례대로 커지지 않을 수 있습니다.",
-    "search.step.decode": "디코딩 {ms:.0f} ms",
-    "search.step.embed": "임베딩 {ms:.0f} ms",
-    "search.step.search": "검색 {ms:.0f} ms",
-    "search.step.rerank": "재정렬 {ms:.0f} ms",
-    "search.share": "링크에는 내 이미지가 담기지 않습니다. 공유하려면 [가장 가까운 이미지의 링크]({link})를 복사하세요.",
-    "search.gallery": "다른 이미지로 검색",
-    "search.gallery_grid": "컬렉션의 이미지",
-    "search.browse": "표시",
-    "search.random": "아무거나 골라 주세요",
-    # Files on their way to an uploader.
-    "uploads.drop": "여기에 놓으면 이 이미지로 검색합니다",
-    "uploads.shrinking": "큰 이미지의 크기를 줄이고 있습니다…",
-    "uploads.too_large": "“{name}” 파일은 {mb} MB입니다. 최대 {most} MB까지 업로드할 수 있습니다. 크기를 줄이거나 JPEG로 저장해 다시 시도하세요.",
-    "uploads.folder": "폴더로는 검색할 수 없습니다. 이미지 파일을 놓아 주세요.",
-    # How it was found.
-    "found.title": "검색 과정",
-    "found.no_index": "인덱스 없이 이미지 {n:,}장을 모두 비교했으므로 놓친 이미지가 없습니다.",
-    "found.label": "인덱스는 라벨 하나만 골라 찾을 수 없습니다. 해당 라벨의 이미지 {n:,}장을 모두 비교했으므로 놓친 이미지가 없습니다.",
-    "found.recall": "인덱스는 가장 가까운 {k}장 가운데 **{found}장**을 **{index_ms:.1f} ms**에 찾습니다. 이미지 {n:,}장을 모두 비교하면 "
-    "**{exact_ms:.1f} ms**에 전부 찾습니다.",
-    "found.effort": "검색 강도",
-    "found.effort_help": "인덱스가 얼마나 꼼꼼히 찾을지 정합니다. 빠르게 찾으면 가까운 이미지를 더 놓칠 수 있고, 정확하게 찾으면 모든 이미지와 비교합니다.",
-    "found.effort_quick": "빠르게",
-    "found.effort_normal": "보통",
-    "found.effort_exact": "정확하게",
-    "found.note": "방금 이 검색으로 두 번씩 측정하여 더 빠른 값을 표시했습니다. 인덱스는 큰 컬렉션에서 효과가 있으며, 수천 장 정도라면 모두 비교해도 "
-    "비슷하게 빠릅니다. 어느 쪽이든 거리는 정확합니다.",
-    # Why a result is like the query.
-    "why.title": "왜 이 이미지인가요?",
-    "why.query": "검색 이미지",
-    "why.result_alt": "결과: {name}",
-    "why.map_alt": "같은 이미지에 지도를 겹친 모습",
-    "why.distance": "결과 {rank}위, 거리 **{distance:.3f}**, 코사인 유사도 {similarity:.2f}입니다.",
-    "why.percentile": "이 컬렉션의 모든 이미지 쌍 가운데 {percentile:.1f}%가 이보다 서로 가깝습니다.",
-    "why.same_label": "두 이미지의 라벨이 모두 **{label}**입니다.",
-    "why.other_label": "검색 이미지의 라벨은 **{label}**, 이 이미지의 라벨은 **{other}**입니다.",
-    "why.probability": "이 컬렉션의 라벨로 미루어 보면, 이 정도 거리에 있는 결과의 약 **{probability:.0%}**가 검색 이미지와 같은 대상을 보여 줍니다.",
-    "why.copy": "검색 이미지와 완전히 같은 파일입니다.",
-    "why.came_in": "거리만으로는 후보에 들지 못했을 이미지입니다.",
-    "why.moved": "거리만으로는 {rank}위입니다.",
-    "why.several": "여러 이미지로 함께 검색했으며, 그중 이 결과와 가장 가까운 이미지를 보여 드립니다.",
-    "why.looking": "두 이미지를 살펴보고 있습니다…",
-    "why.maps": "**빨간** 부분은 두 이미지를 이 컬렉션의 평균보다 더 비슷하게 만들고, **파란** 부분은 덜 비슷하게 만듭니다. 색이 진할수록 영향이 큽니다. 회색은 "
-    "살펴보지 않은 부분입니다.",
-    "why.maps_region": "**빨간** 부분은 지정한 영역과 결과를 이 컬렉션의 평균보다 더 비슷하게 만들고, **파란** 부분은 덜 비슷하게 만듭니다. 색이 진할수록 영향이 "
-    "큽니다. 회색은 살펴보지 않은 부분입니다.",
-    "why.fields": "**빨간** 칸은 가장 잘 맞는 곳, **파란** 칸은 가장 덜 맞는 곳입니다.",
-    "why.matches": "두 이미지의 공통점을 유사도에 더하는 값이 큰 순서로 보여 드립니다. {n}개 중 처음 {shown}개입니다.",
-    "why.matches_name": "두 이미지의 공통점",
-    "why.amounts": "검색 이미지의 {query:.1%}, 결과의 {result:.1%}",
-    "why.no_parts": "이 공간은 두 이미지가 얼마나 비슷한지는 알려 주지만, 어느 부분이 비슷한지는 알려 주지 않습니다.",
-    "why.gone": "설명할 이미지가 결과에 없습니다.",
-    # A part of the query picture.
-    "region.name": "검색에 사용할 이미지 영역",
-    "region.hint": "드래그하거나 탭하여 일부분으로 검색하세요.",
-    "region.instructions": "화살표 키로 상자를 옮기고, Shift와 화살표 키로 크기를 바꾸며, Delete 키로 이미지 전체를 선택합니다. 숫자 키로 "
-    "추천 영역을 고를 수 있습니다.",
-    "region.find": "대상 찾기",
-    "region.suggested": "{number}번 영역으로 검색",
-    "region.whole": "이미지 전체",
-    "region.smaller": "작게",
-    "region.larger": "크게",
-    "region.marked": "가로 {left}~{right}퍼센트, 세로 {top}~{bottom}퍼센트 영역을 지정했습니다.",
-    "region.unmarked": "이미지 전체로 검색합니다.",
     # Compare.
     "compare.title": "두 가지 눈으로 보기",
     "compare.one_space": "이 컬렉션에는 공간이 {space} 하나뿐입니다. 비교하려면 하나 더 필요합니다.",
@@ -235,22 +104,6 @@ TEXTS = {
     "사진의 자리에 놓입니다.",
     "map.note_pca": "이미지들의 차이가 가장 큰 두 방향(주성분)으로 그렸습니다. 가까우면 대체로 비슷합니다. 밖에서 온 사진은 가장 가까운 사진의 자리에 "
     "놓입니다.",
-    # Re-rankings.
-    "rerank.none": "거리순",
-    "rerank.none_help": "가까운 순서입니다.",
-    "rerank.augmentation_help": "각 이미지를 자신과 가장 가까운 3장과의 가중 평균으로 바꾸어 질의와 비교합니다. 같은 종류가 4장 이상일 때 좋고, "
-    "더 드문 이미지는 주변 이미지에 끌려갑니다.",
-    "rerank.expansion_help": "질의와 가장 가까운 3장의 가중 평균으로 다시 검색합니다. 가까운 이미지가 대부분 맞을 때 좋고, 아니면 결과가 나빠집니다.",
-    "rerank.augmentation-expansion_help": "두 방법을 함께 사용하여, 보강한 갤러리에서 질의를 확장합니다. 같은 종류가 4~5장 이상일 때 좋고, 더 적으면 다른 "
-    "이미지가 그 자리를 차지합니다.",
-    "rerank.k-reciprocal_help": "서로 가장 가까운 이웃을 질의와 함께 가진 이미지를 앞에 둡니다. 같은 종류가 6장쯤 이상일 때 좋습니다.",
-    "rerank.diverse_help": "다양하게 보여 줍니다. 질의와 가까우면서 앞의 이미지와는 다른 것을 고르고, 복사본은 뺍니다. 정확도보다 다양함이 더 "
-    "중요할 때 씁니다. 정확도는 낮아집니다.",
-    "rerank.augmentation": "갤러리 보강",
-    "rerank.expansion": "질의 확장",
-    "rerank.augmentation-expansion": "갤러리 보강과 질의 확장",
-    "rerank.k-reciprocal": "공통 이웃",
-    "rerank.diverse": "다양성",
     # Quality.
     "quality.title": "얼마나 정확할까요?",
     "quality.none": "이 컬렉션은 아직 측정하지 않았습니다. 만든 사람이 다음 명령으로 측정할 수 있습니다.",
@@ -289,22 +142,6 @@ TEXTS = {
     "quality.name": "이름 또는 머리글자",
     "quality.name_help": "이 페이지는 평가를 보관합니다. 여기에 쓴 이름은 이후의 평가와 함께 보관됩니다.",
     "quality.download": "평가 내려받기 (CSV)",
-    # Taking results away.
-    "copy.button": "링크 복사",
-    "copy.copied": "복사됨",
-    "copy.copied_spoken": "이 페이지의 링크를 복사했습니다.",
-    "copy.by_hand": "이 페이지의 링크. 직접 복사해 주세요",
-    "take.title": "내보내기",
-    "take.html": "보고서",
-    "take.html_help": "이미지가 모두 담긴 한 페이지 문서입니다. 네트워크 없이 열리고 인쇄할 수 있습니다.",
-    "take.png": "이미지 모음",
-    "take.png_help": "검색 이미지와 결과를 모은 이미지 한 장입니다.",
-    "take.csv": "표 (CSV)",
-    "take.csv_help": "스프레드시트용입니다.",
-    "take.json": "JSON",
-    "take.json_help": "프로그램용입니다.",
-    "take.label": "라벨",
-    "take.max_distance": "최대 거리",
     # Collections.
     "collections.title": "컬렉션",
     "collections.current": "다른 화면에 표시 중",
@@ -392,7 +229,8 @@ TEXTS = {
     "데이터의 편향도 그대로 지니고 있습니다.\n"
     "- **가장 가까운 이미지는 항상 있습니다.** 비슷한 이미지가 없을 때도 결과가 나오므로 거리를 함께 확인하세요.\n"
     "- **근사 검색입니다.** 인덱스가 이웃을 놓칠 수 있습니다. 표시된 결과의 거리는 정확합니다.\n"
-    "- **작은 것은 묻힙니다.** 이미지 전체가 하나의 점이 되므로 크게 보이는 것이 가장 큰 영향을 줍니다.",
+    "- **아주 작은 것은 묻힙니다.** 이미지 전체가 하나의 점이 됩니다. 뚜렷이 더 가까운 영역이 있으면 그 영역으로 검색하지만, 이미지 높이의 4분의 1보다 "
+    "작은 것은 놓치는 경우가 많습니다.",
     "about.software": "사용한 소프트웨어",
     "about.software_text": "신경망은 [Keras](https://keras.io)와 [TensorFlow](https://www.tensorflow.org)로 만들고 [LiteRT](https://github.com/google-ai-edge/LiteRT)로 실행하며, 인덱스는 "
     "[Annoy](https://github.com/spotify/annoy)와 [USearch](https://github.com/unum-cloud/usearch), 페이지는 [Streamlit](https://streamlit.io)으로 만들었습니다(모두 Apache License 2.0). 이미지는 "
