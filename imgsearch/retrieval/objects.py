@@ -30,7 +30,7 @@ _N_CANDIDATES = 20
 """Items that an index is asked for, so that it finds those."""
 MOST_PARTS = 4
 """Parts that are suggested of a picture."""
-MARGIN = 0.06
+MARGIN = 0.07
 """By so much a part must be nearer than the whole picture."""
 KNOWN = 0.45
 """Least `Calibration.p_value` of a part's distance."""
