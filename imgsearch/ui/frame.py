@@ -11,6 +11,7 @@ from imgsearch.errors import ImgSearchError
 from imgsearch.ui import resources, sign_in, state
 from imgsearch.ui.parts.links import Link, draw_links
 from imgsearch.ui.parts.messages import show_error, show_notes
+from imgsearch.ui.parts.native_words import say_native_words
 from imgsearch.ui.parts.words import collection_words
 from imgsearch.ui.server import access
 from imgsearch.ui.server.delivery.previews import page_title
@@ -100,6 +101,7 @@ def _render_links(frame: Frame) -> None:
     if access.is_required():
         links.append(sign_in.way_out())
     query = state.link({name: frame.params.get(name, []) for name in state.PICTURES})
+    say_native_words()
     draw_links(links, name=t("nav.name"), key="nav", page=f"{frame.name} {frame.collection}", query=query)
 
 

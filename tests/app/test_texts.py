@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.file_util import get_static_dir
 
 from imgsearch import errors
 from imgsearch.embedding.descriptors.edges import EDGES, REGIONS
@@ -216,3 +217,10 @@ def literals(node: ast.AST) -> Iterator[str]:
     elif not isinstance(node, ast.Call):
         for child in ast.iter_child_nodes(node):
             yield from literals(child)
+
+
+def test_streamlits_words_are_those_that_its_scripts_say() -> None:
+    scripts = "".join(path.read_text(encoding="utf-8") for path in Path(get_static_dir(), "static", "js").glob("*.js"))
+    parts = [part for theirs in ko_core.NATIVE for part in theirs.split("{it}") if part]
+    assert len(parts) > 20
+    assert [part for part in parts if part not in scripts] == []

@@ -29,19 +29,23 @@ def slow_server(chromium: Browser, e2e_home: Path, tmp_path_factory: pytest.Temp
         yield server
 
 
-@pytest.mark.parametrize("lang", ["en", "ko"])
-@pytest.mark.parametrize("width", [390, 863, 865, 1440])
-def test_stop_lies_over_no_link(chromium: Browser, slow_server: Server, width: int, lang: str) -> None:
-    page = chromium.new_page(viewport={"width": width, "height": 800})
+@pytest.mark.parametrize(("lang", "word"), [("en", "Stop"), ("ko", "중지")])
+def test_stop_lies_over_no_link_and_is_said_in_the_visitors_language(
+    chromium: Browser, slow_server: Server, lang: str, word: str
+) -> None:
+    page = chromium.new_page()
     try:
         page.goto(f"{slow_server.url}/?lang={lang}")
-        stop = page.get_by_test_id("stStatusWidget")
-        expect(stop).to_be_visible()
+        stop, links = page.get_by_test_id("stStatusWidget"), page.locator(".st-key-nav nav")
+        expect(links.get_by_role("link").last).to_be_attached()
+        expect(stop.get_by_role("button")).to_have_text(word)
         page.wait_for_timeout(300)  # it fades in, growing
-        row, over = page.locator(".st-key-nav nav").bounding_box(), stop.bounding_box()
-        assert row
-        assert over
-        assert row["x"] + row["width"] <= over["x"]
-        stop.get_by_role("button").click(trial=True)
+        for width in (390, 863, 865, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            row, over = links.bounding_box(), stop.bounding_box()
+            assert row
+            assert over
+            assert row["x"] + row["width"] <= over["x"], width
+            stop.get_by_role("button").click(trial=True)
     finally:
         page.close()

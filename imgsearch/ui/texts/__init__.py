@@ -33,6 +33,7 @@ class Language:
         reasons: Codes of reasons, and a sentence for each; where there is none, the reason speaks for itself, in English.
         errors: Kinds of errors, and a sentence for each; where there is none, the error speaks for itself, in English.
         hints: Kinds of errors, and what a visitor can do about each, in place of what the error says to its builder.
+        native: What Streamlit says by itself, in English, and what stands for it; `{it}` is anything, and goes along.
     """
 
     name: str
@@ -41,13 +42,14 @@ class Language:
     reasons: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     hints: Mapping[str, str] = field(default_factory=dict)
+    native: Mapping[str, str] = field(default_factory=dict)
 
 
 DEFAULT_LANGUAGE = "en"
 LANGUAGES: Mapping[str, Language] = MappingProxyType(
     {
         "en": Language("English", en.TEXTS, reasons=en_core.REASONS, hints=en_core.HINTS),
-        "ko": Language("한국어", ko.TEXTS, ko_core.MATCHES, ko_core.REASONS, ko_core.ERRORS),
+        "ko": Language("한국어", ko.TEXTS, ko_core.MATCHES, ko_core.REASONS, ko_core.ERRORS, native=ko_core.NATIVE),
     }
 )
 """By their codes in the address."""

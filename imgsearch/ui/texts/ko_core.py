@@ -1,4 +1,4 @@
-"""What the core says, in Korean: of errors, and of what descriptors compare."""
+"""What the core and Streamlit say, in Korean: of errors, of what descriptors compare, on Streamlit's own buttons."""
 
 ERRORS = {
     "ImageDecodeError": "읽을 수 있는 이미지가 아니거나 파일이 손상되었습니다. JPEG, PNG, WebP 등 다른 이미지로 다시 시도하세요.",
@@ -111,3 +111,32 @@ MATCHES = {
     "magenta": "자홍색",
 }
 """Pattern -> what stands for it in the words of a descriptor's match, one after the other."""
+
+NATIVE = {
+    "Upload": "파일 선택",
+    "Add files": "파일 추가",
+    "Drag and drop files here": "여기에 파일을 놓으세요",
+    "{it} per file": "파일당 최대 {it}",
+    "Remove {it}": "{it} 삭제",
+    "Stop": "중지",
+    "This app would like to use your camera.": "카메라를 사용하려면 허용이 필요합니다.",
+    "Learn how to allow access.": "허용하는 방법",
+    "Take Photo": "사진 찍기",
+    "Clear photo": "사진 지우기",
+    "Switch camera": "카메라 전환",
+    "Main menu": "기본 메뉴",
+    "file upload": "파일 올리기",
+    "Theme": "테마",
+    "Copy version to clipboard": "버전 복사",
+    "System": "시스템 설정",
+    "Light": "밝게",
+    "Dark": "어둡게",
+    "Print": "인쇄",
+    "Record screen": "화면 녹화",
+    "Pagination": "페이지 목록",
+    "Page {it}": "{it}페이지",
+    "Previous page": "이전 페이지",
+    "Next page": "다음 페이지",
+    "Help for {it}": "{it} 도움말",
+}
+"""What Streamlit says by itself, letter for letter, and what stands for it; `{it}` is anything, and goes along."""
