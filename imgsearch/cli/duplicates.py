@@ -65,5 +65,4 @@ def _print_group(collection: Collection, group: DuplicateGroup) -> None:
     click.echo(f"keep   {'':8}  {kept.width} x {kept.height}  {printable(kept.item_id)}")
     for copy in group.copies:
         item = collection.items[copy.row]
-        kind = "exact" if copy.is_exact else "near"
-        click.echo(f"  {kind:5}{copy.distance:8.4f}  {item.width} x {item.height}  {printable(item.item_id)}")
+        click.echo(f"  {copy.kind:5}{copy.distance:8.4f}  {item.width} x {item.height}  {printable(item.item_id)}")

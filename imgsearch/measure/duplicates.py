@@ -16,6 +16,7 @@ import numpy as np
 from imgsearch.collection.collection import Collection
 from imgsearch.distance import MAX_DISTANCE, MIN_DISTANCE, angular_distance, normalize
 from imgsearch.errors import InvalidQueryError
+from imgsearch.files import spreadsheet
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.items import Item
 from imgsearch.progress import Progress
@@ -42,6 +43,11 @@ class Copy:
     distance: float
     is_exact: bool
 
+    @property
+    def kind(self) -> str:
+        """In a word: "exact" or "near"."""
+        return "exact" if self.is_exact else "near"
+
 
 @dataclass(frozen=True)
 class DuplicateGroup:
@@ -55,6 +61,11 @@ class DuplicateGroup:
 
     keep: int
     copies: tuple[Copy, ...]
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """All of them, the one to keep first."""
+        return (self.keep, *(copy.row for copy in self.copies))
 
 
 def find_duplicates(
@@ -165,6 +176,35 @@ def group(items: Sequence[Item], embeddings: np.ndarray, pairs: Iterable[tuple[i
         if others:
             groups.append(DuplicateGroup(keep, _copies(items, embeddings, keep, others)))
     return sorted(groups, key=lambda each: each.keep)
+
+
+def keep_instead(items: Sequence[Item], embeddings: np.ndarray, found: DuplicateGroup, row: int) -> DuplicateGroup:
+    """The group with another picture to keep, distances measured from that one. It may be no copy of some of the others.
+
+    Args:
+        items: n items.
+        embeddings: float32 (n, dim), rows of length 1; may be memory-mapped.
+        found: The group.
+        row: The row to keep, which is in it.
+    """
+    others = [each for each in found.rows if each != row]
+    return found if row == found.keep else DuplicateGroup(row, _copies(items, embeddings, row, others))
+
+
+def to_csv(items: Sequence[Item], groups: Iterable[DuplicateGroup]) -> bytes:
+    """One line a picture, groups numbered from 1, for spreadsheets and scripts: see `spreadsheet.to_csv`.
+
+    `kind` is "keep", "exact" or "near", as the command prints; `distance` is to the one that is kept, in the space.
+    """
+    columns = ("group", "kind", "item_id", "distance", "width", "height", "bytes")
+    lines = []
+    for number, each in enumerate(groups, start=1):
+        kinds = [(each.keep, "keep", 0.0), *((copy.row, copy.kind, copy.distance) for copy in each.copies)]
+        for row, kind, distance in kinds:
+            item = items[row]
+            values = (number, kind, item.item_id, round(distance, 6), item.width, item.height, item.bytes)
+            lines.append(dict(zip(columns, values, strict=True)))
+    return spreadsheet.to_csv(columns, lines)
 
 
 def _copies(items: Sequence[Item], embeddings: np.ndarray, keep: int, rows: Sequence[int]) -> tuple[Copy, ...]:

@@ -22,6 +22,7 @@ from imgsearch.ui.texts import LANGUAGES, language, t
 from imgsearch.ui.views import about, compare, map, quality
 from imgsearch.ui.views.collections import own_pictures, under_way
 from imgsearch.ui.views.collections import view as collections
+from imgsearch.ui.views.duplicates import view as duplicates
 from imgsearch.ui.views.search import view as search
 
 # Not st.navigation: in Streamlit 1.67 st.page_link does not write the address when only its parameters differ and opens no
@@ -30,6 +31,7 @@ VIEWS: dict[str, Callable[[Collection, View], None]] = {
     state.SEARCH: search.render,
     "compare": compare.render,
     "map": map.render,
+    "duplicates": duplicates.render,
     "quality": quality.render,
     "collections": collections.render,
     "about": about.render,

@@ -83,7 +83,15 @@ NEVER_ONE = {
         "search.sample",
         "search.several",
     ),
-    *("note.too_many", "quality.intro", "map.sample", "map.kept", "collections.own_intro"),
+    *(
+        "note.too_many",
+        "quality.intro",
+        "map.sample",
+        "map.kept",
+        "duplicates.group",
+        "note.too_many_kept",
+        "collections.own_intro",
+    ),
 }
 """Texts whose number is fixed, or more than one by what they are about."""
 

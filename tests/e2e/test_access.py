@@ -58,6 +58,8 @@ def test_axe_finds_nothing_serious_in_any_view(visit: Visit, view: str, size: di
     wait_until_idle(page)
     if view == "map":
         expect(page.get_by_role("application")).to_be_visible()
+    if view == "duplicates":  # found by a process that gives way to others
+        expect(page.get_by_role("list", name="복사본 그룹")).to_be_visible(timeout=90_000)
     assert violations(page) == []
 
 

@@ -20,7 +20,7 @@ PICTURES = ("item", "upload", "example")
 """Parameters that name what is searched with."""
 OF_A_QUERY = (*PICTURES, "region", "liked", "disliked", "why")
 """Parameters that mean nothing once something else is searched with."""
-OF_A_COLLECTION = ("space", *OF_A_QUERY, "label", "space2", "browse", "page")
+OF_A_COLLECTION = ("space", *OF_A_QUERY, "label", "space2", "browse", "page", "keep", "group_page")
 """Parameters that mean nothing in another collection."""
 PARAMETERS = frozenset(
     ("lang", "view", "collection", *OF_A_COLLECTION, "k", "max_distance", "without_copies", "rerank", "effort")
@@ -144,13 +144,16 @@ class Reader:
             self.params[name] = [asked]
         return value
 
-    def many(self, name: str, parse: Callable[[str], str | None], *, most: int) -> tuple[str, ...]:
+    def many(
+        self, name: str, parse: Callable[[str], str | None], *, most: int, too_many: str = "note.too_many"
+    ) -> tuple[str, ...]:
         """A parameter that may be repeated: what is usable of it, each once, in order.
 
         Args:
             name: Of the parameter; `note.<name>` is what is said of the first value that cannot be used.
             parse: Text -> value, or None where it is nonsense.
             most: So many are taken.
+            too_many: What is said where there are more.
         """
         parsed = {asked: parse(asked) for asked in st.query_params.get_all(name) if asked}
         values = list(dict.fromkeys(filter(None, parsed.values())))
@@ -158,7 +161,7 @@ class Reader:
         if nonsense:
             self.note(f"note.{name}", asked=nonsense[0])
         if len(values) > most:
-            self.note("note.too_many", most=most)
+            self.note(too_many, most=most)
         if values:
             self.params[name] = values[:most]
         return tuple(values[:most])

@@ -27,6 +27,8 @@ MAX_PAGE_K = 60
 DEFAULT_K = 12  # fills whole rows of 2, 3, 4 and 6
 GALLERY_PAGE_SIZE = 24
 MAX_JUDGED = 20
+MAX_KEPT = 200
+MAX_GROUP_PAGES = 9999
 ALL_LABELS = ""
 WHOLE: Literal["whole"] = "whole"
 """The region of an address that asks for the whole of a picture from outside, which is else looked through for objects."""
@@ -75,6 +77,8 @@ class View(Frame):
         space2: The space that Compare sets beside the query's; None where the collection has only one.
         browse: Only gallery pictures with this label; "" for all.
         page: Page of the gallery, from 1.
+        keep: Item ids of pictures that are to be kept in place of those that Duplicates proposes.
+        group_page: Page of Duplicates, from 1.
         why: Item id of the result whose likeness is asked about, or None. No link carries it on.
     """
 
@@ -84,6 +88,8 @@ class View(Frame):
     space2: str | None
     browse: str
     page: int
+    keep: tuple[str, ...]
+    group_page: int
     why: str | None
 
     @property
@@ -132,6 +138,8 @@ def read_view(frame: Frame, collection: Collection, examples: Mapping[str, Path]
     # What a CNN is compared with is a descriptor, where there is one.
     others.sort(key=lambda name: not collection.spaces[name].spec.is_descriptor)
     space2 = reader.one("space2", address.choice(others), others[0] if others else None)
+    keep = reader.many("keep", collection.items.find, most=MAX_KEPT, too_many="note.too_many_kept")
+    group_page = reader.one("group_page", address.whole_number(1, MAX_GROUP_PAGES), 1, is_noted=False)
     why = reader.one("why", collection.items.find, None)
     reader.params.pop("why", None)
     return View(
@@ -145,6 +153,8 @@ def read_view(frame: Frame, collection: Collection, examples: Mapping[str, Path]
         space2=space2,
         browse=browse,
         page=page,
+        keep=keep,
+        group_page=group_page,
         why=why,
     )
 

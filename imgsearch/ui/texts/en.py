@@ -1,6 +1,6 @@
 """The page in English."""
 
-from imgsearch.ui.texts import en_search
+from imgsearch.ui.texts import en_duplicates, en_search
 
 TEXTS = {
     **en_search.TEXTS,
@@ -249,4 +249,5 @@ TEXTS = {
     "[Annoy](https://github.com/spotify/annoy) and [USearch](https://github.com/unum-cloud/usearch) for the index, [Streamlit](https://streamlit.io) for the page (all Apache License "
     "2.0), [Pillow](https://python-pillow.github.io) for reading pictures (MIT-CMU), "
     "those of iPhones with [pillow-heif](https://github.com/bigcat88/pillow_heif) (BSD 3-Clause; its libraries LGPL and GPL). This project: MIT; the weights of `mini`, derived from MobileNetV2's by Google: Apache License 2.0.",
+    **en_duplicates.TEXTS,
 }
