@@ -7,7 +7,7 @@ import math
 import pytest
 
 from imgsearch.pictures.regions import Region
-from imgsearch.ui.parts.region_picker import _region
+from imgsearch.ui.parts.query.region_picker import _region
 
 BOX = {"left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.25}
 

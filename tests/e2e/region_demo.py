@@ -8,7 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from imgsearch.pictures.regions import Region
-from imgsearch.ui.parts.region_picker import region_picker
+from imgsearch.ui.parts.query.region_picker import region_picker
 
 WIDTH, HEIGHT = 400, 300
 

@@ -14,8 +14,8 @@ from imgsearch.ui import resources, state
 from imgsearch.ui.answer import Answer, QueryPicture, asked_items, caption, found_in
 from imgsearch.ui.parts.addresses import picture_url
 from imgsearch.ui.parts.grid import draw_grid, example_cards
-from imgsearch.ui.parts.region_picker import region_picker
-from imgsearch.ui.parts.uploads import help_uploader
+from imgsearch.ui.parts.query.region_picker import region_picker
+from imgsearch.ui.parts.query.uploads import help_uploader
 from imgsearch.ui.server.internals import UploadedFile, release_upload
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from imgsearch.ui.state import View

@@ -1,0 +1,1 @@
+"""What is searched with: the picture with its parts, and files on their way in."""
