@@ -20,7 +20,7 @@ from imgsearch.ui import state
 from imgsearch.ui.parts.addresses import thumbnail_url
 from imgsearch.ui.parts.messages import show_error
 from imgsearch.ui.server.internals import DeltaGenerator
-from imgsearch.ui.server.looking import Found, VisitorEmbedders, found_before, keep_found
+from imgsearch.ui.server.looking import Found, VisitorEmbedders, count_look, found_before, keep_found
 from imgsearch.ui.server.query_log import log_query
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import error_words, t
@@ -174,6 +174,7 @@ def find_objects(collection: Collection, view: View, answer: Answer, say: Callab
         return
     looking = VisitorEmbedders(before=lambda: say(t("objects.looking")))
     try:
+        count_look()
         objects = collection.find_objects(answer.page, looking)
     except ImgSearchError as exc:
         say(t("objects.failed", reason=error_words(exc)))

@@ -28,7 +28,7 @@ from imgsearch.pictures.regions import Region, Window
 from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.search import AnnRecall, SearchPage
 from imgsearch.ui import resources, state
-from imgsearch.ui.server import internals
+from imgsearch.ui.server import internals, limits
 from imgsearch.ui.views.search import view
 from imgsearch.vectors.calibration import Calibration, Verdict
 from imgsearch.vectors.space import Space
@@ -124,6 +124,14 @@ def test_where_parts_cannot_be_looked_at_the_whole_picture_stands(
     assert has_caption(at, "its parts were not looked at.")
     assert results(at) == [result.item.item_id for result in collection.search(picture=picture, k=5).results]
     assert not at.error
+
+
+def test_looking_for_objects_counts_as_a_look(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Calibration, "has_verdict", True)
+    monkeypatch.setattr(limits, "may_look", lambda: False)
+    at = page(item="red/1.png", region="auto", k="5")  # whose vector is stored
+    assert has_caption(at, "its parts were not looked at.")
+    assert len(results(at)) == 5
 
 
 def test_a_picture_is_looked_through_once(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:

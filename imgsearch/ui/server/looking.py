@@ -91,7 +91,7 @@ class VisitorEmbedders:
         # session holds, is hashed once. The key itself must not hold it: uploads are forgotten before this.
         key = (hash(data), len(data), tuple(wanted.specs), wanted.region)
         if key not in kept:
-            _count()
+            count_look()
             (kept[key],) = embed_all(resources.embedders(visitors.this()), [replace(wanted, source=data)])
             while len(kept) > MAX_EMBEDDED_PICTURES:
                 kept.popitem(last=False)
@@ -101,11 +101,11 @@ class VisitorEmbedders:
     def feature_maps(self, source: Source, spec: EmbedderSpec, regions: Regions = WHOLE) -> list[FeatureMaps]:
         """See `Embedders.feature_maps`. WorkerLimitError as for `embed`."""
         self.before()
-        _count()
+        count_look()
         return resources.embedders(visitors.this()).feature_maps(source, spec, regions)
 
     def embed_parts(self, source: Source, spec: EmbedderSpec, regions: Regions) -> np.ndarray:
-        """See `Embedders.embed_parts`. Does not count: the picture has counted when it was looked at as a whole."""
+        """See `Embedders.embed_parts`. Does not count: the search for objects that asks for it has."""
         vectors = []
         for first in range(0, len(regions), PARTS_AT_ONCE):
             self.before()
@@ -114,7 +114,12 @@ class VisitorEmbedders:
         return np.concatenate(vectors)
 
 
-def _count() -> None:
+def count_look() -> None:
+    """Counts a look at a picture.
+
+    Raises:
+        WorkerLimitError: there were too many for this visitor in the last minute.
+    """
     if not limits.may_look():
         most = get_settings().uploads_per_minute
         raise WorkerLimitError(say("look_too_often", most=most), hint="Try again in a moment.")
