@@ -146,7 +146,7 @@ def test_a_picture_is_looked_through_once(collection: Collection, monkeypatch: p
     assert has_caption(at, "Searched with the whole picture.")  # without quantiles nothing is known
     assert not data_of(at, "can_find")["can_find"]
     n_seen = len(fake.asked)
-    assert n_seen == 2  # of 80 x 60 px: the two squares of 60 px; smaller ones show nothing
+    assert n_seen == 12  # of 80 x 60 px: two squares of 60 px, in each five of 51 px; smaller ones show nothing
     at.run()
     at.query_params["k"] = "6"
     at.run()
