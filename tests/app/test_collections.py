@@ -93,7 +93,7 @@ def own_links(at: AppTest) -> dict[str, dict[str, list[str]]]:
     """The links of the visitor's own card by their text; empty where there is none."""
     for element in at.get("bidi_component"):
         data = json.loads(element.proto.json)
-        if data["name"] == "Views of Your own pictures":
+        if data.get("name") == "Views of Your own pictures":
             return {link["text"]: parse_qs(link["href"].removeprefix("?")) for link in data["links"]}
     return {}
 

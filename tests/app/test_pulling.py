@@ -95,7 +95,7 @@ def test_a_page_with_nothing_to_show_and_nothing_to_pull_begins_with_the_sample(
     at = page()
     assert not at.error
     assert at.title[0].value == "Find similar pictures"
-    assert len(resources.example_queries("sample")) == 5
+    assert len(resources.example_queries("sample")) == 6
 
 
 def test_a_page_with_a_collection_and_one_that_is_told_to_pull_get_no_sample(

@@ -19,7 +19,7 @@ RERANKINGS = "Re-rankings of descriptor (color_histogram)"
 def rows(at: AppTest, name: str) -> list[dict[str, Any]]:
     """The bars of the list of that name."""
     given = [json.loads(element.proto.json) for element in at.get("bidi_component")]
-    return next((data["rows"] for data in given if data["name"] == name), [])
+    return next((data["rows"] for data in given if data.get("name") == name), [])
 
 
 @pytest.fixture

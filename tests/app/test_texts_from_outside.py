@@ -23,7 +23,7 @@ from tests.hostile import TEXTS, plant
 PLAIN = ("id", "options", "raw_value", "url", "json", "alt")
 """Names of fields that Streamlit's frontend shows as they are, or not at all."""
 MAX_SHOWN = 64
-QUOTED = 13
+QUOTED = 14
 """So many parameters are quoted in a note where they are nonsense."""
 
 

@@ -403,6 +403,8 @@ def test_a_page_is_a_json_object() -> None:
     assert data == {
         "space": "toy",
         "query_item_ids": ["0.png"],
+        "region": None,
+        "objects": None,
         "rerank": "",
         "is_foreign": False,  # of five items none can be: the rate of false alarms would be above its limit
         "n_candidates": 4,
