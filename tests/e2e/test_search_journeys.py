@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +17,7 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.browser import RESULTS, Places, card_items, query_picture, wait_for_items, wait_until_idle
+from tests.e2e.browser import GALLERY, RESULTS, Places, card_items, cards, query_picture, wait_for_items, wait_until_idle
 from tests.e2e.test_access import PHONE, violations
 from tests.e2e.test_region import drag, stage
 
@@ -83,6 +84,16 @@ def test_buttons_wait_for_the_pointer_but_not_for_a_finger(visit: Visit) -> None
     shown = "button => getComputedStyle(button).opacity"
     assert button(visit(), "More like 1.").evaluate(shown) == "0"
     assert button(visit(**PHONE), "More like 1.").evaluate(shown) == "1"
+
+
+@pytest.mark.parametrize("width", [390, 768, 1024, 1366, 1440, 1536, 1920, 2560])
+def test_twelve_results_and_a_page_of_the_gallery_fill_whole_rows(visit: Visit, width: int) -> None:
+    page = visit(width=width)
+    for name, n in ((RESULTS, 12), (GALLERY, 24)):
+        expect(cards(page, name)).to_have_count(n)
+        boxes = [card.bounding_box() for card in cards(page, name).all()]
+        in_a_row = Counter(round(box["y"]) for box in boxes if box)
+        assert len(set(in_a_row.values())) == 1, in_a_row
 
 
 @pytest.mark.parametrize("size", [{}, PHONE], ids=["wide", "phone"])

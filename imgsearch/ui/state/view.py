@@ -24,7 +24,7 @@ from imgsearch.vectors.engines.face import Effort
 SEARCH = "search"
 """Name of the view of an empty address."""
 MAX_PAGE_K = 60
-DEFAULT_K = 12  # fills whole rows of 2, 3, 4 and 6
+DEFAULT_K = 12  # fills whole rows of 2, 3, 4, 6 and 12, the columns that a grid may have
 GALLERY_PAGE_SIZE = 24
 MAX_JUDGED = 20
 MAX_KEPT = 200
