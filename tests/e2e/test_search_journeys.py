@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -84,6 +85,17 @@ def test_buttons_wait_for_the_pointer_but_not_for_a_finger(visit: Visit) -> None
     shown = "button => getComputedStyle(button).opacity"
     assert button(visit(), "More like 1.").evaluate(shown) == "0"
     assert button(visit(**PHONE), "More like 1.").evaluate(shown) == "1"
+
+
+def test_buttons_on_a_card_are_large_enough_for_a_finger_and_do_not_overlap(visit: Visit) -> None:
+    page = visit(**PHONE)
+    boxes = [button(page, f"{words} 1.").bounding_box() for words in ("Why", "Fewer like", "More like")]
+    assert all(box and min(box["width"], box["height"]) >= 40 for box in boxes)
+    areas = [(box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]) for box in boxes if box]
+    for (left, top, right, bottom), other in itertools.combinations(areas, 2):
+        assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
+    button(page, "Why 1.").tap()
+    expect(page.get_by_role("dialog", name="Why this picture?")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [390, 768, 1024, 1366, 1440, 1536, 1920, 2560])
