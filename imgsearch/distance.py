@@ -59,11 +59,6 @@ def similarity_from_distance(distance: float) -> float:
     return 1.0 - distance * distance / 2.0
 
 
-def closeness(distance: float) -> float:
-    """What a bar shows of a distance: 1, all of it, at 0; 0, nothing, from `UNRELATED` on."""
-    return max(0.0, 1.0 - distance / UNRELATED)
-
-
 def normalize(vectors: np.ndarray) -> np.ndarray:
     """Rows scaled to length 1.
 

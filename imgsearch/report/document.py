@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imgsearch.counting import Count
-from imgsearch.distance import closeness
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.pictures.items import label_words, short_name
 from imgsearch.pictures.regions import Region
@@ -175,15 +174,10 @@ def _card(report: Report, result: SearchResult) -> ET.Element:
         _tag("img", src=data_url(report.thumbnail(item)), alt=name or item.item_id),
         _tag("p", _tag("b", str(result.rank)), " ", _tag("bdi", name), " ", *marks, class_="name"),
         _tag("p", words["distance"].format(distance=result.distance), class_="distance"),
-        _tag("p", words["nearer"].format(share=_share(100 - result.percentile)), class_="distance"),
-        _tag("div", _tag("div", style=f"width: {closeness(result.distance):.1%}"), class_="bar"),
+        _tag("p", words["nearer"].format(share=f"{result.nearer_than:g}"), class_="distance"),
+        _tag("div", _tag("div", style=f"width: {result.nearness:.1%}"), class_="bar"),
         _tag("p", _tag("bdi", item.item_id), class_="id", title=item.item_id),
     )
-
-
-def _share(percent: float) -> str:
-    """With a decimal where it matters, and never all of it."""
-    return f"{min(percent, 99.9):.1f}" if percent > 99 else f"{percent:.0f}"
 
 
 def _explanations(report: Report) -> Iterator[ET.Element]:

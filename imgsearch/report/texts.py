@@ -38,9 +38,10 @@ _ENGLISH = {
     "copy": "the same file",
     "how": "How to read this",
     "how_distance": "The distance tells how alike two pictures look: 0 is the same picture, 1.41 has nothing in common, "
-    "2 is the opposite. The bar is full at 0 and empty at 1.41.",
+    "2 is the opposite.",
     "how_nearer": "“Nearer than 99 % of pairs” compares the distance with those between any two pictures of this "
-    "collection.",
+    "collection. A bar is full "
+    "where one pair in a thousand is nearer; it has two thirds for one in a hundred, and one third for one in ten.",
     "how_exact": "Distances are exact; they were computed for {n:,} of the {all:,} {all:picture|pictures}.",
     "how_all": "All pictures that may answer were compared, and exactly.",
     "how_rank": "The first number is the rank. The re-ranking changes the order, never the distance.",
@@ -86,7 +87,8 @@ _KOREAN = {
     "how_distance": "거리는 두 이미지가 얼마나 비슷해 보이는지를 나타냅니다. 0은 같은 이미지, "
     "1.41은 공통점이 없는 이미지, 2는 정반대를 뜻합니다. "
     "막대는 거리 0에서 가득 차고 1.41에서 비어 있습니다.",
-    "how_nearer": "“전체 쌍의 99%보다 가까움”은 이 컬렉션의 임의의 두 이미지 사이 거리와 비교한 값입니다.",
+    "how_nearer": "“전체 쌍의 99%보다 가까움”은 이 컬렉션의 임의의 두 이미지 사이 거리와 비교한 값입니다. "
+    "이보다 가까운 쌍이 1,000쌍에 하나이면 막대가 가득 차고, 100쌍에 하나이면 3분의 2, 10쌍에 하나이면 3분의 1이 찹니다.",
     "how_exact": "거리는 정확한 값이며, 전체 이미지 {all:,}장 가운데 {n:,}장에 대해 계산했습니다.",
     "how_all": "결과가 될 수 있는 모든 이미지를 정확하게 비교했습니다.",
     "how_rank": "첫 번째 숫자는 순위입니다. 순위 재조정은 순서만 바꾸고 거리는 바꾸지 않습니다.",

@@ -63,6 +63,24 @@ class SearchResult:
     is_same_label: bool | None
     p_same_label: float | None
 
+    @property
+    def nearness(self) -> float:
+        """What a bar shows of the percentile, in [0, 1]: a third for each factor of ten.
+
+        0 where all pairs are nearer, 1/3 where one in ten is, 2/3 for one in a hundred, 1 from one in a thousand on.
+        Results are among the nearest few per cent, so that a share as such would fill nearly all of every bar.
+        """
+        return min(1.0, -math.log10(max(self.percentile / 100, 0.001)) / 3)
+
+    @property
+    def nearer_than(self) -> float:
+        """Per cent of the pairs of items of the collection that are not nearer than it is to the query, to be read.
+
+        Whole numbers; a decimal where it matters, above 99; and never all of them.
+        """
+        share = 100 - self.percentile
+        return min(round(share, 1), 99.9) if share > 99 else round(share)
+
     def to_json(self) -> dict[str, Any]:
         """The result as a flat JSON object."""
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import ButtonGroup
 
 from imgsearch import Collection, build_collection, decode_image, embedder_spec
 from imgsearch.collection.manifest import Manifest
@@ -29,6 +31,7 @@ from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.search import AnnRecall, SearchPage
 from imgsearch.ui import resources, state
 from imgsearch.ui.server import internals, limits
+from imgsearch.ui.state import view as address_view
 from imgsearch.ui.views.search import view
 from imgsearch.vectors.calibration import Calibration, Verdict
 from imgsearch.vectors.space import Space
@@ -184,11 +187,47 @@ def test_it_is_said_how_many_pictures_were_searched(collection: Collection, labe
     assert sum(f" {n} pictures searched" in caption.value for caption in at.caption) == 1
 
 
-@pytest.mark.parametrize(("rerank", "said"), [("", 0), ("diverse", 1)])
-def test_an_order_that_is_not_by_distance_is_said(collection: Collection, rerank: str, said: int) -> None:
-    at = page(item="red/0.png", **({"rerank": rerank} if rerank else {}))
+def order(at: AppTest) -> ButtonGroup[Any]:
+    """The choice between a re-ranking and the order of the distances."""
+    return at.segmented_control(key=state.widget_key("order", "en"))
+
+
+def test_an_order_that_is_not_by_distance_is_said_beside_the_heading_and_ended_by_one_click(collection: Collection) -> None:
+    at = page(item="red/0.png", rerank="diverse")
+    by_distance = [result.item.item_id for result in collection.search(item_id="red/0.png", k=12).results]
+    assert order(at).value == "diverse"
+    assert results(at) != by_distance
+    order(at).set_value(state.NO_RERANKING).run()
     assert not at.exception
-    assert sum("distances need not rise" in caption.value for caption in at.caption) == said
+    assert results(at) == by_distance
+    assert "rerank" not in at.query_params  # a descriptor's usual order
+    assert not at.get("segmented_control")
+
+
+def test_the_usual_reranking_is_left_and_taken_up_again(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (view, address_view):
+        monkeypatch.setattr(module, "default_reranking", lambda spec: "expansion")
+    at = page(item="red/0.png")
+    assert order(at).value == "expansion"
+    order(at).set_value(state.NO_RERANKING).run()
+    assert at.query_params["rerank"] == "none"
+    assert order(at).value == "none"
+    order(at).set_value("expansion").run()
+    assert "rerank" not in at.query_params
+    assert order(at).value == "expansion"
+
+
+def test_a_bar_says_how_near_a_result_is_among_the_pairs_of_the_collection(collection: Collection) -> None:
+    items, space = collection.items, collection.space("color_histogram")
+    pairs = [
+        float(np.linalg.norm(space.embeddings[one] - space.embeddings[other]))
+        for one, other in itertools.combinations(range(len(items)), 2)
+    ]
+    for card in cards(page(item="red/0.png"), RESULTS):
+        distance = np.linalg.norm(space.embeddings[items.row_of("red/0.png")] - space.embeddings[items.row_of(card["id"])])
+        share = 100 * np.mean([pair >= distance - 1e-4 for pair in pairs])
+        (said,) = re.findall(r"nearer than ([\d.]+) % of all pairs", card["title"])
+        assert float(said) == pytest.approx(share, abs=3)  # by 100 levels of 66 pairs
 
 
 def test_near_copies_are_hidden_by_one_click_and_counted(pictures: Path, home: Path) -> None:

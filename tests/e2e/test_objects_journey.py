@@ -147,3 +147,19 @@ def test_objects_of_a_picture_of_the_collection_are_found_on_demand(visit: Visit
     page.wait_for_url("**&region=auto")
     said(page, re.compile("Searched with the (part in the frame|whole picture)"))
     expect(page.get_by_role("button", name="Find objects")).to_be_hidden()
+
+
+def test_the_order_is_chosen_beside_the_heading_and_nothing_else_moves(visit: Visit, home: Path) -> None:
+    page = visit("?item=Husky%2FHusky_01.jpg")
+    order = page.get_by_role("radiogroup", name="Order of the results")
+    expect(order.get_by_role("radio", name="Re-ranked")).to_be_checked()
+    usual = card_items(page)
+    order.get_by_role("radio", name="By distance").click()
+    page.wait_for_url("**rerank=none")
+    wait_until_idle(page)
+    by_distance = Collection.open("sample", home).search(item_id="Husky/Husky_01.jpg", k=12)
+    assert card_items(page) == [result.item.item_id for result in by_distance.results] != usual
+    order.get_by_role("radio", name="Re-ranked").click()
+    expect(page).to_have_url(re.compile("Husky_01.jpg$"))
+    wait_until_idle(page)
+    assert card_items(page) == usual

@@ -31,7 +31,7 @@ function card(item, width, follow) {
     line.append(element("span", "", item.distance));
     const bar = element("div", "bar");
     const fill = element("span");
-    fill.style.width = `${item.closeness}%`;
+    fill.style.width = `${item.nearness}%`;
     bar.append(fill);
     line.append(bar);
     if (item.short) line.append(" ", element("span", "note", item.note));

@@ -10,7 +10,6 @@ from typing import Any
 
 import streamlit as st
 
-from imgsearch.distance import closeness
 from imgsearch.pictures.items import Item, short_name
 from imgsearch.retrieval.search import SearchResult
 from imgsearch.ui.parts.addresses import example_url, small_thumbnail_url, thumbnail_url
@@ -44,7 +43,8 @@ def result_cards(
     notes: Mapping[int, Note] = MappingProxyType({}),
     liked: Names[str] = (),
 ) -> list[dict[str, Any]]:
-    """Cards of search results, for `draw_grid`: with rank, distance, and a mark where the label is the query's.
+    """Cards of search results, for `draw_grid`: with rank, distance, a bar that says how near that is among the
+    pairs of pictures here, and a mark where the label is the query's.
 
     In place of the distance of a copy of the query, held here or handed in from outside, stands that it is the same.
 
@@ -75,12 +75,12 @@ def result_cards(
                 "small": small_thumbnail_url(collection, result.item),
                 "href": href(result.item.item_id),
                 "label": name,
-                "title": t("card.title", item=result.item.item_id),
+                "title": t("card.result_title", item=result.item.item_id, share=f"{result.nearer_than:g}"),
                 "description": f"{description} ({note.spoken})" if note and note.spoken else description,
                 "rank": result.rank,
                 "same": is_same,
                 "distance": distance,
-                "closeness": round(100 * closeness(result.distance), 1),
+                "nearness": round(100 * result.nearness, 1),
                 "note": note.text if note else "",
                 "short": bool(note and note.is_short),
                 "liked": result.item.item_id in liked,

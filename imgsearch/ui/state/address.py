@@ -58,7 +58,7 @@ def widget_key(name: str, lang: str) -> str:
     return f"{name}_{lang}"
 
 
-def bound(name: str, value: object, *, absent: object = None, **also: Value) -> dict[str, Any]:
+def bound(name: str, value: object, widget: str = "", /, *, absent: object = None, **also: Value) -> dict[str, Any]:
     """Arguments that tie a widget to a parameter: it shows what the address says, and a change of it writes the address.
 
     Example:
@@ -67,10 +67,11 @@ def bound(name: str, value: object, *, absent: object = None, **also: Value) -> 
     Args:
         name: The parameter.
         value: What the view read from the address.
+        widget: What tells the widget from another that is tied to the same parameter.
         absent: The value for which the address has no parameter, where that is not one that `link` leaves out anyway.
         also: Further parameters to change with it, such as `page=None`.
     """
-    key = widget_key(name, language())
+    key = widget_key(widget or name, language())
     # In every run: where two runs follow each other at once, the browser may not have seen what the first one set.
     st.session_state[key] = value
     known = value

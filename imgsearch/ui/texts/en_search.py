@@ -2,6 +2,7 @@
 
 TEXTS = {
     "card.title": "{item}: search with this picture",
+    "card.result_title": "{item}, nearer than {share} % of all pairs of pictures here: search with this picture",
     "card.result": "{rank}. {name}, {shown}: search with this picture",
     "card.result_same_label": "{rank}. {name}, {shown}, same label: search with this picture",
     "card.same_picture": "same picture",
@@ -40,6 +41,8 @@ TEXTS = {
     "search.any": "any",
     "search.rerank": "Order",
     "search.results": "Most similar",
+    "search.order": "Order of the results",
+    "search.reranked": "Re-ranked",
     "search.foreign_results": "Nearest all the same",
     # As long as each other: one takes the place of another, and nothing is to move.
     "search.foreign": "**Nothing similar in this collection.** These are the nearest pictures, and they are far away.",
@@ -67,11 +70,11 @@ TEXTS = {
     "search.nothing_left": "Nothing else in this collection fits what is set under Refine.",
     "search.results_grid": "Most similar pictures",
     "search.nothing": "There is nothing else to compare with in this collection.",
-    "search.distance": "Distance: 0 is the same picture, 1.41 has nothing in common. {n:,} {n:picture|pictures} searched: {steps}.",
-    "search.distance_label": "Distance: 0 is the same picture, 1.41 has nothing in common, ✓ marks the query's label. "
+    "search.distance": "Distance: 0 is the same picture, 1.41 has nothing in common. A bar is full where one pair of pictures "
+    "here in a thousand is nearer, and has two thirds for one in a hundred, one third for one in ten. {n:,} {n:picture|pictures} searched: {steps}.",
+    "search.distance_label": "Distance: 0 is the same picture, 1.41 has nothing in common. A bar is full where one pair of "
+    "pictures here in a thousand is nearer, and has two thirds for one in a hundred, one third for one in ten. ✓ marks the query's label. "
     "{n:,} {n:picture|pictures} searched: {steps}.",
-    "search.reordered": "Order: {rerank}, after the nearest (see Refine), so that distances need not rise from one picture to the "
-    "next.",
     "search.step.decode": "decode {ms:.0f} ms",
     "search.step.embed": "embed {ms:.0f} ms",
     "search.step.search": "search {ms:.0f} ms",

@@ -2,6 +2,7 @@
 
 TEXTS = {
     "card.title": "{item}: 이 이미지로 검색",
+    "card.result_title": "{item}, 이 컬렉션의 이미지 쌍 {share}%보다 가까움: 이 이미지로 검색",
     "card.result": "{rank}. {name}, {shown}: 이 이미지로 검색",
     "card.result_same_label": "{rank}. {name}, {shown}, 같은 라벨: 이 이미지로 검색",
     "card.same_picture": "같은 이미지",
@@ -40,6 +41,8 @@ TEXTS = {
     "search.any": "제한 없음",
     "search.rerank": "순서",
     "search.results": "가장 비슷한 이미지",
+    "search.order": "결과 순서",
+    "search.reranked": "재정렬순",
     "search.foreign_results": "그래도 가장 가까운 이미지",
     # 길이를 서로 비슷하게 맞춥니다. 하나가 다른 하나를 대신할 때 화면이 움직이지 않아야 합니다.
     "search.foreign": "**이 컬렉션에는 비슷한 이미지가 없습니다.** 가장 가까운 이미지이지만 거리가 멉니다.",
@@ -67,10 +70,11 @@ TEXTS = {
     "search.nothing_left": "상세 설정에 맞는 다른 이미지가 이 컬렉션에 없습니다.",
     "search.results_grid": "가장 비슷한 이미지 목록",
     "search.nothing": "이 컬렉션에는 비교할 다른 이미지가 없습니다.",
-    "search.distance": "거리 0은 같은 이미지, 1.41은 공통점이 없는 이미지입니다. {n:,}장 검색: {steps}.",
-    "search.distance_label": "거리 0은 같은 이미지, 1.41은 공통점이 없는 이미지이며, ✓는 검색 이미지와 라벨이 같다는 뜻입니다. "
+    "search.distance": "거리 0은 같은 이미지, 1.41은 공통점이 없는 이미지입니다. 이보다 가까운 이미지 쌍이 1,000쌍에 하나이면 막대가 가득 차고, "
+    "100쌍에 하나이면 3분의 2, 10쌍에 하나이면 3분의 1이 찹니다. {n:,}장 검색: {steps}.",
+    "search.distance_label": "거리 0은 같은 이미지, 1.41은 공통점이 없는 이미지입니다. 이보다 가까운 이미지 쌍이 1,000쌍에 하나이면 막대가 가득 차고, "
+    "100쌍에 하나이면 3분의 2, 10쌍에 하나이면 3분의 1이 찹니다. ✓는 검색 이미지와 라벨이 같다는 뜻입니다. "
     "{n:,}장 검색: {steps}.",
-    "search.reordered": "순서: 가장 가까운 이미지 다음부터 {rerank}(상세 설정 참고). 그래서 거리가 차례대로 커지지 않을 수 있습니다.",
     "search.step.decode": "디코딩 {ms:.0f} ms",
     "search.step.embed": "임베딩 {ms:.0f} ms",
     "search.step.search": "검색 {ms:.0f} ms",

@@ -39,14 +39,18 @@ def render(collection: Collection, view: View) -> None:
     # Drawn from top to bottom, so that nothing that is on the screen is pushed down by what comes later.
     panel = QueryPanel(collection, view)
     render_refine(collection, view)
-    head = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="results_head")
-    title, steering, waiting = head.empty(), head.container(width="content"), head.container(width="stretch", key="waiting")
+    head = st.container(horizontal=True, vertical_alignment="center", key="results_head")
+    # Not placeholders, which are empty until they are filled: what stood there before stays until then, and nothing moves.
+    title, order = head.container(width="content", key="results_title"), head.container(width="content", key="order")
+    steering, waiting = head.container(width="content"), head.container(width="stretch", key="waiting")
     answer = answer_to(collection, view, waiting=waiting)
     panel.complete(answer)
     if answer:
         title.header(t("search.foreign_results" if answer.is_foreign else "search.results"), anchor=False, width="content")
         line = waiting.empty()
         _say(line, collection, answer.page, _searched_with(view, answer))
+        with order:
+            _render_order(collection, view.ask)
         with steering:
             _render_steering(view.ask)
         with head, st.container(horizontal=True, gap="xsmall", width="content", key="hand_on"):
@@ -87,11 +91,27 @@ def _say(place: DeltaGenerator, collection: Collection, page: SearchPage, search
         searched_with,
         t("search.only", label=escape(label_words(ask.label))) if ask.label else "",
         "" if ask.max_distance is None else t("search.within", distance=ask.max_distance),
-        rerank_words(ask.rerank) if _is_reordered(collection, ask) else "",
+        rerank_words(ask.rerank) if ask.rerank and _is_reordered(collection, ask) else "",
         t("search.copies_hidden", n=page.n_copies) if ask.without_copies else "",
     ]
     if any(words):
         place.caption(" · ".join(filter(None, words)))
+
+
+def _render_order(collection: Collection, ask: Ask) -> None:
+    """Says that the order is not that of the distances, where it is seen, and changes it by one click."""
+    usual = default_reranking(collection.space(ask.space).spec)
+    rerank = ask.rerank or usual
+    if not rerank:
+        return
+    st.segmented_control(
+        t("search.order"),
+        [rerank, state.NO_RERANKING],
+        format_func=lambda name: rerank_words(name) if name == state.NO_RERANKING else t("search.reranked"),
+        required=True,
+        label_visibility="collapsed",
+        **state.bound("rerank", ask.rerank or state.NO_RERANKING, "order", absent=usual or state.NO_RERANKING),
+    )
 
 
 def _render_steering(ask: Ask) -> None:
@@ -136,10 +156,9 @@ def _render_results(collection: Collection, view: View, answer: Answer) -> None:
         st.info(t("search.nothing_left" if is_refined else "search.nothing"), icon=":material/info:")
     steps = " · ".join(t(f"search.step.{step}", ms=page.timings_ms[step]) for step in _STEPS if step in page.timings_ms)
     words = "search.distance_label" if answer.query_label else "search.distance"
-    order = t("search.reordered", rerank=rerank_words(page.rerank)) if page.rerank else ""
     n = collection.items.label_counts[ask.label] if ask.label else len(collection.items)
     rate = t("search.foreign_rate", rate=page.verdict.false_alarm_rate) if answer.is_foreign and page.verdict else ""
-    st.caption(f"{t(words, n=n, steps=steps)} {order} {rate}")
+    st.caption(f"{t(words, n=n, steps=steps)} {rate}")
     if view.uploads and page.results:
         st.caption(t("search.share", link=view.search_link(item=page.results[0].item.item_id)))
 
