@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 SENTENCES: Mapping[str, str] = {
     # Of a picture.
     "empty": "The file is empty.",
-    "unknown_format": "The file is not a picture in a format that is read.",
+    "unknown_format": "The file is not a picture in a known format.",
     "cut_off": "The picture is cut off: the file ends before its last pixel.",
     "damaged": "The picture is damaged: its parts do not fit together.",
     "raw": "The picture is a RAW file of a camera: export it as JPEG.",
@@ -44,7 +44,7 @@ SENTENCES: Mapping[str, str] = {
     "not_plain": "Not a plain file",
     "unreadable": "A file that cannot be read",
     "packed": "An archive, which is not unpacked here: unpack it first",
-    "no_picture": "Not a picture in a format that is read",
+    "no_picture": "Not a picture in a known format",
     "same_name": "Another file has the same name, but for bytes that are not UTF-8",
     "many": "{reason} ({n:,} files, such as {name})",
     "no_such_picture": "{table} has a row for it, but there is no such picture.",
@@ -77,6 +77,11 @@ SENTENCES: Mapping[str, str] = {
     "look_too_often": "At most {most} pictures are looked at for one visitor in a minute.",
 }
 """By their codes."""
+_EARLIER: Mapping[str, str] = {
+    "unknown_format": "The file is not a picture in a format that is read.",
+    "no_picture": "Not a picture in a format that is read",
+}
+"""As earlier versions said it, in the notes of their collections."""
 _MOST_CHARACTERS = 1_000
 """Longer ones are not looked into: a visitor's file may bring the names in them about, and patterns take their time."""
 
@@ -100,7 +105,7 @@ def recall(text: str) -> tuple[str, dict[str, str]] | None:
     """
     if len(text) > _MOST_CHARACTERS:
         return None
-    for code, pattern in _patterns().items():
+    for code, pattern in _patterns():
         match = pattern.fullmatch(text)
         if match:
             return code, match.groupdict()
@@ -108,11 +113,12 @@ def recall(text: str) -> tuple[str, dict[str, str]] | None:
 
 
 @cache
-def _patterns() -> Mapping[str, re.Pattern[str]]:
-    """Those with the most words of their own first: they say more of what they match."""
-    parsed = {code: list(string.Formatter().parse(sentence)) for code, sentence in SENTENCES.items()}
-    by_words = sorted(parsed, key=lambda code: -sum(len(words) for words, *_ in parsed[code]))
-    return {code: re.compile(_pattern(parsed[code]), re.DOTALL) for code in by_words}
+def _patterns() -> Sequence[tuple[str, re.Pattern[str]]]:
+    """Code and pattern; those with the most words of their own first: they say more of what they match."""
+    sentences = [*SENTENCES.items(), *_EARLIER.items()]
+    parsed = [(code, list(string.Formatter().parse(sentence))) for code, sentence in sentences]
+    by_words = sorted(parsed, key=lambda each: -sum(len(words) for words, *_ in each[1]))
+    return [(code, re.compile(_pattern(parts), re.DOTALL)) for code, parts in by_words]
 
 
 def _pattern(parts: list[tuple[str, str | None, str | None, str | None]]) -> str:

@@ -157,7 +157,7 @@ def decode_image(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Pi
         raise ImageDecodeError(say("empty"))
     kind = containers.sniff(data[:64])
     if kind is None:
-        raise ImageDecodeError(say("unknown_format"), hint=f"Read are {READ_FORMATS}.")
+        raise ImageDecodeError(say("unknown_format"), hint=f"Known formats: {READ_FORMATS}.")
     if kind == "RAW":
         raise ImageDecodeError(tiff.RAW)
     if kind in _VIDEO_KINDS and len(data) > limits.max_bytes_video:

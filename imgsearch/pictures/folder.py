@@ -85,7 +85,7 @@ def no_pictures(where: str, left_out: LeftOut) -> BuildError:
     found = left_out.summary()
     return BuildError(
         say("no_pictures_but", where=where, found=found) if found else say("no_pictures", where=where),
-        hint=f"Read are {READ_FORMATS}, also in sub-folders.",
+        hint=f"Known formats: {READ_FORMATS}, also in sub-folders.",
     )
 
 

@@ -31,8 +31,8 @@ _ENGLISH = {
     "made": "Made",
     "distance": "distance {distance:.3f}",
     "nearer": "nearer than {share} % of pairs",
-    "foreign": "Nothing in this collection is similar to the query. (Of the collection's own pictures, {rate:.0%} would be "
-    "called foreign too.)",
+    "foreign": "Nothing in this collection is similar to the query. (About {rate:.0%} of the pictures that do belong here "
+    "get this message too.)",
     "was": "by distance {rank}",
     "same_label": "same label",
     "copy": "the same file",
@@ -79,7 +79,7 @@ _KOREAN = {
     "distance": "거리 {distance:.3f}",
     "nearer": "전체 쌍의 {share}%보다 가까움",
     "foreign": "이 컬렉션에는 검색 이미지와 비슷한 이미지가 없습니다. "
-    "(컬렉션에 있는 이미지도 {rate:.0%}는 이렇게 판정됩니다.)",
+    "(이 컬렉션에 어울리는 이미지라도 약 {rate:.0%}는 이렇게 표시됩니다.)",
     "was": "거리순 {rank}위",
     "same_label": "같은 라벨",
     "copy": "같은 파일",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
+from imgsearch.ui.parts.words import space_title
+from imgsearch.ui.state import widget_key
 from tests.app.test_page import cards, page
 
 LEFT, RIGHT = "Most similar pictures on the left", "Most similar pictures on the right"
@@ -69,3 +72,22 @@ def test_the_measured_precision_is_that_of_the_saved_evaluation_by_distance(two_
         f"By distance, **{it.mean:.0%}** right among the first 5, over all queries ({it.low:.0%} to {it.high:.0%})"
         for it in (plain["color_histogram"], plain["edge_histogram"])
     ]
+
+
+def test_what_is_compared_has_names_that_people_know_and_technical_ones_behind_them(two_spaces: Collection) -> None:
+    at = page(view="compare")
+    assert [(each.value, each.help) for each in at.subheader] == [
+        ("Colours", r"Technical name: color\_histogram."),
+        ("Edges", r"Technical name: edge\_histogram."),
+    ]
+    search = page()
+    (subtitle,) = [each for each in search.caption if "compared by" in each.value]
+    assert subtitle.value.endswith("compared by colours.")
+    assert not any("histogram" in each.value for each in [*search.caption, *search.markdown])
+    assert search.selectbox(key=widget_key("space", "en")).options == ["Colours", "Edges"]
+
+
+def test_two_spaces_of_a_kind_are_told_apart_by_their_names(two_spaces: Collection) -> None:
+    colours = two_spaces.manifest.spaces["color_histogram"]
+    twice = replace(two_spaces.manifest, spaces={**two_spaces.manifest.spaces, "small": colours})
+    assert [space_title(twice, name) for name in twice.spaces] == ["Colours (color_histogram)", "Edges", "Colours (small)"]

@@ -13,7 +13,7 @@ from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
 from imgsearch.ui.views import quality
 from tests.app.test_page import page
 
-RERANKINGS = "Re-rankings of descriptor (color_histogram)"
+RERANKINGS = "Orders, by colours"
 
 
 def rows(at: AppTest, name: str) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ def test_every_engine_shows_what_was_saved(measured: Collection) -> None:
     shown = rows(at, RERANKINGS)
     assert [row["value"] for row in shown] == [each.precision_at_k[5].mean for each in measured.evaluation]
     assert [row["low"] for row in shown] == [each.precision_at_k[5].low for each in measured.evaluation]
-    assert [row["name"] for row in shown][:2] == ["By distance (default of Search)", "Gallery augmentation"]
+    assert [row["name"] for row in shown][:2] == ["By distance (default of Search)", "By neighbours of the results"]
     assert [row["current"] for row in shown] == [True] + [False] * (len(shown) - 1)
 
 
@@ -49,13 +49,13 @@ def test_the_order_that_search_uses_is_named(measured: Collection, monkeypatch: 
     monkeypatch.setattr(quality, "default_reranking", lambda spec: "expansion")
     at = page(view="quality")
     names = [row["name"] for row in rows(at, RERANKINGS)]
-    assert [name for name in names if "default" in name] == ["Query expansion (default of Search)"]
+    assert [name for name in names if "default" in name] == ["By neighbours of the query (default of Search)"]
 
 
 def test_choosing_an_engine_shows_its_labels_and_says_whose_they_are(measured: Collection) -> None:
     chosen = measured.evaluation[-1]
     at = page(view="quality", space=chosen.space, rerank=chosen.rerank)
-    assert any(r"**descriptor \(color\_histogram\), Diversity**" in each.value for each in at.markdown)
+    assert any("**Colours · For variety**" in each.value for each in at.markdown)
     assert any("By distance, as Compare answers" in each.value for each in at.caption)
     assert [row["current"] for row in rows(at, RERANKINGS)] == [False] * (len(measured.evaluation) - 1) + [True]
     assert [row["value"] for row in rows(at, "Worst labels")] == [each.precision_at_k[5] for each in chosen.per_label]

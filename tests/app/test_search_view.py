@@ -292,9 +292,9 @@ def test_what_is_not_similar_to_anything_is_said_for_what_comes_from_outside(
     at = page()
     assert at.header[0].value == "Most similar"
     at.file_uploader(key=state_uploader(at)).upload("x.png", png(draw_picture((9, 9, 9), 2)), "image/png").run()
-    assert at.header[0].value == "Nearest all the same"
+    assert at.header[0].value == "Nearest, but not similar"
     assert "Nothing similar in this collection" in at.info[0].value
-    assert any("5% are said by mistake" in caption.value for caption in at.caption)
+    assert any("5% of the pictures that do belong here" in caption.value for caption in at.caption)
     assert data_of(at, "calm")
     assert len(results(at)) == 12
     at.query_params["region"] = "0,0,0.5,0.5"
@@ -356,7 +356,7 @@ def test_why_lists_what_a_descriptor_found_in_both(collection: Collection) -> No
     assert listed[0]["colors"][0] == "rgb({}, {}, {})".format(*expected[0].colors[0])
     result = next(each for each in collection.search(item_id="red/0.png").results if each.row == rows[1])
     numbers = next(each.value for each in at.markdown if "cosine similarity" in each.value)
-    assert f"Number {result.rank} of the answer: **{result.distance:.3f}** away" in numbers
+    assert f"Result {result.rank}, at a distance of **{result.distance:.3f}** (cosine" in numbers
     assert f"{result.percentile:.1f} % are nearer" in numbers
 
 

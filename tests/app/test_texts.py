@@ -16,6 +16,7 @@ from imgsearch import errors
 from imgsearch.embedding.descriptors.edges import EDGES, REGIONS
 from imgsearch.embedding.descriptors.fuzzy import COLORS
 from imgsearch.reasons import SENTENCES, say
+from imgsearch.report import LANGUAGES as REPORT
 from imgsearch.ui import frame, texts
 from imgsearch.ui.texts import en, en_core, ko, ko_core
 
@@ -232,3 +233,34 @@ def test_streamlits_words_are_those_that_its_scripts_say() -> None:
     parts = [part for theirs in ko_core.NATIVE for part in theirs.split("{it}") if part]
     assert len(parts) > 20
     assert [part for part in parts if part not in scripts] == []
+
+
+STIFF = (
+    *(
+        "all the same",
+        "by mistake",
+        "called foreign",
+        "is read",
+        "read are",
+        "as they were built",
+        "that were",
+        "need not rise",
+    ),
+    *("of the answer", "what is grey", "ways to look", "picture that asks", "asked once", "or nothing", "take away"),
+    *("n_trees", "descriptor ("),
+)
+"""Words that are right and that nobody says."""
+
+
+def test_the_page_speaks_plainly() -> None:
+    said = [*en.TEXTS.items(), *en_core.REASONS.items(), *en_core.HINTS.items(), *SENTENCES.items(), *REPORT["en"].items()]
+    of_formats = {code for code, text in SENTENCES.items() if "that is not read" in text}  # a kind of file
+    found = [(key, words) for key, text in said for words in STIFF if words in text.lower() and key not in of_formats]
+    assert found == []
+
+
+def test_the_facts_of_a_collection_agree_with_their_numbers() -> None:
+    facts = {"mb": 1.5, "updated": "2026-01-01"}
+    one, many = (texts.text("en", "collections.facts", n=n, n_labels=n, **facts) for n in (1, 259))
+    assert one == "**1** picture · **1** label · **1.5** MB · updated 2026-01-01"
+    assert many.startswith("**259** pictures · **259** labels")

@@ -142,7 +142,7 @@ def test_label_and_space_and_gallery_are_in_the_address(visit: Visit, discs: Col
     choose(page, "Only results of", "blue")
     page.wait_for_url("**/?item=red%2F0.png&label=blue")
     wait_for_items(page, nearest(discs, "red/0.png", label="blue"))
-    choose(page, "Compare by", "CNN (mini)")
+    choose(page, "Compare by", "CNN features")
     page.wait_for_url("**&space=mini")
     wait_for_items(page, nearest(discs, "red/0.png", label="blue"))
     choose(page, "Show", "green")

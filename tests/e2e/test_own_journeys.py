@@ -76,7 +76,7 @@ def test_own_pictures_are_searched_by_nobody_else_and_gone_after_a_reload(visit:
     page = visit("?view=collections")
     make(page)
     expect(page.get_by_text("Shown in the other views")).to_be_visible()
-    expect(page.get_by_text("Pictures 8 · labels 2")).to_be_visible()
+    expect(page.get_by_text("8 pictures · 2 labels")).to_be_visible()
     page.get_by_role("navigation", name="Views of Your own pictures").get_by_role("link", name="Search in it").click()
     page.wait_for_url(OWN)
     wait_until_idle(page)

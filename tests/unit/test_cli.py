@@ -456,7 +456,7 @@ def test_thousands_of_files_of_a_kind_are_one_line_and_counted(pictures: Path) -
     result = build(pictures)
     assert result.stdout.endswith("12 pictures, 3 labels, 1,200 left out; spaces: color_histogram.\n")
     lines = [line for line in result.stderr.splitlines() if line.startswith("Left out")]
-    assert lines == ["Left out *.txt: Not a picture in a format that is read (1,200 files, such as 0000.txt)."]
+    assert lines == ["Left out *.txt: Not a picture in a known format (1,200 files, such as 0000.txt)."]
 
 
 def test_many_unreadable_pictures_are_listed_by_info(pictures: Path) -> None:
@@ -507,7 +507,7 @@ NEITHER = "is neither an item of the collection, nor a file, nor a row number."
         (["query", "discs", "9" * 5000], 1, NEITHER),
         (["query", "discs", "empty"], 1, NEITHER),
         (["query", "discs", "red/9.png"], 1, "Hint: Rows go from 0 to 11; the first item is 'blue/0.png'."),
-        (["query", "discs", "text.jpg"], 1, "The file is not a picture in a format that is read."),
+        (["query", "discs", "text.jpg"], 1, "The file is not a picture in a known format."),
         (["query", "discs", "0", "-k", "0"], 1, "k must be between 1 and 200. Received: k=0."),
         (["query", "discs", "0", "--rerank", "magic"], 2, "'magic' is not one of 'none', 'augmentation'"),
         (["query", "discs", "0", "--max-distance", "3"], 1, "max_distance must be between 0 and 2. Received: 3.0."),

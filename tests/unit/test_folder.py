@@ -83,7 +83,7 @@ def test_all_that_is_no_picture_is_told_with_the_reason(tmp_path: Path, png: byt
     (tmp_path / "linked").symlink_to(tmp_path / "sub")
     (tmp_path / "dangling").symlink_to("gone")
     os.mkfifo(tmp_path / "pipe.png")
-    no_picture = "Not a picture in a format that is read."
+    no_picture = "Not a picture in a known format."
     assert left_out_of(tmp_path) == {
         ".git": "A hidden folder.",
         ".hidden.png": "A hidden file.",
@@ -105,7 +105,7 @@ def test_many_files_of_a_kind_are_one_line(tmp_path: Path, png: bytes) -> None:
         (tmp_path / f"{n}.xcf").touch()
     left_out = LeftOut()
     scan(tmp_path, exclude=Path("nowhere"), left_out=left_out)
-    reason = "Not a picture in a format that is read"
+    reason = "Not a picture in a known format"
     assert left_out.skipped() == [
         Skipped("*.txt", f"{reason} (1,200 files, such as 0000.TXT).", 1200),
         *(Skipped(f"{n}.xcf", f"{reason}.") for n in range(5)),

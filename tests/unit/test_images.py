@@ -661,8 +661,8 @@ def test_what_is_no_picture_is_refused(tmp_path: Path, data: bytes) -> None:
     for source in (data, path):
         error = refused(source)
         assert isinstance(error, ImageDecodeError)
-        assert str(error) == "The file is not a picture in a format that is read."
-        assert error.hint == "Read are JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC."
+        assert str(error) == "The file is not a picture in a known format."
+        assert error.hint == "Known formats: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC."
     assert not looks_like_image(data)
 
 

@@ -34,6 +34,12 @@ def test_numbers_are_found_as_they_were_written() -> None:
     assert recall("The JPEG has more than 100 scans; at most 100 are read.") == ("jpeg_scans", {"most": "100"})
 
 
+def test_what_earlier_versions_noted_is_found_too() -> None:
+    assert recall("The file is not a picture in a format that is read.") == ("unknown_format", {})
+    (code, facts) = recall("Not a picture in a format that is read (9 files, such as 0.log).") or ("", {})
+    assert (code, recall(facts["reason"])) == ("many", ("no_picture", {}))
+
+
 @pytest.mark.parametrize(
     "text",
     [

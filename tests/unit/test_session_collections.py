@@ -204,12 +204,12 @@ def test_nothing_of_a_zip_is_left_out_in_silence(make: Callable[..., SessionColl
     collection = build(make(), [("a.zip", archive({"1.png": png(1), **dict.fromkeys(others, b"x")})), ("b.xcf", b"gimp x")])
     lines = {skipped.item_id: (skipped.reason, skipped.n) for skipped in collection.skipped}
     assert lines == {
-        "*.log": ("Not a picture in a format that is read (9 files, such as 0.log).", 9),
+        "*.log": ("Not a picture in a known format (9 files, such as 0.log).", 9),
         ".git/config": ("A hidden file.", 1),
-        "b.xcf": ("Not a picture in a format that is read.", 1),
+        "b.xcf": ("Not a picture in a known format.", 1),
         "more.zip": ("An archive, which is not unpacked here: unpack it first.", 1),
-        "notes/1.txt": ("Not a picture in a format that is read.", 1),
-        "scan.xcf": ("Not a picture in a format that is read.", 1),
+        "notes/1.txt": ("Not a picture in a known format.", 1),
+        "scan.xcf": ("Not a picture in a known format.", 1),
     }
     assert collection.manifest.n_skipped == 14
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.session import SESSION_NAME
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.ui.texts import t
-from imgsearch.vectors.space import Space
 
 
 def unique_words(words: Mapping[str, str]) -> Callable[[str], str]:
@@ -24,9 +25,29 @@ def collection_words(name: str) -> str:
     return t("collections.own") if SESSION_NAME.fullmatch(name) else name
 
 
-def space_words(space: Space) -> str:
-    """What a space compares by, for people: `CNN (mini)`, `descriptor (color_histogram)`."""
-    return t("words.descriptor" if space.spec.is_descriptor else "words.cnn", name=space.name)
+def space_words(manifest: Manifest, name: str) -> str:
+    """What a space compares by, for people, as in a sentence: `CNN features`, `colours`.
+
+    With its name, `CNN features (mini)`, where another space of the collection would have the same words.
+    """
+    words = {each: _kind_words(entry.embedder) for each, entry in manifest.spaces.items()}
+    return words[name] if [*words.values()].count(words[name]) == 1 else f"{words[name]} ({name})"
+
+
+def space_title(manifest: Manifest, name: str) -> str:
+    """The same where it stands alone: `Colours`."""
+    words = space_words(manifest, name)
+    return words[0].upper() + words[1:]
+
+
+def full_space_title(manifest: Manifest, name: str) -> str:
+    """The same with the name that the space has for its builder: `Colours (color_histogram)`."""
+    title = space_title(manifest, name)
+    return title if title.endswith(f" ({name})") else f"{title} ({name})"
+
+
+def _kind_words(spec: EmbedderSpec) -> str:
+    return t(f"words.by_{spec.name if spec.is_descriptor else 'cnn'}")
 
 
 def rerank_words(name: str) -> str:

@@ -54,17 +54,22 @@ TEXTS = {
     "note.k": "The number of results must be between 1 and {most}; {default} are shown.",
     "note.label": "No picture has the label “{asked}”; all labels are shown.",
     "note.max_distance": "The largest distance must be between 0 and {most}; results at any distance are shown.",
-    "note.rerank": "There is no re-ranking called “{asked}”; it is left out.",
+    "note.rerank": "There is no order called “{asked}”; it is left out.",
     "note.why": "No picture of this collection is called “{asked}”; there is nothing to explain.",
     "note.liked": "No picture of this collection is called “{asked}”; what was liked goes without it.",
     "note.disliked": "No picture of this collection is called “{asked}”; what was disliked goes without it.",
     "note.effort": "The effort must be quick, normal or exact; it is {default}.",
     # Pictures.
-    "words.cnn": "CNN ({name})",
-    "words.descriptor": "descriptor ({name})",
+    "words.by_cnn": "CNN features",
+    "words.by_color_histogram": "colours",
+    "words.by_color_layout": "colours and their places",
+    "words.by_edge_histogram": "edges",
+    "words.by_cedd": "colours and edges",
+    "words.by_joint": "colours, edges and texture",
+    "words.technical": "Technical name: {name}.",
     "words.all_labels": "all labels",
     # Compare.
-    "compare.title": "Two ways to look",
+    "compare.title": "Two searches, side by side",
     "compare.one_space": "This collection has one space only, {space}; comparing needs a second one:",
     "compare.one_space_own": "Your pictures are compared by {space} only, so there is nothing to set beside it.",
     "compare.part": "Both are asked with a part of it, which Search shows.",
@@ -81,8 +86,8 @@ TEXTS = {
     "same pictures in another order.",
     "compare.measured": "By distance, **{value:.0%}** right among the first {k}, over all queries ({low:.0%} to {high:.0%})",
     "compare.not_measured": "Not measured in this collection.",
-    "compare.note": "✓ marks the query's label. Percentages: share with the query's label when every picture of the collection asks "
-    "once, left out of its own answer; in brackets the 95 % interval. A descriptor compares colours or edges, a CNN what is in the picture.",
+    "compare.note": "✓ marks the query's label. Percentages: share with the query's label when every picture of the collection is "
+    "searched with once and left out of its own results; in brackets the 95 % interval. CNN features compare what is in the picture.",
     # Map.
     "map.title": "The collection as a map",
     "map.intro": "Every picture is a point, placed by {space}: what looks alike stands together. Click one to search with "
@@ -103,7 +108,7 @@ TEXTS = {
     "map.query": "Searched with: {name}.",
     "map.open": "Open in Search",
     "map.marks": "What is searched with stands out as a picture with a thick frame. Lines lead from there to what was found, with "
-    "the numbers of the answer.",
+    "the ranks of the results.",
     "map.foreign": "Nothing in this collection is similar to what is searched with, so its place on the map says little.",
     "map.sample": "{n:,} of {n_items:,} pictures are shown.",
     "map.note": "Made by t-SNE when the collection was built. Near means similar; far says little, and so do directions. A "
@@ -115,13 +120,13 @@ TEXTS = {
     "quality.none": "This collection has not been measured yet. Its builder can do that:",
     "quality.own": "A collection of your own pictures is not measured.",
     "quality.no_labels": "Measuring needs labels: at least two pictures must show the same one.",
-    "quality.intro": "{n:,} pictures asked once each and were left out of their own answers. A result counts as right when it has "
+    "quality.intro": "Each of {n:,} pictures was searched with once and left out of its own results. A result counts as right when it has "
     "the label of the query. **Precision@{k}** is the share of right ones among the first {k}.",
     "quality.engines": "Precision@{k} by engine",
     "quality.engines_help": "By distance, as Compare answers.",
-    "quality.rerankings": "Re-rankings of {space}",
+    "quality.rerankings": "Orders, by {space}",
     "quality.default": "{rerank} (default of Search)",
-    "quality.shown": "What follows was measured with **{space}, {rerank}**.",
+    "quality.shown": "What follows was measured with **{space} · {rerank}**.",
     "quality.choose": "Show this engine below",
     "quality.interval": "The line on a bar is the 95 % interval, by bootstrap over queries. Where two do not overlap, the "
     "difference is hardly chance.",
@@ -134,11 +139,11 @@ TEXTS = {
     "quality.recall": "Recall@{k}",
     "quality.hit_rate": "Hit rate@{k}",
     "quality.labels": "Worst labels",
-    "quality.labels_help": "Precision@{k} by label of the query, the worst first. Each leads to a picture that asks.",
+    "quality.labels_help": "Precision@{k} by label of the query, the worst first. Each opens an example search.",
     "quality.all_labels": "The other labels, {n} in all",
     "quality.see": "See an example query",
     "quality.confused": "Most confused",
-    "quality.confused_help": "What stood among the first {k} instead. Each leads to a query where it happened.",
+    "quality.confused_help": "What was among the first {k} instead. Each opens a search where it happened.",
     "quality.pair": "{label} → {other}",
     "quality.times": "{n} {n:time|times}",
     "quality.judged": "By human eye",
@@ -154,7 +159,7 @@ TEXTS = {
     "collections.title": "Collections",
     "collections.current": "Shown in the other views",
     "collections.previews": "Some pictures of {title}",
-    "collections.facts": "Pictures **{n:,}** · labels **{n_labels:,}** · **{mb:,.1f}** MB · updated {updated}",
+    "collections.facts": "**{n:,}** {n:picture|pictures} · **{n_labels:,}** {n_labels:label|labels} · **{mb:,.1f}** MB · updated {updated}",
     "collections.space": "{space}: {size} × {size} px to {dim:,} {dim:number|numbers}, index {engine}, {mb:,.1f} MB",
     "collections.space_exact": "{space}: {size} × {size} px to {dim:,} {dim:number|numbers}, no index, {mb:,.1f} MB",
     "collections.reduced": ", by PCA from {dim:,}",

@@ -7,7 +7,7 @@ REASONS = {
 """Code of a reason, see `imgsearch/reasons.py` -> what is said in its place, hint included."""
 
 HINTS = {
-    "BackboneError": "Pictures of the collection can be searched with all the same.",
+    "BackboneError": "You can still search with pictures of the collection.",
     "CollectionError": "Choose another collection, or come back later.",
 }
 """Name of an error's class -> what a visitor can do about it, in place of the hint for its builder."""

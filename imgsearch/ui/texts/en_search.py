@@ -34,7 +34,7 @@ TEXTS = {
     "search.refine": "Refine",
     "search.k": "Results",
     "search.space": "Compare by",
-    "search.space_help": "A CNN compares what is in the picture; a descriptor compares colours or edges.",
+    "search.space_help": "CNN features compare what is in the picture, the others only colours, edges or texture.",
     "search.label": "Only results of",
     "search.max_distance": "At most this far away",
     "search.max_distance_help": "0 is the same picture, 1.41 has nothing in common.",
@@ -43,14 +43,14 @@ TEXTS = {
     "search.results": "Most similar",
     "search.order": "Order of the results",
     "search.reranked": "Re-ranked",
-    "search.foreign_results": "Nearest all the same",
+    "search.foreign_results": "Nearest, but not similar",
     # As long as each other: one takes the place of another, and nothing is to move.
     "search.foreign": "**Nothing similar in this collection.** These are the nearest pictures, and they are far away.",
     "search.foreign_part": "**Nothing here is like this part.** These are the nearest pictures, and they are far away.",
     "search.foreign_looking": "**Nothing here is like the whole picture.** Looking for a part of it that is known here…",
     "search.foreign_but_part": "**Nothing here is like the whole picture.** The part in the frame is like these pictures.",
     "search.foreign_whole": "**Nothing here is like the picture,** or any part that was tried. You can mark one yourself.",
-    "search.foreign_rate": "Of pictures that do belong here, {rate:.0%} are said by mistake to be like nothing here.",
+    "search.foreign_rate": "About {rate:.0%} of the pictures that do belong here get this message too.",
     "objects.looking": "Looking for objects in the picture…",
     "objects.part": "Searched with the part in the frame.",
     "objects.whole": "Searched with the whole picture.",
@@ -108,7 +108,7 @@ TEXTS = {
     "why.query": "The query",
     "why.result_alt": "The result: {name}",
     "why.map_alt": "The same picture under its map",
-    "why.distance": "Number {rank} of the answer: **{distance:.3f}** away, a cosine similarity of {similarity:.2f}.",
+    "why.distance": "Result {rank}, at a distance of **{distance:.3f}** (cosine similarity {similarity:.2f}).",
     "why.percentile": "Of all pairs of pictures in this collection, {percentile:.1f} % are nearer to each other.",
     "why.same_label": "Both are labelled **{label}**.",
     "why.other_label": "The query is labelled **{label}**, this one **{other}**.",
@@ -120,9 +120,9 @@ TEXTS = {
     "why.several": "Several pictures were searched with; here is the one that this result is nearest to.",
     "why.looking": "Looking at both pictures…",
     "why.maps": "**Red** places make the two more alike than pictures here usually are, **blue** places less; the stronger, the "
-    "more. What is grey was not looked at.",
+    "more. Grey places were not compared.",
     "why.maps_region": "**Red** places make the part and the result more alike than pictures here usually are, **blue** places "
-    "less; the stronger, the more. What is grey was not looked at.",
+    "less; the stronger, the more. Grey places were not compared.",
     "why.fields": "**Red** fields match best, **blue** ones least.",
     "why.matches": "What both have in common, by what it adds to their similarity; the first {shown} of {n}:",
     "why.matches_name": "What both have in common",
@@ -144,27 +144,27 @@ TEXTS = {
     # Re-rankings.
     "rerank.none": "By distance",
     "rerank.none_help": "The nearest first.",
-    "rerank.augmentation_help": "Compares the query with each picture's weighted mean with its own 3 nearest pictures. Helps "
+    "rerank.augmentation_help": "Gallery augmentation: compares the query with each picture's weighted mean with its own 3 nearest pictures. Helps "
     "where there are at least four pictures of a kind; a rarer one is drawn to what is around it.",
-    "rerank.expansion_help": "Asks again with the weighted mean of the query and its 3 nearest pictures. Helps where most of "
+    "rerank.expansion_help": "Query expansion: asks again with the weighted mean of the query and its 3 nearest pictures. Helps where most of "
     "the nearest are right; where they are not, the answer gets worse.",
-    "rerank.augmentation-expansion_help": "Both: query expansion in the augmented gallery. Helps where there are at least "
+    "rerank.augmentation-expansion_help": "Gallery augmentation and query expansion: the query, grown by its neighbours, in a gallery grown in the same way. Helps where there are at least "
     "four or five pictures of a kind; with fewer, others take their place.",
-    "rerank.k-reciprocal_help": "Prefers pictures whose mutual nearest neighbours are the query's too. Helps where there are "
+    "rerank.k-reciprocal_help": "k-reciprocal re-ranking: prefers pictures whose mutual nearest neighbours are the query's too. Helps where there are "
     "about six pictures of a kind or more.",
     "rerank.diverse_help": "Shows the range: each next picture is near to the query and unlike those before it; copies are "
     "dropped. For when variety is wanted more than precision, which gets lower.",
-    "rerank.augmentation": "Gallery augmentation",
-    "rerank.expansion": "Query expansion",
-    "rerank.augmentation-expansion": "Gallery augmentation and query expansion",
-    "rerank.k-reciprocal": "Shared neighbours",
-    "rerank.diverse": "Diversity",
+    "rerank.augmentation": "By neighbours of the results",
+    "rerank.expansion": "By neighbours of the query",
+    "rerank.augmentation-expansion": "By neighbours of both",
+    "rerank.k-reciprocal": "By shared neighbours",
+    "rerank.diverse": "For variety",
     # Taking results away.
     "copy.button": "Copy link",
     "copy.copied": "Copied",
     "copy.copied_spoken": "The link to this page is copied.",
     "copy.by_hand": "The link to this page, to copy by hand",
-    "take.title": "Take away",
+    "take.title": "Export",
     "take.html": "Report",
     "take.html_help": "One page with the pictures inside, for those who were not in the room. It needs no network, and prints.",
     "take.png": "Contact sheet",

@@ -51,17 +51,22 @@ TEXTS = {
     "note.k": "결과 수는 1에서 {most} 사이여야 합니다. {default}개를 표시합니다.",
     "note.label": "라벨이 “{asked}”인 이미지가 없습니다. 모든 라벨을 표시합니다.",
     "note.max_distance": "최대 거리는 0에서 {most} 사이여야 합니다. 거리와 관계없이 모든 결과를 표시합니다.",
-    "note.rerank": "“{asked}” 순위 재조정 방법이 없어 제외했습니다.",
+    "note.rerank": "“{asked}” 순서가 없어 제외했습니다.",
     "note.why": "이 컬렉션에는 이름이 “{asked}”인 이미지가 없어 설명할 수 없습니다.",
     "note.liked": "이 컬렉션에는 이름이 “{asked}”인 이미지가 없어 ‘좋아요’에서 제외했습니다.",
     "note.disliked": "이 컬렉션에는 이름이 “{asked}”인 이미지가 없어 ‘싫어요’에서 제외했습니다.",
     "note.effort": "검색 강도는 quick, normal, exact 중 하나여야 합니다. {default}로 검색합니다.",
     # Pictures.
-    "words.cnn": "CNN ({name})",
-    "words.descriptor": "디스크립터 ({name})",
+    "words.by_cnn": "CNN 특징",
+    "words.by_color_histogram": "색",
+    "words.by_color_layout": "색과 색의 위치",
+    "words.by_edge_histogram": "윤곽",
+    "words.by_cedd": "색과 윤곽",
+    "words.by_joint": "색, 윤곽, 질감",
+    "words.technical": "기술 이름: {name}",
     "words.all_labels": "모든 라벨",
     # Compare.
-    "compare.title": "두 가지 눈으로 보기",
+    "compare.title": "두 가지 검색을 나란히",
     "compare.one_space": "이 컬렉션에는 공간이 {space} 하나뿐입니다. 비교하려면 하나 더 필요합니다.",
     "compare.one_space_own": "내 이미지는 {space} 기준으로만 비교하므로 나란히 볼 것이 없습니다.",
     "compare.part": "양쪽 모두 이미지의 일부 영역으로 검색합니다. 영역은 검색 화면에서 볼 수 있습니다.",
@@ -78,7 +83,7 @@ TEXTS = {
     "compare.measured": "거리순일 때 모든 질의에서 처음 {k}장 중 정답 **{value:.0%}** ({low:.0%}~{high:.0%})",
     "compare.not_measured": "이 컬렉션에서는 측정하지 않았습니다.",
     "compare.note": "✓는 질의와 같은 라벨을 뜻합니다. 비율은 모든 사진이 한 번씩 질의가 되고 자기 자신은 답에서 제외하여 구했으며, "
-    "괄호 안은 95% 신뢰 구간입니다. 디스크립터는 색이나 윤곽을, CNN은 사진에 담긴 대상을 비교합니다.",
+    "괄호 안은 95% 신뢰 구간입니다. CNN 특징은 사진에 담긴 대상을 비교합니다.",
     # Map.
     "map.title": "지도로 보는 컬렉션",
     "map.intro": "점 하나가 사진 한 장입니다. {space} 기준으로 비슷한 사진끼리 모여 있습니다. 점을 누르면 그 사진으로 검색하고, 여러 점을 "
@@ -97,7 +102,7 @@ TEXTS = {
     "map.labels": "라벨: 하나를 고르면 그것만 보입니다",
     "map.query": "검색 기준: {name}",
     "map.open": "검색 화면에서 열기",
-    "map.marks": "검색에 사용한 사진은 굵은 테두리의 작은 사진으로 표시됩니다. 거기서 찾은 사진까지 선이 이어지고, 결과와 같은 번호가 붙어 있습니다.",
+    "map.marks": "검색에 사용한 사진은 굵은 테두리의 작은 사진으로 표시됩니다. 거기서 찾은 사진까지 선이 이어지고, 결과의 순위가 붙어 있습니다.",
     "map.foreign": "이 컬렉션에는 비슷한 사진이 없어서 지도 위의 위치에 큰 의미가 없습니다.",
     "map.sample": "사진 {n_items:,}장 가운데 {n:,}장이 보입니다.",
     "map.note": "컬렉션을 만들 때 t-SNE로 그렸습니다. 가까우면 비슷하지만, 먼 거리와 방향은 큰 의미가 없습니다. 밖에서 온 사진은 가장 가까운 "
@@ -109,13 +114,13 @@ TEXTS = {
     "quality.none": "이 컬렉션은 아직 측정하지 않았습니다. 만든 사람이 다음 명령으로 측정할 수 있습니다.",
     "quality.own": "내 이미지로 만든 컬렉션은 측정하지 않습니다.",
     "quality.no_labels": "측정하려면 라벨이 필요합니다. 같은 라벨의 사진이 두 장 이상 있어야 합니다.",
-    "quality.intro": "사진 {n:,}장이 한 번씩 질의가 되었고, 자기 자신은 답에서 제외했습니다. 질의와 라벨이 같은 결과를 정답으로 셉니다. "
+    "quality.intro": "사진 {n:,}장으로 한 번씩 검색하고, 그 사진 자신은 결과에서 제외했습니다. 검색한 사진과 라벨이 같은 결과를 정답으로 셉니다. "
     "**정밀도@{k}**는 처음 {k}장 가운데 정답의 비율입니다.",
     "quality.engines": "엔진별 정밀도@{k}",
     "quality.engines_help": "비교 화면과 같은 거리순 결과로 측정했습니다.",
-    "quality.rerankings": "{space} 재정렬",
+    "quality.rerankings": "{space} 기준의 순서",
     "quality.default": "{rerank}(검색 기본값)",
-    "quality.shown": "아래는 **{space}, {rerank}** 기준의 측정값입니다.",
+    "quality.shown": "아래는 **{space} · {rerank}** 기준의 측정값입니다.",
     "quality.choose": "아래에서 이 엔진 보기",
     "quality.interval": "막대 위의 선은 질의를 다시 뽑아 구한 95% 신뢰 구간입니다. 두 구간이 겹치지 않으면 우연한 차이로 보기 어렵습니다.",
     "quality.measures": "이 엔진의 모든 지표",

@@ -34,7 +34,7 @@ TEXTS = {
     "search.refine": "상세 설정",
     "search.k": "결과 수",
     "search.space": "비교 기준",
-    "search.space_help": "CNN은 이미지에 무엇이 있는지를, 디스크립터는 색이나 윤곽을 비교합니다.",
+    "search.space_help": "CNN 특징은 이미지에 무엇이 있는지를, 나머지는 색, 윤곽, 질감만 비교합니다.",
     "search.label": "결과 라벨",
     "search.max_distance": "최대 거리",
     "search.max_distance_help": "0은 같은 이미지, 1.41은 공통점이 없는 이미지입니다.",
@@ -43,14 +43,14 @@ TEXTS = {
     "search.results": "가장 비슷한 이미지",
     "search.order": "결과 순서",
     "search.reranked": "재정렬순",
-    "search.foreign_results": "그래도 가장 가까운 이미지",
+    "search.foreign_results": "비슷하지는 않지만 가장 가까운 이미지",
     # 길이를 서로 비슷하게 맞춥니다. 하나가 다른 하나를 대신할 때 화면이 움직이지 않아야 합니다.
     "search.foreign": "**이 컬렉션에는 비슷한 이미지가 없습니다.** 가장 가까운 이미지이지만 거리가 멉니다.",
     "search.foreign_part": "**이 영역과 비슷한 이미지가 없습니다.** 가장 가까운 이미지이지만 거리가 멉니다.",
     "search.foreign_looking": "**이미지 전체와 비슷한 것이 없습니다.** 비슷한 영역이 있는지 찾고 있습니다…",
     "search.foreign_but_part": "**이미지 전체와 비슷한 것이 없습니다.** 표시된 영역과 비슷한 이미지입니다.",
     "search.foreign_whole": "**전체도, 살펴본 영역도 비슷한 것이 없습니다.** 직접 영역을 지정할 수 있습니다.",
-    "search.foreign_rate": "컬렉션에 속하는 이미지라도 {rate:.0%}는 비슷한 것이 없다고 잘못 판정됩니다.",
+    "search.foreign_rate": "이 컬렉션에 어울리는 이미지라도 약 {rate:.0%}는 이렇게 표시됩니다.",
     "objects.looking": "이미지 속 대상을 찾고 있습니다…",
     "objects.part": "표시된 영역으로 검색했습니다.",
     "objects.whole": "이미지 전체로 검색했습니다.",
@@ -118,9 +118,9 @@ TEXTS = {
     "why.several": "여러 이미지로 함께 검색했으며, 그중 이 결과와 가장 가까운 이미지를 보여 드립니다.",
     "why.looking": "두 이미지를 살펴보고 있습니다…",
     "why.maps": "**빨간** 부분은 두 이미지를 이 컬렉션의 평균보다 더 비슷하게 만들고, **파란** 부분은 덜 비슷하게 만듭니다. 색이 진할수록 영향이 큽니다. 회색은 "
-    "살펴보지 않은 부분입니다.",
+    "비교하지 않은 부분입니다.",
     "why.maps_region": "**빨간** 부분은 지정한 영역과 결과를 이 컬렉션의 평균보다 더 비슷하게 만들고, **파란** 부분은 덜 비슷하게 만듭니다. 색이 진할수록 영향이 "
-    "큽니다. 회색은 살펴보지 않은 부분입니다.",
+    "큽니다. 회색은 비교하지 않은 부분입니다.",
     "why.fields": "**빨간** 칸은 가장 잘 맞는 곳, **파란** 칸은 가장 덜 맞는 곳입니다.",
     "why.matches": "두 이미지의 공통점을 유사도에 더하는 값이 큰 순서로 보여 드립니다. {n}개 중 처음 {shown}개입니다.",
     "why.matches_name": "두 이미지의 공통점",
@@ -142,19 +142,19 @@ TEXTS = {
     # Re-rankings.
     "rerank.none": "거리순",
     "rerank.none_help": "가까운 순서입니다.",
-    "rerank.augmentation_help": "각 이미지를 자신과 가장 가까운 3장과의 가중 평균으로 바꾸어 질의와 비교합니다. 같은 종류가 4장 이상일 때 좋고, "
+    "rerank.augmentation_help": "갤러리 보강: 각 이미지를 자신과 가장 가까운 3장과의 가중 평균으로 바꾸어 질의와 비교합니다. 같은 종류가 4장 이상일 때 좋고, "
     "더 드문 이미지는 주변 이미지에 끌려갑니다.",
-    "rerank.expansion_help": "질의와 가장 가까운 3장의 가중 평균으로 다시 검색합니다. 가까운 이미지가 대부분 맞을 때 좋고, 아니면 결과가 나빠집니다.",
-    "rerank.augmentation-expansion_help": "두 방법을 함께 사용하여, 보강한 갤러리에서 질의를 확장합니다. 같은 종류가 4~5장 이상일 때 좋고, 더 적으면 다른 "
+    "rerank.expansion_help": "질의 확장: 질의와 가장 가까운 3장의 가중 평균으로 다시 검색합니다. 가까운 이미지가 대부분 맞을 때 좋고, 아니면 결과가 나빠집니다.",
+    "rerank.augmentation-expansion_help": "갤러리 보강과 질의 확장: 검색 이미지와 각 이미지에 모두 자신의 이웃을 반영합니다. 같은 종류가 4~5장 이상일 때 좋고, 더 적으면 다른 "
     "이미지가 그 자리를 차지합니다.",
-    "rerank.k-reciprocal_help": "서로 가장 가까운 이웃을 질의와 함께 가진 이미지를 앞에 둡니다. 같은 종류가 6장쯤 이상일 때 좋습니다.",
+    "rerank.k-reciprocal_help": "k-reciprocal 순위 재조정: 서로 가장 가까운 이웃을 질의와 함께 가진 이미지를 앞에 둡니다. 같은 종류가 6장쯤 이상일 때 좋습니다.",
     "rerank.diverse_help": "다양하게 보여 줍니다. 질의와 가까우면서 앞의 이미지와는 다른 것을 고르고, 복사본은 뺍니다. 정확도보다 다양함이 더 "
     "중요할 때 씁니다. 정확도는 낮아집니다.",
-    "rerank.augmentation": "갤러리 보강",
-    "rerank.expansion": "질의 확장",
-    "rerank.augmentation-expansion": "갤러리 보강과 질의 확장",
-    "rerank.k-reciprocal": "공통 이웃",
-    "rerank.diverse": "다양성",
+    "rerank.augmentation": "결과의 이웃 반영",
+    "rerank.expansion": "검색 이미지의 이웃 반영",
+    "rerank.augmentation-expansion": "양쪽의 이웃 반영",
+    "rerank.k-reciprocal": "공통 이웃 우선",
+    "rerank.diverse": "다양하게",
     # Taking results away.
     "copy.button": "링크 복사",
     "copy.copied": "복사됨",

@@ -12,7 +12,7 @@ from imgsearch.retrieval.search import SearchPage
 from imgsearch.ui import state
 from imgsearch.ui.answer import Answer, answer_to, find_objects
 from imgsearch.ui.parts.grid import Note, draw_grid, result_cards
-from imgsearch.ui.parts.words import space_words
+from imgsearch.ui.parts.words import space_title, space_words
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
@@ -25,7 +25,7 @@ def render(collection: Collection, view: View) -> None:
     """Draws both answers."""
     if view.space2 is None:
         is_own = SESSION_NAME.fullmatch(collection.name)
-        words = space_words(collection.space(view.space))
+        words = space_words(collection.manifest, view.space)
         st.info(t("compare.one_space_own" if is_own else "compare.one_space", space=words))
         if is_own:
             return
@@ -83,12 +83,13 @@ def _render_name(collection: Collection, view: View, side: str, space: str) -> N
     name, other = ("space", view.space2) if side == "left" else ("space2", view.space)
     options = [each for each in collection.spaces if each != other]
     if len(options) == 1:
-        st.subheader(space_words(collection.space(space)), anchor=False)
+        st.subheader(space_title(collection.manifest, space), anchor=False, help=t("words.technical", name=escape(space)))
         return
     st.selectbox(
         t(f"compare.{name}"),
         options,
-        format_func=lambda each: space_words(collection.space(each)),
+        format_func=lambda each: space_title(collection.manifest, each),
+        help=t("words.technical", name=escape(space)),
         **state.bound(name, space),
     )
 

@@ -23,7 +23,7 @@ from imgsearch.vectors.projection import method_for, place
 def render(collection: Collection, view: View) -> None:
     """Draws the map."""
     space = collection.space(view.space)
-    st.markdown(t("map.intro", space=space_words(space)))
+    st.markdown(t("map.intro", space=escape(space_words(collection.manifest, space.name))))
     with st.container(key="map_row"):
         left, right = st.container(key="map_side"), st.container(key="map_answer", gap="small")
     with right:

@@ -13,7 +13,7 @@ from imgsearch.retrieval.rerank import RERANKINGS, default_reranking
 from imgsearch.settings import get_settings
 from imgsearch.ui import state
 from imgsearch.ui.parts.bars import Bar, draw_bars
-from imgsearch.ui.parts.words import rerank_words, space_words
+from imgsearch.ui.parts.words import rerank_words, space_title, space_words
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
@@ -45,7 +45,7 @@ def _render_measured(collection: Collection, view: View) -> None:
     st.markdown(t("quality.intro", n=shown.n_queries, k=_K))
     _render_engines(collection, evaluations, shown, view)
     st.caption(t("quality.interval"))
-    space = escape(space_words(collection.space(shown.space)))
+    space = escape(space_title(collection.manifest, shown.space))
     st.markdown(t("quality.shown", space=space, rerank=rerank_words(shown.rerank)))
     _render_numbers(shown)
     _render_labels(collection, shown, view)
@@ -60,7 +60,7 @@ def _shown(evaluations: tuple[Evaluation, ...], view: View) -> Evaluation:
 
 def _render_engines(collection: Collection, evaluations: tuple[Evaluation, ...], shown: Evaluation, view: View) -> None:
     """A bar a space, then a bar a re-ranking of the space that is shown; a click chooses."""
-    spaces = {name: space_words(space) for name, space in collection.spaces.items()}
+    spaces = {name: space_title(collection.manifest, name) for name in collection.spaces}
     engines = [
         _choice(each, spaces[each.space], each.space == shown.space, view) for each in evaluations if not each.rerank
     ]
@@ -72,7 +72,7 @@ def _render_engines(collection: Collection, evaluations: tuple[Evaluation, ...],
     ]
     for bars, title, explanation, key in (
         (engines, t("quality.engines", k=_K), t("quality.engines_help"), "engines"),
-        (rerankings, t("quality.rerankings", space=spaces[shown.space]), "", "rerankings"),
+        (rerankings, t("quality.rerankings", space=space_words(collection.manifest, shown.space)), "", "rerankings"),
     ):
         st.header(title, anchor=False)
         if explanation:
@@ -92,7 +92,7 @@ def _choice(evaluation: Evaluation, name: str, is_current: bool, view: View) -> 
         estimate=precision,
         text=_interval_words(precision),
         href=view.link(space=evaluation.space, rerank=evaluation.rerank or state.NO_RERANKING),
-        title=t("quality.choose"),
+        title=f"{evaluation.space}: {t('quality.choose')}",
         is_current=is_current,
     )
 
@@ -164,9 +164,10 @@ def _render_judged(collection: Collection) -> None:
     if not judged:
         st.caption(t("quality.judge_some"))
         return
+    titles = {name: space_title(collection.manifest, name) for name in collection.spaces}
     rows = [
         Bar(
-            t("quality.judged_engine", space=each.space, rerank=rerank_words(each.rerank)),
+            t("quality.judged_engine", space=titles.get(each.space, each.space), rerank=rerank_words(each.rerank)),
             Estimate(each.mean, each.low, each.high),
             t("quality.judged_value", value=each.mean, n=each.n),
         )

@@ -15,6 +15,7 @@ from imgsearch.settings import get_settings
 from imgsearch.ui import resources, state
 from imgsearch.ui.parts.grid import draw_grid, gallery_cards
 from imgsearch.ui.parts.links import Link, draw_links
+from imgsearch.ui.parts.words import full_space_title
 from imgsearch.ui.state import Frame
 from imgsearch.ui.texts import reason_words, t
 from imgsearch.ui.texts.markdown import escape
@@ -96,7 +97,7 @@ def render_card(shown: Overview, frame: Frame) -> None:
     st.markdown(t("collections.facts", updated=shown.updated[:10], **facts))
     origin = [t("about.data_source", source=escape(manifest.source))] if manifest.source else []
     origin += [t("about.data_license", license=escape(manifest.license))] if manifest.license else []
-    spaces = [_space_words(name, entry) for name, entry in manifest.spaces.items()]
+    spaces = [_space_words(manifest, name, entry) for name, entry in manifest.spaces.items()]
     st.caption("  \n".join([*origin, *spaces]))
     _render_skipped(shown)
     _render_links(shown, frame)
@@ -122,11 +123,11 @@ def collection_link(name: str, frame: Frame, view: str | None = None, item: str 
     return frame.link(**{**dict.fromkeys(state.OF_A_COLLECTION), "view": view, "collection": name, "item": item})
 
 
-def _space_words(name: str, entry: SpaceEntry) -> str:
+def _space_words(manifest: Manifest, name: str, entry: SpaceEntry) -> str:
     spec = entry.embedder
     words = t(
         "collections.space" if entry.index else "collections.space_exact",
-        space=escape(t("words.descriptor" if spec.is_descriptor else "words.cnn", name=name)),
+        space=escape(full_space_title(manifest, name)),
         size=spec.input_size,
         dim=entry.recipe.dim,
         engine=ENGINES[entry.engine].label,

@@ -13,9 +13,10 @@ from imgsearch.retrieval.rerank import RERANKINGS
 from imgsearch.retrieval.search import ann_recall_at_k
 from imgsearch.ui import state
 from imgsearch.ui.answer import Answer
-from imgsearch.ui.parts.words import rerank_words, space_words, unique_words
+from imgsearch.ui.parts.words import rerank_words, space_title, unique_words
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
+from imgsearch.ui.texts.markdown import escape
 from imgsearch.vectors.engines.face import Effort
 
 _WIDTH = 260
@@ -42,9 +43,9 @@ def render_refine(collection: Collection, view: View) -> None:
         st.selectbox(
             t("search.space"),
             list(collection.spaces),
-            format_func=lambda name: space_words(collection.space(name)),
+            format_func=lambda name: space_title(collection.manifest, name),
             width=_WIDTH,
-            help=t("search.space_help"),
+            help=f"{t('search.space_help')} {t('words.technical', name=escape(view.space))}",
             **state.bound("space", view.space),
         )
         labels = [state.ALL_LABELS, *collection.items.label_counts]

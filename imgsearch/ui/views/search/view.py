@@ -66,12 +66,14 @@ def render(collection: Collection, view: View) -> None:
 
 
 def _render_subtitle(collection: Collection, view: View) -> None:
-    compared_by = space_words(collection.space(view.space))
+    compared_by = escape(space_words(collection.manifest, view.space))
+    technical = t("words.technical", name=escape(view.space))
     n_items = len(collection.items)
     if collection.name == SAMPLE_COLLECTION:
-        st.caption(t("search.sample", n=n_items, space=compared_by))
+        st.caption(t("search.sample", n=n_items, space=compared_by), help=technical)
     else:
-        st.caption(t("search.collection", title=escape(collection.manifest.title), n=n_items, space=compared_by))
+        words = t("search.collection", title=escape(collection.manifest.title), n=n_items, space=compared_by)
+        st.caption(words, help=technical)
 
 
 def _searched_with(view: View, answer: Answer) -> str:
