@@ -302,6 +302,22 @@ class _Tally:
         return tuple(sorted(scores, key=lambda each: (each.precision_at_k[_CONFUSED_AT], each.label)))
 
 
+def chance_precision(items: Items, evaluation: Evaluation, k: int) -> float:
+    """The precision@k that answers in random order would have, on average, for the same queries asked leave-one-out.
+
+    Args:
+        items: What was measured.
+        evaluation: Its `per_label` says how many asked of each label.
+        k: At least 1.
+    """
+    counts = items.label_counts
+    others = len(items) - 1
+    # Of a random order each place holds one of the c - 1 others of its label with the same probability.
+    relevant = sum(each.n_queries * (counts.get(each.label, 1) - 1) for each in evaluation.per_label)
+    asked = sum(each.n_queries for each in evaluation.per_label)
+    return min(k, others) / k * relevant / (asked * others)
+
+
 def query_time_ratio(items: Items, space: Space, rerank: str = "") -> float:
     """Time of a query by item with the index, re-ranking included, over that of a plain one that compares with every item.
 

@@ -70,3 +70,19 @@ def test_labels_and_confusions_lead_to_queries(measured: Collection) -> None:
     assert len(confused) == len(evaluation.confused) > 0
     assert confused[0]["href"] == f"?item={evaluation.confused[0].examples[0].replace('/', '%2F')}"
     assert confused[0]["value"] == 1.0  # the longest bar
+
+
+def test_the_first_sentence_says_how_many_are_right_and_how_many_by_chance(measured: Collection) -> None:
+    shown = measured.evaluation[0]
+    n_right = 5 * shown.precision_at_k[5].mean
+    # 12 pictures, 4 of a kind: of the 11 others 3 are right, wherever they stand.
+    at = page(view="quality")
+    assert at.markdown[0].value == (
+        f"**Of the first 5 results, {n_right:.1f} have the label of the picture that was searched with; by chance it "
+        "would be 1.4.**"
+    )
+    assert [row["chance"] for row in rows(at, RERANKINGS)] == pytest.approx([3 / 11] * len(measured.evaluation))
+    assert any("dotted mark is what chance would give" in each.value for each in at.caption)
+    korean = page(view="quality", lang="ko").markdown[0].value
+    assert f"평균 {n_right:.1f}장" in korean
+    assert "우연이라면 1.4장" in korean

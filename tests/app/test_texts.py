@@ -86,6 +86,7 @@ NEVER_ONE = {
     ),
     *(
         "note.too_many",
+        "quality.in_short",
         "quality.intro",
         "map.sample",
         "map.kept",

@@ -19,6 +19,7 @@ from imgsearch.files.locks import alone
 from imgsearch.measure.evaluation import (
     ALL_RERANKINGS,
     Questions,
+    chance_precision,
     evaluate,
     evaluate_collection,
     evaluate_folder,
@@ -245,3 +246,17 @@ def test_a_file_that_is_no_evaluation_is_damage(collection: Collection, monkeypa
     saved = save_evaluation(collection, evaluate_collection(collection, rerankings=[""]))
     with pytest.raises(CollectionCorruptError, match="holds no evaluation"):
         saved.evaluation  # noqa: B018
+
+
+def test_chance_is_what_random_orders_reach() -> None:
+    items = labelled("aaaabbbccd")
+    space = toy_space(np.random.default_rng(0).normal(size=(10, 4)))
+    (evaluation,) = evaluate(items, space, leave_one_out(items, space), rerankings=[""])
+    assert chance_precision(items, evaluation, 5) == pytest.approx((4 * 3 + 3 * 2 + 2 * 1) / 9 / 9)
+    random = np.random.default_rng(1)
+    labels = np.array(list("aaaabbbccd"))
+    hits = [
+        (np.delete(labels, row)[random.permutation(9)[:5]] == labels[row]).mean() for _ in range(2_000) for row in range(9)
+    ]
+    assert chance_precision(items, evaluation, 5) == pytest.approx(np.mean(hits), abs=0.01)
+    assert chance_precision(items, evaluation, 10) == pytest.approx(9 / 10 * (12 + 6 + 2) / 9 / 9)  # only 9 come back

@@ -19,6 +19,11 @@ function bar(row, follow) {
     interval.style.width = `calc(${percent(row.high)} - ${percent(row.low)})`;
     track.append(interval);
   }
+  if (row.chance !== undefined && row.chance !== null) {
+    const chance = element("span", "chance");
+    chance.style.left = percent(row.chance);
+    track.append(chance);
+  }
   line.append(element("span", "name", row.name), " ", track, " ", element("span", "value", row.text));
   return line;
 }

@@ -22,6 +22,7 @@ class Bar:
         href: Where a click leads, from `View.link`; "" for nowhere.
         title: What the click does.
         is_current: Whether it belongs to what is shown.
+        chance: What chance would give, marked on the bar; None where that is not known.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Bar:
     href: str = ""
     title: str = ""
     is_current: bool = False
+    chance: float | None = None
 
 
 def draw_bars(rows: Sequence[Bar], *, name: str, key: str) -> None:
@@ -54,6 +56,7 @@ def draw_bars(rows: Sequence[Bar], *, name: str, key: str) -> None:
                 "href": row.href,
                 "title": row.title,
                 "current": row.is_current,
+                "chance": row.chance,
             }
         )
     _BARS(key=key, data={"rows": tuple(drawn), "name": name}, on_followed_change=lambda: follow(key))

@@ -120,6 +120,8 @@ TEXTS = {
     "quality.none": "This collection has not been measured yet. Its builder can do that:",
     "quality.own": "A collection of your own pictures is not measured.",
     "quality.no_labels": "Measuring needs labels: at least two pictures must show the same one.",
+    "quality.in_short": "**Of the first {k} results, {right} have the label of the picture that was searched with; by chance it would "
+    "be {chance}.**",
     "quality.intro": "Each of {n:,} pictures was searched with once and left out of its own results. A result counts as right when it has "
     "the label of the query. **Precision@{k}** is the share of right ones among the first {k}.",
     "quality.engines": "Precision@{k} by engine",
@@ -130,6 +132,7 @@ TEXTS = {
     "quality.choose": "Show this engine below",
     "quality.interval": "The line on a bar is the 95 % interval, by bootstrap over queries. Where two do not overlap, the "
     "difference is hardly chance.",
+    "quality.chance": "The dotted mark is what chance would give.",
     "quality.measures": "All measures of this engine",
     "quality.measures_help": "Recall@k: share of all right pictures that is among the first k. Hit rate@k: share of queries with at "
     "least one right picture among the first k. mAP: precision at the rank of every right picture, averaged.",

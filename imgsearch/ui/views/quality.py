@@ -6,6 +6,7 @@ import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME
+from imgsearch.measure.evaluation import chance_precision
 from imgsearch.measure.judgements import precision_by_eye, to_csv
 from imgsearch.pictures.items import label_words
 from imgsearch.retrieval.metrics import Estimate, Evaluation, LabelScores
@@ -42,14 +43,28 @@ def _render_measured(collection: Collection, view: View) -> None:
             st.code(f"python -m imgsearch evaluate {collection.name}", language="sh")
         return
     shown = _shown(evaluations, view)
+    _render_in_short(collection, shown)
     st.markdown(t("quality.intro", n=shown.n_queries, k=_K))
     _render_engines(collection, evaluations, shown, view)
-    st.caption(t("quality.interval"))
+    st.caption(f"{t('quality.interval')} {t('quality.chance')}")
     space = escape(space_title(collection.manifest, shown.space))
     st.markdown(t("quality.shown", space=space, rerank=rerank_words(shown.rerank)))
-    _render_numbers(shown)
+    _render_numbers(collection, shown)
     _render_labels(collection, shown, view)
     _render_confused(collection, shown, view)
+
+
+def _render_in_short(collection: Collection, shown: Evaluation) -> None:
+    """The one sentence for who reads no more."""
+    right = _n_of_first(shown.precision_at_k[_K].mean)
+    chance = _n_of_first(chance_precision(collection.items, shown, _K))
+    st.markdown(t("quality.in_short", k=_K, right=right, chance=chance))
+
+
+def _n_of_first(precision: float) -> str:
+    """How many of the first ones that is, never nothing where it is something: `4.4`, `0.03`."""
+    n = precision * _K
+    return f"{n:.1f}" if n >= 0.1 else f"{n:.1g}"
 
 
 def _shown(evaluations: tuple[Evaluation, ...], view: View) -> Evaluation:
@@ -62,11 +77,13 @@ def _render_engines(collection: Collection, evaluations: tuple[Evaluation, ...],
     """A bar a space, then a bar a re-ranking of the space that is shown; a click chooses."""
     spaces = {name: space_title(collection.manifest, name) for name in collection.spaces}
     engines = [
-        _choice(each, spaces[each.space], each.space == shown.space, view) for each in evaluations if not each.rerank
+        _choice(collection, each, spaces[each.space], each.space == shown.space, view)
+        for each in evaluations
+        if not each.rerank
     ]
     default = default_reranking(collection.space(shown.space).spec)
     rerankings = [
-        _choice(each, _order_words(each.rerank, default), each is shown, view)
+        _choice(collection, each, _order_words(each.rerank, default), each is shown, view)
         for each in evaluations
         if each.space == shown.space
     ]
@@ -85,7 +102,7 @@ def _order_words(rerank: str, default: str) -> str:
     return t("quality.default", rerank=words) if rerank == default else words
 
 
-def _choice(evaluation: Evaluation, name: str, is_current: bool, view: View) -> Bar:
+def _choice(collection: Collection, evaluation: Evaluation, name: str, is_current: bool, view: View) -> Bar:
     precision = evaluation.precision_at_k[_K]
     return Bar(
         name=name,
@@ -94,6 +111,7 @@ def _choice(evaluation: Evaluation, name: str, is_current: bool, view: View) -> 
         href=view.link(space=evaluation.space, rerank=evaluation.rerank or state.NO_RERANKING),
         title=f"{evaluation.space}: {t('quality.choose')}",
         is_current=is_current,
+        chance=chance_precision(collection.items, evaluation, _K),
     )
 
 
@@ -101,7 +119,7 @@ def _interval_words(estimate: Estimate) -> str:
     return t("quality.value", value=estimate.mean, low=estimate.low, high=estimate.high)
 
 
-def _render_numbers(shown: Evaluation) -> None:
+def _render_numbers(collection: Collection, shown: Evaluation) -> None:
     """The measures of the chosen engine, a bar each."""
     rows = [Bar(t("quality.map"), shown.mean_average_precision, _interval_words(shown.mean_average_precision))]
     for measure, by_k in (
@@ -109,7 +127,15 @@ def _render_numbers(shown: Evaluation) -> None:
         ("recall", shown.recall_at_k),
         ("hit_rate", shown.hit_rate_at_k),
     ):
-        rows += [Bar(t(f"quality.{measure}", k=k), value, _interval_words(value)) for k, value in by_k.items()]
+        rows += [
+            Bar(
+                t(f"quality.{measure}", k=k),
+                value,
+                _interval_words(value),
+                chance=chance_precision(collection.items, shown, k) if measure == "precision" else None,
+            )
+            for k, value in by_k.items()
+        ]
     with st.expander(t("quality.measures"), icon=":material/straighten:"):
         draw_bars(rows, name=t("quality.measures"), key="measures")
         st.caption(t("quality.measures_help"))
