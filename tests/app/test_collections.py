@@ -119,7 +119,7 @@ def test_a_card_says_what_the_collection_is(pictures: Path, home: Path) -> None:
     assert [each.value for each in at.header] == ["Your own pictures", "\\[Discs\\]\\(x\\)"]
     apart = (MANIFEST_FILE, SOURCE_FILE)
     size = sum(file.stat().st_size for file in built.path.rglob("*") if file.is_file() and file.name not in apart)
-    assert f"Pictures **12** · labels **3** · **{size / 2**20:,.1f}** MB" in words(at)
+    assert f"**12** pictures · **3** labels · **{size / 2**20:,.1f}** MB" in words(at)
     assert "Source: A \\<drawer\\>" in words(at)
     assert f"to {spec.dim} numbers, index Annoy," in words(at)
     assert at.expander[0].label == "Left out: 101"
@@ -174,7 +174,7 @@ def test_where_none_opens_there_are_only_the_reasons(collection: Collection, hom
 
 def test_own_pictures_become_a_collection_that_is_searched(collection: Collection) -> None:
     at = make(page(view="collections", item="red/0.png"), pictures_of(5))
-    assert "Pictures **5** · labels **0**" in words(at)
+    assert "**5** pictures · **0** labels" in words(at)
     name = own_name(at)
     at.query_params = {"collection": name, "item": "0.png"}
     at.run()
@@ -221,7 +221,7 @@ def test_who_looks_elsewhere_gets_a_way_there_until_it_was_taken_or_put_away(col
 def test_a_zip_gives_labels_and_lists_what_was_left_out(collection: Collection) -> None:
     files = {f"{color}/{number}.png": png(number) for color in ("red", "blue") for number in range(3)}
     at = make(page(view="collections"), [archive({**files, "blue/x.jpg": b"words"})])
-    assert "Pictures **6** · labels **2**" in words(at)
+    assert "**6** pictures · **2** labels" in words(at)
     assert at.expander[0].label == "Left out: 1"
 
 

@@ -104,7 +104,7 @@ def test_the_address_chooses_item_k_and_label(collection: Collection) -> None:
         ({"item": ["red/0.png", "red/1.png"], "region": "0,0,0.5,1"}, "A region can only be marked on a single picture"),
         ({"max_distance": "2.5"}, "must be between 0 and 2"),
         ({"max_distance": "nan"}, "must be between 0 and 2"),
-        ({"rerank": "nope"}, "no re-ranking called “nope”"),
+        ({"rerank": "nope"}, "no order called “nope”"),
         ({"liked": "nope"}, "what was liked goes without it"),
         ({"disliked": "nope"}, "what was disliked goes without it"),
         ({"effort": "much"}, "must be quick, normal or exact; it is normal"),
