@@ -35,6 +35,7 @@ QUOTED = [
     "why",
     "liked",
     "disliked",
+    "keep",
 ]
 """Parameters whose note quotes what was asked for."""
 
