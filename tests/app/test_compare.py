@@ -52,7 +52,8 @@ def test_the_summary_counts_the_hits(two_spaces: Collection) -> None:
     counts = [sum(str(card["id"]).startswith("red/") for card in cards(at, name)) for name in (LEFT, RIGHT)]
     assert counts[0] > 0
     summary = next(each.value for each in at.markdown if "nearest pictures" in each.value)
-    assert f"**{counts[0]}** show the query's label on the left and **{counts[1]}** on the right" in summary
+    said = f"**{counts[0]}** show the query's label by descriptor (color_histogram), and **{counts[1]}** by descriptor"
+    assert f"{said} (edge_histogram)" in summary
 
 
 def test_one_space_says_how_to_get_another(collection: Collection) -> None:

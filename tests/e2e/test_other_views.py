@@ -46,6 +46,13 @@ def test_compare_on_a_phone_is_two_strips_of_cards_that_can_be_seen(visit: Visit
     assert page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollWidth") <= PHONE["width"]
 
 
+def test_another_picture_is_chosen_on_the_same_page(visit: Visit) -> None:
+    page = visit("?view=compare&item=red%2F0.png")
+    page.get_by_role("link", name="Choose another picture").click()
+    page.wait_for_url("**/?item=red%2F0.png")
+    assert len(page.context.pages) == 1  # a new tab would be a new visit, without the pictures of this one
+
+
 def two_answers(page: Page) -> list[Locator]:
     """The lists of Compare, with pictures."""
     lists = [page.get_by_role("list", name=f"Most similar pictures on the {side}") for side in ("left", "right")]

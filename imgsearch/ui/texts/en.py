@@ -73,13 +73,13 @@ TEXTS = {
     "compare.one_space": "This collection has one space only, {space}; comparing needs a second one:",
     "compare.one_space_own": "Your pictures are compared by {space} only, so there is nothing to set beside it.",
     "compare.part": "Both are asked with a part of it, which Search shows.",
-    "compare.change": "[Choose another picture]({link})",
+    "compare.change": "Choose another picture",
     "compare.space": "Left",
     "compare.space2": "Right",
     "compare.grid_left": "Most similar pictures on the left",
     "compare.grid_right": "Most similar pictures on the right",
     "compare.also": "{rank}. on the other side",
-    "compare.summary": "Of {n} nearest {n:picture|pictures}, **{left}** {left:shows|show} the query's label on the left and **{right}** on the right. "
+    "compare.summary": "Of {n} nearest {n:picture|pictures}, **{left}** {left:shows|show} the query's label by {space}, and **{right}** by {space2}. "
     "{n_common} {n_common:is|are} on both sides.",
     "compare.common": "Of {n} nearest {n:picture|pictures}, {n_common} {n_common:is|are} on both sides.",
     "compare.order": "Both sides are in the order of the distances, without re-ranking, likes and dislikes. Search may show the "

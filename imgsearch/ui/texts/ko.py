@@ -70,13 +70,13 @@ TEXTS = {
     "compare.one_space": "이 컬렉션에는 공간이 {space} 하나뿐입니다. 비교하려면 하나 더 필요합니다.",
     "compare.one_space_own": "내 이미지는 {space} 기준으로만 비교하므로 나란히 볼 것이 없습니다.",
     "compare.part": "양쪽 모두 이미지의 일부 영역으로 검색합니다. 영역은 검색 화면에서 볼 수 있습니다.",
-    "compare.change": "[다른 사진 고르기]({link})",
+    "compare.change": "다른 사진 고르기",
     "compare.space": "왼쪽",
     "compare.space2": "오른쪽",
     "compare.grid_left": "왼쪽에서 가장 비슷한 사진",
     "compare.grid_right": "오른쪽에서 가장 비슷한 사진",
     "compare.also": "반대쪽 {rank}위",
-    "compare.summary": "가장 가까운 사진 {n}장 가운데 질의와 같은 라벨은 왼쪽에 **{left}**장, 오른쪽에 **{right}**장 있습니다. "
+    "compare.summary": "가장 가까운 사진 {n}장 가운데 질의와 같은 라벨은 {space} 기준으로 **{left}**장, {space2} 기준으로 **{right}**장입니다. "
     "양쪽에 모두 있는 사진은 {n_common}장입니다.",
     "compare.common": "가장 가까운 사진 {n}장 가운데 {n_common}장이 양쪽에 모두 있습니다.",
     "compare.order": "양쪽 모두 거리순이며, 순위 재조정과 좋아요·싫어요는 반영하지 않습니다. 검색 화면에서는 순서가 다를 수 있습니다.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -12,6 +13,7 @@ from imgsearch.retrieval.search import SearchPage
 from imgsearch.ui import state
 from imgsearch.ui.answer import Answer, answer_to, find_objects
 from imgsearch.ui.parts.grid import Note, draw_grid, result_cards
+from imgsearch.ui.parts.links import Link, draw_links
 from imgsearch.ui.parts.words import space_title, space_words
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
@@ -39,7 +41,7 @@ def render(collection: Collection, view: View) -> None:
         return
     left, right = answers[0], answers[1]
     _render_head(collection, view, left)
-    st.markdown(_summary(left, right))
+    st.markdown(_summary(left, right, [space_words(collection.space(space)) for space in spaces]))
     with st.container(horizontal=True, gap="medium", key="compare"):
         for side, space, answer, other in zip(_SIDES, spaces, (left, right), (right, left), strict=True):
             with st.container(key=f"compare_{side}", width="stretch", gap="small"):
@@ -55,8 +57,14 @@ def _render_head(collection: Collection, view: View, answer: Answer) -> None:
         for picture in answer.pictures:
             st.image(picture, alt=t("search.query_alt", name=answer.caption), width=88)
         part = f"  \n{t('compare.part')}" if answer.part else ""
-        change = t("compare.change", link=view.link(view=None))
-        st.markdown(f"**{escape(answer.caption)}**{part}  \n{change}", width="stretch")
+        with st.container(width="stretch", gap="xxsmall"):
+            st.markdown(f"**{escape(answer.caption)}**{part}")
+            draw_links(
+                [Link(t("compare.change"), view.link(view=None))],
+                name=t("compare.change"),
+                key="compare_links",
+                is_bordered=True,
+            )
 
 
 def _render_side(collection: Collection, view: View, side: str, space: str, answer: Answer, other: SearchPage) -> None:
@@ -104,7 +112,8 @@ def _measured(collection: Collection, space: str) -> str:
     return t("compare.not_measured")
 
 
-def _summary(left: Answer, right: Answer) -> str:
+def _summary(left: Answer, right: Answer, spaces: Sequence[str]) -> str:
+    """How often each is right, named by what it compares by: on a phone there is no left and right."""
     rows = [{result.row for result in answer.page.results} for answer in (left, right)]
     n_common = len(rows[0] & rows[1])
     n = max(len(rows[0]), len(rows[1]))
@@ -112,4 +121,5 @@ def _summary(left: Answer, right: Answer) -> str:
     if not label:
         return t("compare.common", n_common=n_common, n=n)
     hits = [sum(result.item.label == label for result in answer.page.results) for answer in (left, right)]
-    return t("compare.summary", left=hits[0], right=hits[1], n=n, n_common=n_common)
+    words = dict(zip(("space", "space2"), spaces, strict=True))
+    return t("compare.summary", left=hits[0], right=hits[1], n=n, n_common=n_common, **words)
