@@ -140,7 +140,7 @@ def test_everything_in_the_address_reaches_the_search(collection: Collection) ->
     expected = collection.search(item_id=["red/0.png", "red/1.png"], k=4, **options)
     assert not at.info
     assert results(at) == [result.item.item_id for result in expected.results]
-    assert at.markdown[0].value.startswith("**2 pictures together**")
+    assert at.markdown[0].value.startswith(":small[You are searching with these pictures:]  \n**2 pictures together**")
     # What steered the answer to one query means nothing to the next.
     kept = "rerank=expansion&k=4&max_distance=1.2&effort=exact"
     assert {str(card["href"]).split("&", 1)[1] for card in cards(at, "Most similar pictures")} == {kept}
@@ -175,7 +175,7 @@ def test_a_liked_picture_cannot_be_disliked_too(collection: Collection) -> None:
 def test_more_pictures_than_a_search_takes_are_left_out_in_words(collection: Collection) -> None:
     at = page(item=[item.item_id for item in collection.items][: MAX_QUERY_PICTURES + 1])
     assert "at most 5 pictures" in at.info[0].value
-    assert at.markdown[0].value.startswith("**5 pictures together**")
+    assert at.markdown[0].value.startswith(":small[You are searching with these pictures:]  \n**5 pictures together**")
 
 
 def test_the_slider_writes_the_address_and_the_answer_follows(collection: Collection) -> None:

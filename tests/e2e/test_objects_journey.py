@@ -18,7 +18,7 @@ from imgsearch.files.home import sample_queries_folder
 from imgsearch.retrieval.ask import AUTO
 from imgsearch.retrieval.rerank import DEFAULT_RERANKING
 from imgsearch.supply.sample import install_sample
-from tests.e2e.browser import Server, card_items, run_server, wait_for_health, wait_until_idle
+from tests.e2e.browser import Server, card_items, cards, run_server, wait_for_health, wait_until_idle
 from tests.e2e.conftest import Visitors
 from tests.e2e.test_access import PHONE
 
@@ -163,3 +163,20 @@ def test_the_order_is_chosen_beside_the_heading_and_nothing_else_moves(visit: Vi
     expect(page).to_have_url(re.compile("Husky_01.jpg$"))
     wait_until_idle(page)
     assert card_items(page) == usual
+
+
+@pytest.mark.parametrize(("width", "height", "most"), [(1280, 900, 520), (390, 844, 600)], ids=["wide", "phone"])
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_the_first_screen_says_what_is_happening_and_shows_the_first_results(
+    visit: Visit, lang: str, width: int, height: int, most: int
+) -> None:
+    page = visit(f"?lang={lang}", width=width, height=height)
+    words = {"en": "You are searching with this picture", "ko": "이 이미지로 검색하고 있습니다"}
+    expect(page.get_by_text(words[lang])).to_be_visible()
+    expect(page.get_by_text({"en": "Or try one of these", "ko": "예시로 검색해 보세요"}[lang])).to_be_visible()
+    expect(page.get_by_text("python -m imgsearch")).to_have_count(0)
+    name = {"en": "Most similar pictures", "ko": "가장 비슷한 이미지 목록"}[lang]
+    box = cards(page, name).first.bounding_box()
+    assert box
+    assert box["y"] < most
+    assert box["y"] + box["height"] < height

@@ -230,7 +230,8 @@ TEXTS = {
     "(Apache License 2.0; VGG16: CC BY 4.0), trained on ImageNet (ILSVRC 2012).",
     "about.data": "The pictures",
     "about.data_sample": "{n:,} cats and dogs, drawn by code that is part of this project (MIT). Breeds, colours and scenes are "
-    "independent of each other, so that colour alone cannot find a breed.",
+    "independent of each other, so that colour alone cannot find a breed. Photographs of one's own, or those of the Oxford-IIIT Pet "
+    "dataset, become such a page by `python -m imgsearch build pets --images DIR`.",
     "about.data_own": "{title}: {n:,} {n:picture|pictures}, {n_labels:,} {n_labels:label|labels}. "
     "The rights to the pictures are those of the folder that they came from.",
     "about.left_out": "Left out: {n:,}. Collections says why.",

@@ -14,8 +14,9 @@ TEXTS = {
     "card.example_title": "Try this picture, which is not in the collection",
     # Search.
     "search.title": "Find similar pictures",
-    "search.sample": "{n:,} cats and dogs drawn by code, compared by {space}. For Inception V3 and photographs such as the "
-    "Oxford-IIIT Pet dataset: `python -m imgsearch build pets --images DIR`",
+    "search.sample": "{n:,} cats and dogs drawn by code, compared by {space}.",
+    "search.asking": "You are searching with this picture:",
+    "search.asking_several": "You are searching with these pictures:",
     "search.collection": "{title}: {n:,} {n:picture|pictures}, compared by {space}.",
     "search.query_alt": "The query: {name}",
     "search.your_picture": "Your picture",
@@ -31,6 +32,7 @@ TEXTS = {
     "search.camera_label": "Take a picture to search with",
     "search.camera_help": "The picture is looked at and forgotten when you leave.",
     "search.examples": "Examples to try",
+    "search.examples_hint": "Or try one of these:",
     "search.refine": "Refine",
     "search.k": "Results",
     "search.space": "Compare by",

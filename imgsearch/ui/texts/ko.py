@@ -219,7 +219,7 @@ TEXTS = {
     "VGG16은 CC BY 4.0) ImageNet(ILSVRC 2012)으로 학습했습니다.",
     "about.data": "이미지 데이터",
     "about.data_sample": "고양이와 개 {n:,}마리를 이 프로젝트의 코드로 그렸습니다(MIT). 품종, 색, 배경은 서로 독립적이므로 색만으로는 품종을 찾을 수 "
-    "없습니다.",
+    "없습니다. 직접 찍은 사진이나 Oxford-IIIT Pet 데이터로 이런 페이지를 만들려면 `python -m imgsearch build pets --images DIR`를 실행하세요.",
     "about.data_own": "{title}: 이미지 {n:,}장, 라벨 {n_labels:,}개. 이미지에 대한 권리는 원본 폴더의 권리를 따릅니다.",
     "about.left_out": "제외한 파일: {n:,}개. 이유는 컬렉션 화면에서 볼 수 있습니다.",
     "about.data_source": "출처: {source}",

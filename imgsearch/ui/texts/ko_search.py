@@ -14,8 +14,9 @@ TEXTS = {
     "card.example_title": "컬렉션에 없는 이 이미지로 검색해 보세요",
     # Search.
     "search.title": "비슷한 이미지 찾기",
-    "search.sample": "코드로 그린 고양이와 개 {n:,}장을 {space} 기준으로 비교합니다. Inception V3와 Oxford-IIIT Pet 같은 사진 데이터로 "
-    "사용하려면: `python -m imgsearch build pets --images DIR`",
+    "search.sample": "코드로 그린 고양이와 개 {n:,}장을 {space} 기준으로 비교합니다.",
+    "search.asking": "이 이미지로 검색하고 있습니다.",
+    "search.asking_several": "이 이미지들로 검색하고 있습니다.",
     "search.collection": "{title}: 이미지 {n:,}장을 {space} 기준으로 비교합니다.",
     "search.query_alt": "검색 이미지: {name}",
     "search.your_picture": "내 이미지",
@@ -31,6 +32,7 @@ TEXTS = {
     "search.camera_label": "검색할 사진 촬영",
     "search.camera_help": "촬영한 사진은 페이지를 떠나면 삭제됩니다.",
     "search.examples": "예시 이미지",
+    "search.examples_hint": "예시로 검색해 보세요.",
     "search.refine": "상세 설정",
     "search.k": "결과 수",
     "search.space": "비교 기준",

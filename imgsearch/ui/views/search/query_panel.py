@@ -22,7 +22,7 @@ from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
 
-_MAX_PICTURE_HEIGHT = "11rem"
+_MAX_PICTURE_HEIGHT = "9.5rem"
 _SHOWN = "query_shown"
 
 
@@ -36,10 +36,12 @@ class QueryPanel:
         with st.container(horizontal=True, gap="medium", vertical_alignment="top", key="query"):
             with st.container(width=240, key="query_picture", gap="small"):
                 self._picture = st.container()
-                _render_camera()
             with st.container(key="query_words", width="stretch", gap="xsmall"):
                 self._words = st.container()
-                _render_uploader()
+                with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="hand_in"):
+                    _render_uploader()
+                    _render_camera()
+                help_uploader(uploader="uploader_", most_mb=get_settings().max_upload_mb, key="uploads_on_their_way")
                 _render_examples(collection, view)
         self._is_complete = not (view.uploads or view.example)
         if self._is_complete:
@@ -67,13 +69,12 @@ class QueryPanel:
         self._picture, self._words = self._picture.empty(), self._words.empty()  # to be drawn over
         with self._picture.container(key="query_awaited", vertical_alignment="center"):
             st.caption(f":material/hourglass_top: {t('search.awaited')}", text_alignment="center")
-        self._words.markdown(f"**{t('search.example' if self._view.example else 'search.your_picture')}**")
+        self._say(t("search.example" if self._view.example else "search.your_picture"))
 
     def _show(self, asked: Sequence[QueryPicture]) -> None:
         st.session_state[_SHOWN] = self._asked
         name = caption(asked)
-        item_ids = "".join(f"  \n:small[{escape(picture.item.item_id)}]" for picture in asked if picture.item)
-        self._words.markdown(f"**{escape(name)}**{item_ids}")
+        self._say(name, [picture.item.item_id for picture in asked if picture.item], is_several=len(asked) > 1)
         alt = t("search.query_alt", name=name)
         with self._picture:
             if len(asked) == 1:
@@ -82,6 +83,12 @@ class QueryPanel:
             with st.container(horizontal=True, gap="xsmall", key="query_pictures"):
                 for picture in asked:
                     st.image(picture.shown, alt=alt, width=71)
+
+    def _say(self, name: str, item_ids: Sequence[str] = (), *, is_several: bool = False) -> None:
+        """Says what is happening: that these pictures are searched with."""
+        words = t("search.asking_several" if is_several else "search.asking")
+        ids = " ".join(f":small[{escape(item_id)}]" for item_id in item_ids)
+        self._words.markdown(f":small[{words}]  \n**{escape(name)}** {ids}")
 
     def _show_one(self, picture: QueryPicture, alt: str) -> None:
         region = self._view.ask.region
@@ -134,14 +141,16 @@ def _render_uploader() -> None:
         max_upload_size=max_mb,
         help=t("search.upload_help", mb=max_mb),
     )
-    help_uploader(uploader="uploader_", most_mb=max_mb, key="uploads_on_their_way")
 
 
 def _render_examples(collection: Collection, view: View) -> None:
     examples = resources.example_queries(collection.name)
     if examples:
         cards = example_cards(examples, view.example, lambda name: view.search_link(example=name))
-        draw_grid(cards, name=t("search.examples"), key="examples_grid", is_compact=True)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="examples"):
+            st.caption(t("search.examples_hint"), width="content")
+            with st.container(width="stretch"):
+                draw_grid(cards, name=t("search.examples"), key="examples_grid", is_compact=True)
 
 
 def _take_uploads() -> None:
