@@ -48,7 +48,7 @@ class Settings:
         frame_ancestors: IMGSEARCH_FRAME_ANCESTORS, sites that may show the page in a frame, as in the header
             Content-Security-Policy, such as `https://huggingface.co`. Defaults to 'self', none but the page's own.
         url: IMGSEARCH_URL, the address of the page as visitors see it, such as `https://pets.example.org`: with it,
-            links to the page have a picture where they are previewed. Defaults to "", none.
+            links to the page have a picture where they are previewed, and exports a link back. Defaults to "", none.
         max_sessions: IMGSEARCH_MAX_SESSIONS, sessions at a time; more are told to come back. Defaults to 100.
         max_sessions_of_one: IMGSEARCH_MAX_SESSIONS_OF_ONE, sessions of one visitor at a time. Defaults to 20.
         max_own_of_one: IMGSEARCH_MAX_OWN_OF_ONE, collections of their own that one visitor may have at a time.

@@ -15,8 +15,9 @@ from imgsearch.embedding.spec import embedder_spec
 from imgsearch.pictures.items import label_words, short_name
 from imgsearch.pictures.regions import Region
 from imgsearch.pictures.scaling import data_url
+from imgsearch.report.asked import asked_words
 from imgsearch.report.report import Report
-from imgsearch.report.texts import LANGUAGES
+from imgsearch.report.texts import LANGUAGES, NO_BREAK
 from imgsearch.retrieval.search import SearchResult
 from imgsearch.version import __version__
 
@@ -57,7 +58,7 @@ def to_html(report: Report) -> bytes:
             ),
             _tag("section", _tag("h2", words["results"]), *_verdict(report), _results(report)),
             _tag("section", _tag("h2", words["how"]), *_explanations(report), class_="how"),
-            _tag("footer", _tag("p", words["footer"].format(version=__version__))),
+            _tag("footer", *_footer(report)),
         ),
         lang=report.language,
     )
@@ -117,18 +118,20 @@ def _facts(report: Report) -> Iterator[ET.Element]:
         words["license"]: manifest.license,
         words["compared_by"]: _compared_by(report),
         words["reference"]: report.space.spec.reference,
-        words["weights"]: _weights(report),
-        words["rerank"]: words["reranked"].format(name=page.rerank) if page.rerank else "",
-        **report.details,
+        words["weights"]: "" if _digest(report) else report.space.spec.weights_license,
+        **asked_words(report),
         words["time"]: ", ".join(
             words["step"].format(step=words.get(step, step), ms=ms) for step, ms in page.timings_ms.items()
         ),
-        words["made"]: report.made.strftime("%Y-%m-%d %H:%M %Z"),
+        words["made"]: report.made.strftime(f"%Y-%m-%d %H:%M{NO_BREAK}%Z"),
     }
     for name, value in facts.items():
         if value:
             yield _tag("dt", name)
             yield _tag("dd", _tag("bdi", value))
+    if report.link:
+        yield _tag("dt", words["link"])
+        yield _tag("dd", _tag("a", report.link, href=report.link))
 
 
 def _compared_by(report: Report) -> str:
@@ -137,13 +140,17 @@ def _compared_by(report: Report) -> str:
     return words["pca"].format(space=compared_by, dim=Count(entry.pca)) if entry.pca else compared_by
 
 
-def _weights(report: Report) -> str:
+def _digest(report: Report) -> str:
+    """Of weights that were given by hand, whose licence the table does not know; "" for others."""
     spec = report.space.spec
-    if spec.is_descriptor:
-        return ""
-    # The table knows the licence of the weights it names; whose a file given by hand is, nobody here knows.
-    is_given = spec.weights != embedder_spec(spec.name).weights
-    return f"sha256 {spec.weights}" if is_given else spec.weights_license
+    return "" if spec.is_descriptor or spec.weights == embedder_spec(spec.name).weights else spec.weights
+
+
+def _footer(report: Report) -> Iterator[ET.Element]:
+    words = LANGUAGES[report.language]
+    yield _tag("p", words["footer"].format(version=__version__))
+    if digest := _digest(report):
+        yield _tag("p", f"{words['weights']}: sha256 ", _tag("bdi", digest))
 
 
 def _verdict(report: Report) -> Iterator[ET.Element]:

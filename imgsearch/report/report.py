@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,14 +19,14 @@ class Report:
 
     Attributes:
         collection, page: What was searched, and what was found there.
-        details: Further facts for people, name -> value, in the report's language.
+        link: Whole address of the answer, or "" where none can hold it.
         language: "en" or "ko"; tables and JSON are the same in both.
         made: When.
     """
 
     collection: Collection
     page: SearchPage
-    details: Mapping[str, str] = field(default_factory=dict)
+    link: str = ""
     language: str = "en"
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
 

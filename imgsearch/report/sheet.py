@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.items import short_name
 from imgsearch.pictures.regions import Region
+from imgsearch.report.asked import asked_words
 from imgsearch.report.report import Report
-from imgsearch.report.texts import LANGUAGES
+from imgsearch.report.texts import LANGUAGES, NO_BREAK
 from imgsearch.retrieval.search import SearchResult
 
 MARGIN = 28
@@ -65,11 +66,12 @@ def to_png(report: Report) -> bytes:
     n_results = len(report.page.results)
     n_columns = min(6, max(4, math.ceil(math.sqrt(n_results))))
     n_rows = math.ceil(n_results / n_columns)
-    head_height = MARGIN + QUERY_SIDE + MARGIN
+    lines = _head_lines(report)
+    head_height = MARGIN + max(QUERY_SIDE, (2 + len(lines)) * LINE) + MARGIN
     width = 2 * MARGIN + n_columns * CELL + (n_columns - 1) * GAP
     height = head_height + n_rows * (CELL_HEIGHT + GAP) + MARGIN
     sheet = _Sheet(Image.new("RGB", (width, height), PAPER))
-    _draw_head(sheet, report)
+    _draw_head(sheet, report, lines)
     for number, result in enumerate(report.page.results):
         row, column = divmod(number, n_columns)
         _draw_result(sheet, report, result, MARGIN + column * (CELL + GAP), head_height + row * (CELL_HEIGHT + GAP))
@@ -78,7 +80,21 @@ def to_png(report: Report) -> bytes:
     return file.getvalue()
 
 
-def _draw_head(sheet: _Sheet, report: Report) -> None:
+def _head_lines(report: Report) -> list[str]:
+    """What was asked, and where and when."""
+    outside = LANGUAGES[report.language]["outside"]
+    lines = [
+        ", ".join([*map(short_name, report.query_items), *[outside] * len(report.previews)]),
+        ", ".join(item.item_id for item in report.query_items),
+        report.collection.manifest.title,
+        f"{report.space.spec.space}, {report.made:%Y-%m-%d}",
+        *(f"{name}: {value}" for name, value in asked_words(report).items()),
+        report.link,
+    ]
+    return [line for line in lines if line]
+
+
+def _draw_head(sheet: _Sheet, report: Report, lines: Sequence[str]) -> None:
     words = LANGUAGES[report.language]
     x = MARGIN
     pictures = report.query_pictures()[:MAX_QUERIES]
@@ -88,20 +104,9 @@ def _draw_head(sheet: _Sheet, report: Report) -> None:
         x += side + GAP
     x += GAP
     width = sheet.image.width - MARGIN - x
-    names = [short_name(item) for item in report.query_items] + [words["outside"]] * len(report.previews)
     sheet.draw_text(words["title"], x, MARGIN, width, size=_TITLE_SIZE)
-    lines = [
-        ", ".join(names),
-        ", ".join(item.item_id for item in report.query_items),
-        report.collection.manifest.title,
-        f"{report.space.spec.space}, {report.made:%Y-%m-%d}",
-        *(f"{name}: {value}" for name, value in report.details.items()),
-    ]
-    y = MARGIN + 2 * LINE
-    for number, line in enumerate(filter(None, lines)):
-        if y + LINE <= MARGIN + QUERY_SIDE:
-            sheet.draw_text(line, x, y, width, color=FAINT if number else INK)
-        y += LINE
+    for number, line in enumerate(lines):
+        sheet.draw_text(line, x, MARGIN + (2 + number) * LINE, width, color=FAINT if number else INK)
 
 
 def _draw_result(sheet: _Sheet, report: Report, result: SearchResult, x: int, y: int) -> None:
@@ -151,7 +156,9 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 def _drawable(text: str, size: int) -> tuple[str, Font]:
     """The text without what cannot be drawn, and the font that draws most of it."""
-    text = "".join(char for char in text if char.isprintable())  # nothing that turns the line around or breaks it
+    text = "".join(
+        char for char in text.replace(NO_BREAK, " ") if char.isprintable()
+    )  # nothing that turns the line around or breaks it
     best = max(_fonts(size), key=lambda font: sum(_has(font, char) for char in text))
     return " ".join("".join(char if _has(best, char) else " " for char in text).split()), best
 

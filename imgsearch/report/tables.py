@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from imgsearch.files import spreadsheet
+from imgsearch.report.asked import asked_values
 from imgsearch.report.report import Report
 from imgsearch.retrieval.search import SearchResult
 
@@ -14,8 +15,13 @@ _ITEM_COLUMNS = ("item_id", "label", "width", "height")
 
 
 def to_json(report: Report) -> bytes:
-    """`SearchPage.to_json` with the collection's name and the time, UTF-8."""
-    head = {"collection": report.collection.name, "made": report.made.isoformat(timespec="seconds")}
+    """`SearchPage.to_json` with the collection's name, the time, the link and what was asked, UTF-8."""
+    head = {
+        "collection": report.collection.name,
+        "made": _made(report),
+        "link": report.link or None,
+        "asked": asked_values(report),
+    }
     return (json.dumps({**head, **report.page.to_json()}, ensure_ascii=False, indent=1) + "\n").encode()
 
 
@@ -29,8 +35,23 @@ def to_csv(report: Report) -> bytes:
         "collection": report.collection.name,
         "space": page.space,
         "query": " ".join(item.item_id for item in report.query_items),
+        "n_from_outside": len(report.previews),
+        **{f"asked_{name}": _cell(value) for name, value in asked_values(report).items()},
+        "made": _made(report),
+        "link": report.link,
     }
     return spreadsheet.to_csv([*query, *_columns()], ({**query, **_row(result)} for result in page.results))
+
+
+def _made(report: Report) -> str:
+    return report.made.isoformat(timespec="seconds")
+
+
+def _cell(value: object) -> object:
+    """A list as one cell, and nothing for what is not known."""
+    if isinstance(value, list):
+        return " ".join(value)
+    return "" if value is None else value
 
 
 def _columns() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -21,8 +22,25 @@ _ENGLISH = {
     "pca": "{space}, reduced to {dim:,} {dim:dimension|dimensions}",
     "reference": "Paper",
     "weights": "Weights",
+    "k": "Results asked for",
+    "region": "Part of the picture",
+    "region_marked": "{region} (left, top, right, bottom)",
+    "region_found": "{region} (left, top, right, bottom), found by itself",
+    "liked": "More like",
+    "disliked": "Less like",
+    "only_label": "Label",
+    "max_distance": "Largest distance",
+    "without_copies": "Near-copies",
+    "hidden": "{n} hidden",
     "rerank": "Order",
     "reranked": "by the re-ranking {name}",
+    "by_distance": "by distance alone",
+    "engine": "Searched by",
+    "by_index": "the index {name}, effort {effort}",
+    "by_all": "comparing with every picture",
+    "quick": "quick",
+    "normal": "normal",
+    "link": "Link",
     "time": "Time",
     "step": "{step} {ms:.1f} ms",
     "decode": "decoding",
@@ -68,8 +86,25 @@ _KOREAN = {
     "pca": "{space}, {dim:,}차원으로 축소",
     "reference": "논문",
     "weights": "가중치",
+    "k": "요청한 결과 수",
+    "region": "이미지의 영역",
+    "region_marked": "{region} (왼쪽, 위, 오른쪽, 아래)",
+    "region_found": "{region} (왼쪽, 위, 오른쪽, 아래), 자동으로 찾음",
+    "liked": "좋아요",
+    "disliked": "싫어요",
+    "only_label": "라벨",
+    "max_distance": "최대 거리",
+    "without_copies": "거의 같은 이미지",
+    "hidden": "{n}장 숨김",
     "rerank": "순서",
     "reranked": "{name} 순위 재조정",
+    "by_distance": "거리순",
+    "engine": "검색 방법",
+    "by_index": "{name} 인덱스, 검색 강도 {effort}",
+    "by_all": "모든 이미지와 비교",
+    "quick": "빠르게",
+    "normal": "보통",
+    "link": "링크",
     "time": "소요 시간",
     "step": "{step} {ms:.1f} ms",
     "decode": "디코딩",
@@ -99,5 +134,13 @@ _KOREAN = {
     "footer": "imgsearch {version}(으)로 작성했습니다. 이 문서는 네트워크가 필요 없으며 스크립트를 포함하지 않습니다.",
 }
 
-LANGUAGES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _ENGLISH, "ko": _KOREAN})
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+def _together(texts: Mapping[str, str]) -> Mapping[str, str]:
+    """A number and the word after it stay on one line."""
+    return MappingProxyType({key: re.sub(r"(?<=[\d}]) (?=[%\w{])", NO_BREAK, text) for key, text in texts.items()})
+
+
+LANGUAGES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _together(_ENGLISH), "ko": _together(_KOREAN)})
 """Language -> key -> text, some with {braces} for values. All have the same keys."""

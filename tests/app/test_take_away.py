@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from imgsearch import Collection
+from imgsearch.settings import Settings
 from imgsearch.ui import texts
 from imgsearch.ui.views.search import take_away
 from tests.conftest import draw_picture
@@ -38,13 +39,14 @@ def buttons(monkeypatch: pytest.MonkeyPatch) -> Buttons:
 
 def test_each_file_is_what_its_name_says(collection: Collection, buttons: Buttons) -> None:
     page = collection.search("red/0.png", k=3, label="red", max_distance=1.5)
-    take_away.take_away(collection, page)
+    take_away.take_away(collection, page, "?item=red%2F0.png&k=3")
     assert [options["file_name"] for options in buttons.options.values()] == [
         f"imgsearch-discs-0.{suffix}" for suffix in ("html", "png", "csv", "json")
     ]
     html = buttons.data["html"]().decode()
     assert 'lang="en"' in html
     assert "<dt>Label</dt><dd><bdi>red</bdi></dd><dt>Largest distance</dt><dd><bdi>1.5</bdi></dd>" in html
+    assert "href" not in html  # nobody here knows the page's address
     assert Image.open(io.BytesIO(buttons.data["png"]())).format == "PNG"
     lines = list(csv.DictReader(io.StringIO(buttons.data["csv"]().decode("utf-8-sig"))))
     found = [result.item.item_id for result in page.results]
@@ -62,8 +64,21 @@ def test_an_upload_is_in_the_report_in_the_language_of_the_page(
     stream = io.BytesIO()
     draw_picture((1, 2, 3), 1).save(stream, "JPEG")
     page = collection.search(stream.getvalue(), k=2, previews=True)
-    take_away.take_away(collection, page)
+    take_away.take_away(collection, page, "")
     html = buttons.data["html"]().decode()
     assert 'lang="ko"' in html
     assert "data:image/jpeg;base64," in html
     assert buttons.options["html"]["label"] == "보고서"
+
+
+@pytest.mark.parametrize(
+    ("link", "shown"), [("?item=red%2F0.png", 'href="https://pets.example.org/?item=red%2F0.png"'), ("", "")]
+)
+def test_a_report_leads_back_where_the_page_knows_its_address_and_a_link_can_hold_the_query(
+    collection: Collection, buttons: Buttons, monkeypatch: pytest.MonkeyPatch, link: str, shown: str
+) -> None:
+    monkeypatch.setattr(take_away, "get_settings", lambda: Settings(url="https://pets.example.org"))
+    take_away.take_away(collection, collection.search("red/0.png", k=3), link)
+    html = buttons.data["html"]().decode()
+    assert shown in html
+    assert ("href" in html) == bool(link)

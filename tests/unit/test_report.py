@@ -27,11 +27,15 @@ from imgsearch.pictures.items import Item, Items
 from imgsearch.pictures.regions import Region
 from imgsearch.pictures.scaling import data_url, make_preview, make_thumbnail
 from imgsearch.report import FORMATS, LANGUAGES, Report
+from imgsearch.report.asked import NAMES
 from imgsearch.report.sheet import _drawable, _shortened
+from imgsearch.report.texts import NO_BREAK
 from imgsearch.retrieval.ask import Ask
+from imgsearch.retrieval.objects import Objects, Part
 from imgsearch.retrieval.search import SearchPage, SearchResult
 from imgsearch.vectors.calibration import Verdict
 from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space
 
 COLORS = [(200, 30, 30), (30, 160, 40), (40, 60, 190), (210, 180, 40), (150, 60, 160), (90, 90, 90)]
@@ -106,6 +110,11 @@ def test_the_csv_has_a_line_a_result(tmp_path: Path) -> None:
         "collection": "discs",
         "space": "toy",
         "query": "cat/0.png",
+        "n_from_outside": "0",
+        **{f"asked_{name}": "" for name in NAMES},
+        "asked_engine": "exact",
+        "made": "2026-03-04T05:06:00+00:00",
+        "link": "",
         "rank": "2",
         "row": "2",
         "item_id": "Egyptian_Mau/2.png",
@@ -155,6 +164,7 @@ def test_the_json_is_the_page_with_where_and_when(tmp_path: Path) -> None:
     report = make_report(tmp_path / "discs", HOSTILE)
     data = json.loads(FORMATS["json"].make(report))
     assert (data.pop("collection"), data.pop("made")) == ("discs", "2026-03-04T05:06:00+00:00")
+    assert (data.pop("link"), data.pop("asked")["engine"]) == (None, "exact")
     assert data == json.loads(json.dumps(report.page.to_json()))
 
 
@@ -183,7 +193,7 @@ class Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        return "".join(data for tag, data in self.texts if tag != "style")
+        return "".join(data for tag, data in self.texts if tag != "style").replace(NO_BREAK, " ")
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
@@ -195,7 +205,9 @@ def parse(report: Report) -> Page:
 
 @pytest.mark.parametrize("labels", [PLAIN, HOSTILE], ids=["plain", "hostile"])
 def test_the_html_asks_nobody_and_runs_nothing(tmp_path: Path, labels: list[str]) -> None:
-    report = make_report(tmp_path, labels, details={"<i>": labels[1]})
+    ask = Ask(items=("x",), liked=(labels[1],), label=labels[2])
+    report = make_report(tmp_path, labels)
+    report = replace(report, page=replace(report.page, ask=ask))
     page = parse(report)
     assert {name for name, _ in page.elements} == {
         *("html", "head", "meta", "title", "style", "body", "header", "section", "div", "footer", "h1", "h2", "p"),
@@ -224,7 +236,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
 
 
 def test_the_html_tells_what_was_found(tmp_path: Path) -> None:
-    report = make_report(tmp_path, details={"Region": "the left half"})
+    report = make_report(tmp_path)
     page = parse(report)
     pictures = [base64.b64decode(str(image["src"]).split(",")[1]) for image in page.all("img")]
     assert pictures == [report.thumbnail(item) for item in (report.collection.items[row] for row in range(6))]
@@ -237,7 +249,6 @@ def test_the_html_tells_what_was_found(tmp_path: Path) -> None:
         "CC BY-SA 4.0",
         "descriptor color_histogram, 256 dimensions",
         "Swain and Ballard",
-        "the left half",
         "search 1.2 ms",
         "2026-03-04 05:06 UTC",
         "Egyptian Mau",
@@ -269,7 +280,7 @@ def test_only_a_label_that_all_queries_share_is_marked(tmp_path: Path) -> None:
 
 def test_ranks_before_a_reranking_are_told(tmp_path: Path) -> None:
     report = make_report(tmp_path)
-    assert "by distance" not in parse(report).text
+    assert "by distance alone" in parse(report).text
     first, second, *others = report.page.results
     moved = (replace(first, rank_before=2), replace(second, rank_before=None), *others)
     page = parse(replace(report, page=replace(report.page, results=moved, rerank="k_reciprocal")))
@@ -384,3 +395,81 @@ def test_a_missing_thumbnail_is_said_without_a_path(tmp_path: Path, suffix: str)
 def test_a_data_url_is_made_of_pictures_only() -> None:
     with pytest.raises(ValueError, match="bytes of a picture"):
         data_url(b"<script>")
+
+
+def steered(folder: Path, **changes: Any) -> Report:
+    """An answer to a part that was found, with everything asked that can be."""
+    report = make_report(folder)
+    region = Region(0.1, 0.25, 0.5, 1)
+    asked = report.collection.items[0]
+    ask = Ask(
+        items=(asked.item_id,),
+        region=region,
+        k=7,
+        label="dog",
+        max_distance=1.25,
+        liked=("cat/1.png",),
+        disliked=("dog/4.png", "dog/5.png"),
+        without_copies=True,
+        rerank="diverse",
+        effort=Effort.EXACT,
+    )
+    page = replace(report.page, query_items=(), part_of=asked, ask=ask, pictures=shown(1), rerank="diverse", n_copies=2)
+    page = replace(page, objects=Objects(1.0, (Part(region, 0.5),)))
+    return replace(report, page=page, link="https://pets.example.org/?item=cat%2F0.png&k=7", **changes)
+
+
+def test_every_format_tells_what_was_asked(tmp_path: Path) -> None:
+    report = steered(tmp_path)
+    asked = {
+        "k": 7,
+        "region": "0.1,0.25,0.5,1",
+        "is_region_found": True,
+        "liked": ["cat/1.png"],
+        "disliked": ["dog/4.png", "dog/5.png"],
+        "only_label": "dog",
+        "max_distance": 1.25,
+        "without_copies": True,
+        "rerank": "diverse",
+        "engine": "exact",
+        "effort": "exact",
+    }
+    data = json.loads(FORMATS["json"].make(report))
+    assert (data["asked"], data["link"]) == (asked, report.link)
+    line = rows(report)[0]
+    assert {name: line[f"asked_{name}"] for name in NAMES} == {
+        name: " ".join(value) if isinstance(value, list) else str(value) for name, value in asked.items()
+    }
+    assert line["link"] == report.link
+    page = parse(report)
+    for fact in (
+        *("Results asked for7", "0.1,0.25,0.5,1 (left, top, right, bottom), found by itself", "More likecat/1.png"),
+        *("Less likedog/4.png, dog/5.png", "Labeldog", "Largest distance1.25", "Near-copies2 hidden", "re-ranking diverse"),
+        "comparing with every picture",
+    ):
+        assert fact in page.text
+    assert page.all("a") == [{"href": report.link}]
+
+
+def test_the_sheet_grows_with_what_was_asked(tmp_path: Path) -> None:
+    plain, full = pixels(make_report(tmp_path / "plain")), pixels(steered(tmp_path / "full"))
+    grown = full.shape[0] - plain.shape[0]
+    assert grown > 0
+    assert full[296 + grown + 100, 28 + 100] == pytest.approx(COLORS[1], abs=6)  # the first result, further down
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_line_ends_between_a_number_and_its_word(tmp_path: Path, language: str) -> None:
+    page = parse(steered(tmp_path, language=language))
+    words = [data for tag, data in page.texts if tag in ("dd", "p", "bdi")]
+    assert [text for text in words if re.search(r"\d [%a-zA-Z가-힣]", text)] == []
+
+
+def test_digests_stand_at_the_end(tmp_path: Path) -> None:
+    report = make_report(tmp_path)
+    spec = EmbedderSpec("mobilenet_v2", weights="ab" * 32)
+    space = replace(report.space, spec=spec)
+    it = report.collection
+    page = parse(replace(report, collection=Collection(it.path, it.manifest, it.items, it.updated, {"toy": space})))
+    assert page.text.index("Made with imgsearch") < page.text.index(f"sha256 {'ab' * 32}")
+    assert page.text.count("ab" * 32) == 1

@@ -175,6 +175,4 @@ TEXTS = {
     "take.csv_help": "For spreadsheets.",
     "take.json": "JSON",
     "take.json_help": "For programs.",
-    "take.label": "Label",
-    "take.max_distance": "Largest distance",
 }

@@ -171,6 +171,4 @@ TEXTS = {
     "take.csv_help": "스프레드시트용입니다.",
     "take.json": "JSON",
     "take.json_help": "프로그램용입니다.",
-    "take.label": "라벨",
-    "take.max_distance": "최대 거리",
 }

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import partial
 
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
-from imgsearch.pictures.items import label_words
 from imgsearch.report import FORMATS, Report
-from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.search import SearchPage
+from imgsearch.settings import get_settings
 from imgsearch.ui.texts import language, t
 
 _ICONS = {
@@ -23,14 +21,16 @@ _ICONS = {
 }
 
 
-def take_away(collection: Collection, page: SearchPage) -> None:
+def take_away(collection: Collection, page: SearchPage, link: str) -> None:
     """Draws a button that opens the files an answer can be had as.
 
     Args:
         collection: What was searched.
         page: What was asked and found.
+        link: Leads to it, from `View.link`; "" where no link can hold it.
     """
-    report = Report(collection, page, details=_details(page.ask) if page.ask else {}, language=language())
+    url = get_settings().url  # without it nobody here knows where the page is seen
+    report = Report(collection, page, link=f"{url}/{link}" if url and link else "", language=language())
     with st.popover(t("take.title"), icon=":material/download:", key="take_away"):
         for suffix, kind in FORMATS.items():
             st.download_button(
@@ -44,14 +44,6 @@ def take_away(collection: Collection, page: SearchPage) -> None:
                 icon=_ICONS[suffix],
                 width="stretch",
             )
-
-
-def _details(ask: Ask) -> Mapping[str, str]:
-    details = {
-        t("take.label"): label_words(ask.label or ""),
-        t("take.max_distance"): "" if ask.max_distance is None else f"{ask.max_distance:g}",
-    }
-    return {name: value for name, value in details.items() if value}
 
 
 def _stem(report: Report) -> str:

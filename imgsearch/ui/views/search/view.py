@@ -54,8 +54,10 @@ def render(collection: Collection, view: View) -> None:
         with steering:
             _render_steering(view.ask)
         with head, st.container(horizontal=True, gap="xsmall", width="content", key="hand_on"):
-            _render_copy_link(view)
-            take_away(collection, answer.page)
+            link = _link_to(view)
+            if link:
+                draw_copy_link(link)
+            take_away(collection, answer.page, link)
         _render_results(collection, view, answer)
         render_found(collection, view, answer)
     _render_gallery(collection, view)
@@ -177,11 +179,12 @@ def _verdict(ask: Ask, answer: Answer) -> str:
     return t("search.foreign_but_part") if is_whole_foreign else ""
 
 
-def _render_copy_link(view: View) -> None:
-    """A link to the answer, where one can hold it: neither uploads nor own pictures are there for anybody else."""
-    if not (view.uploads or SESSION_NAME.fullmatch(view.collection)):
-        # The query is named also where the address names none: what is shown then may be another picture one day.
-        draw_copy_link(view.link(item=view.ask.items))
+def _link_to(view: View) -> str:
+    """A link to the answer; "" where none can hold it: neither uploads nor own pictures are there for anybody else."""
+    if view.uploads or SESSION_NAME.fullmatch(view.collection):
+        return ""
+    # The query is named also where the address names none: what is shown then may be another picture one day.
+    return view.link(item=view.ask.items)
 
 
 def _is_reordered(collection: Collection, ask: Ask) -> bool:
