@@ -68,8 +68,8 @@ def _check_format(ctx: click.Context, param: click.Parameter, file: Path | None)
     "--report",
     type=UserPath(dir_okay=False),
     callback=_check_format,
-    help="Write the answer and what was asked to a file as well: a page that needs no network (.html), a contact sheet (.png), "
-    ".csv or .json.",
+    help="Write the answer and what was asked to a file as well: a page that needs no network (.html), a contact sheet "
+    "(.png), .csv or .json.",
 )
 def query(
     name: str,

@@ -41,7 +41,7 @@ def render(collection: Collection, view: View) -> None:
         return
     left, right = answers[0], answers[1]
     _render_head(collection, view, left)
-    st.markdown(_summary(left, right, [space_words(collection.space(space)) for space in spaces]))
+    st.markdown(_summary(left, right, [escape(space_words(collection.manifest, space)) for space in spaces]))
     with st.container(horizontal=True, gap="medium", key="compare"):
         for side, space, answer, other in zip(_SIDES, spaces, (left, right), (right, left), strict=True):
             with st.container(key=f"compare_{side}", width="stretch", gap="small"):
