@@ -247,6 +247,16 @@ def test_near_copies_are_hidden_by_one_click_and_counted(pictures: Path, home: P
     assert results(at)[0] == "red/copy.png"
 
 
+def test_a_single_dislike_is_taken_back(collection: Collection) -> None:
+    at = page(item="red/0.png", liked="red/2.png", disliked=["blue/1.png", "green/0.png"])
+    row = collection.items.row_of("blue/1.png")
+    at.button(key=f"undislike_{row}").click().run()
+    assert not at.exception
+    assert at.query_params["disliked"] == "green/0.png"
+    assert at.query_params["liked"] == "red/2.png"
+    assert results(at) == results(page(item="red/0.png", liked="red/2.png", disliked="green/0.png"))
+
+
 def test_steering_is_said_and_ended(collection: Collection) -> None:
     at = page(item="red/0.png", liked=["red/2.png", "red/3.png"], disliked="blue/1.png")
     assert any("likes: 2, dislikes: 1" in caption.value for caption in at.caption)

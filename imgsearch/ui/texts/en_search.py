@@ -64,6 +64,8 @@ TEXTS = {
     "was saved anew, resized, brightened, mirrored, turned or cropped a little.",
     "search.copies_hidden": "{n} {n:near-copy|near-copies} hidden",
     "search.steered": "Steered by likes: {liked}, dislikes: {disliked}.",
+    "search.disliked": "Disliked",
+    "search.undislike": "Take back {name}",
     "search.unsteered": "Start over",
     "search.new": "new",
     "search.new_spoken": "new here",

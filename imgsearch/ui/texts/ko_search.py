@@ -64,6 +64,8 @@ TEXTS = {
     "조금 잘라 낸 이미지입니다.",
     "search.copies_hidden": "거의 같은 이미지 {n}장 숨김",
     "search.steered": "반영 중: 좋아요 {liked}개, 싫어요 {disliked}개.",
+    "search.disliked": "싫어요 목록",
+    "search.undislike": "{name} 되돌리기",
     "search.unsteered": "처음부터 다시",
     "search.new": "새로 등장",
     "search.new_spoken": "새로 등장",

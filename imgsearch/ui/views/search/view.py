@@ -10,13 +10,14 @@ import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME
-from imgsearch.pictures.items import label_words
+from imgsearch.pictures.items import label_words, short_name
 from imgsearch.retrieval.ask import AUTO, Ask
 from imgsearch.retrieval.rerank import default_reranking
 from imgsearch.retrieval.search import SearchPage
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui import state
 from imgsearch.ui.answer import Answer, answer_to, find_objects
+from imgsearch.ui.parts.addresses import thumbnail_url
 from imgsearch.ui.parts.copy_link import draw_copy_link
 from imgsearch.ui.parts.grid import Note, draw_grid, gallery_cards, result_cards
 from imgsearch.ui.parts.words import rerank_words, space_words
@@ -52,7 +53,7 @@ def render(collection: Collection, view: View) -> None:
         with order:
             _render_order(collection, view.ask)
         with steering:
-            _render_steering(view.ask)
+            _render_steering(collection, view.ask)
         with head, st.container(horizontal=True, gap="xsmall", width="content", key="hand_on"):
             link = _link_to(view)
             if link:
@@ -118,13 +119,27 @@ def _render_order(collection: Collection, ask: Ask) -> None:
     )
 
 
-def _render_steering(ask: Ask) -> None:
-    """Says that likes and dislikes change the order, where they do."""
+def _render_steering(collection: Collection, ask: Ask) -> None:
+    """Says that likes and dislikes change the order, where they do; what is disliked is not among the results any more."""
     if not (ask.liked or ask.disliked):
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="steering"):
         st.caption(t("search.steered", liked=len(ask.liked), disliked=len(ask.disliked)), width="content")
+        if ask.disliked:
+            with st.popover(t("search.disliked"), icon=":material/thumb_down:", type="tertiary", key="disliked"):
+                for item_id in ask.disliked:
+                    _render_disliked(collection, ask, item_id)
         st.button(t("search.unsteered"), key="steering_reset", type="tertiary", on_click=_forget_likes)
+
+
+def _render_disliked(collection: Collection, ask: Ask, item_id: str) -> None:
+    row = collection.items.row_of(item_id)
+    item = collection.items[row]
+    rest = [each for each in ask.disliked if each != item_id]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.image(thumbnail_url(collection.name, item), alt=short_name(item), width=48)
+        words = t("search.undislike", name=escape(short_name(item)))
+        st.button(words, key=f"undislike_{row}", icon=":material/undo:", on_click=partial(state.go, disliked=rest))
 
 
 def _forget_likes() -> None:
