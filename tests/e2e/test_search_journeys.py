@@ -113,6 +113,22 @@ def test_twelve_results_and_a_page_of_the_gallery_fill_whole_rows(visit: Visit, 
         assert len(set(in_a_row.values())) == 1, in_a_row
 
 
+@pytest.mark.parametrize("way_out", ["Escape", "Close"])
+def test_why_gives_the_focus_back_to_its_button(visit: Visit, way_out: str) -> None:
+    page = visit("?item=red%2F0.png&k=6")
+    opener = button(page, "Why 2.")
+    opener.press("Enter")
+    dialog = page.get_by_role("dialog", name="Why this picture?")
+    expect(dialog.get_by_role("list", name="What both have in common")).to_be_visible()
+    wait_until_idle(page)
+    close = dialog.get_by_role("button", name="Close")
+    close.press("Escape" if way_out == "Escape" else "Enter")
+    expect(dialog).to_have_count(0)
+    expect(opener).to_be_focused()
+    wait_until_idle(page)
+    expect(opener).to_be_focused()  # also once the page has been drawn anew
+
+
 @pytest.mark.parametrize("size", [{}, PHONE], ids=["wide", "phone"])
 def test_why_opens_from_a_card_and_closes_by_key_and_by_back(visit: Visit, size: dict[str, int]) -> None:
     page = visit("?item=red%2F0.png&k=6", **size)

@@ -56,6 +56,22 @@ function symbol(path) {
   return svg;
 }
 
+// A dialog that a button opens gives the focus to nobody when it closes, as the button lies in a shadow root.
+function refocusAfterDialog(grid, action, id) {
+  const isOpen = () => Boolean(document.querySelector('[role="dialog"]'));
+  let wasOpen = false;
+  const watch = new MutationObserver(() => {
+    if (isOpen() === wasOpen) return;
+    wasOpen = !wasOpen;
+    if (wasOpen) return;
+    watch.disconnect();
+    const entry = [...grid.children].find((each) => each.dataset.id === id);
+    // After the dialog has let go of the focus.
+    requestAnimationFrame(() => entry?.querySelector(`button.${action}`)?.focus({ preventScroll: true }));
+  });
+  watch.observe(document.body, { childList: true, subtree: true });
+}
+
 // Buttons beside the link, not in it; they lie over the picture.
 function buttons(item, words, act) {
   const row = element("div", "actions");
@@ -80,7 +96,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   grid.classList.toggle("calm", data.calm);
   const follow = (href) => setTriggerValue("followed", href);
   const root = grid.getRootNode();
-  const act = (action, id) => setTriggerValue("acted", { action, id });
+  const act = (action, id) => {
+    if (action === "why") refocusAfterDialog(grid, action, id);
+    setTriggerValue("acted", { action, id });
+  };
   const width = Math.ceil(parseFloat(getComputedStyle(grid).gridTemplateColumns)) || SHORT_SIDES.src; // of a column, px
   const focused = [...grid.children].findIndex((entry) => entry.contains(root.activeElement));
   const button = root.activeElement?.closest("button")?.className;
