@@ -77,7 +77,7 @@ def test_the_measured_precision_is_that_of_the_saved_evaluation_by_distance(two_
 
 def test_what_is_compared_has_names_that_people_know_and_technical_ones_behind_them(two_spaces: Collection) -> None:
     at = page(view="compare")
-    assert [(each.value, each.help) for each in at.subheader] == [
+    assert [(each.value, each.help) for each in at.header] == [
         ("Colours", r"Technical name: color\_histogram."),
         ("Edges", r"Technical name: edge\_histogram."),
     ]

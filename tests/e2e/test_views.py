@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,3 +102,11 @@ def test_a_bar_that_goes_on_to_the_right_shows_it(visit: Visit) -> None:
     bar.get_by_role("link").last.scroll_into_view_if_needed()
     expect(bar).not_to_have_attribute("data-more", "")
     expect(visit("").get_by_role("navigation", name="Views")).not_to_have_attribute("data-more", "")
+
+
+@pytest.mark.parametrize("view", ["", "compare", "map", "quality", "collections", "about"])
+def test_no_heading_skips_a_level(visit: Visit, view: str) -> None:
+    page = visit(f"?view={view}" if view else "/")
+    levels = [int(each.evaluate("heading => heading.tagName[1]")) for each in page.get_by_role("heading").all()]
+    assert levels[0] == 1
+    assert [(before, after) for before, after in pairwise(levels) if after > before + 1] == []

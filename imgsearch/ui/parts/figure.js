@@ -100,7 +100,7 @@ export default function ({ data, parentElement }) {
       const entry = element("li", "step");
       const box = element("div", "drawing");
       box.append(draw(step));
-      entry.append(box, element("h3", "", step.title), element("p", "", step.text));
+      entry.append(box, element("h2", "", step.title), element("p", "", step.text));
       return entry;
     }),
   );

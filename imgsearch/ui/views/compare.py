@@ -91,7 +91,7 @@ def _render_name(collection: Collection, view: View, side: str, space: str) -> N
     name, other = ("space", view.space2) if side == "left" else ("space2", view.space)
     options = [each for each in collection.spaces if each != other]
     if len(options) == 1:
-        st.subheader(space_title(collection.manifest, space), anchor=False, help=t("words.technical", name=escape(space)))
+        st.header(space_title(collection.manifest, space), anchor=False, help=t("words.technical", name=escape(space)))
         return
     st.selectbox(
         t(f"compare.{name}"),

@@ -43,7 +43,7 @@ def render(collection: Collection, view: View) -> None:
 
 
 def _render_answer(collection: Collection, view: View, answer: Answer) -> None:
-    st.subheader(t("search.foreign_results" if answer.is_foreign else "search.results"), anchor=False)
+    st.header(t("search.foreign_results" if answer.is_foreign else "search.results"), anchor=False)
     st.caption(t("map.query", name=escape(answer.caption)))
     draw_links([Link(t("map.open"), view.link(view=None))], name=t("map.open"), key="map_links", is_bordered=True)
     cards = result_cards(
