@@ -114,14 +114,14 @@ def _facts(report: Report) -> Iterator[ET.Element]:
         words["collection"]: words["n_items"].format(
             title=manifest.title, n=Count(len(report.collection.items)), updated=report.collection.updated[:10]
         ),
+        **asked_words(report),
         words["source"]: manifest.source,
         words["license"]: manifest.license,
         words["compared_by"]: _compared_by(report),
         words["reference"]: report.space.spec.reference,
         words["weights"]: "" if _digest(report) else report.space.spec.weights_license,
-        **asked_words(report),
         words["time"]: ", ".join(
-            words["step"].format(step=words.get(step, step), ms=ms) for step, ms in page.timings_ms.items()
+            words["step"].format(step=words[f"step_{step}"], ms=ms) for step, ms in page.timings_ms.items()
         ),
         words["made"]: report.made.strftime(f"%Y-%m-%d %H:%M{NO_BREAK}%Z"),
     }

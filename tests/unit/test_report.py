@@ -458,6 +458,14 @@ def test_the_sheet_grows_with_what_was_asked(tmp_path: Path) -> None:
     assert full[296 + grown + 100, 28 + 100] == pytest.approx(COLORS[1], abs=6)  # the first result, further down
 
 
+def test_every_step_has_words(tmp_path: Path) -> None:
+    report = make_report(tmp_path)
+    steps = ("decode", "find", "embed", "search", "rerank")  # see SearchPage.timings_ms
+    page = parse(replace(report, page=replace(report.page, timings_ms=dict.fromkeys(steps, 1.5))))
+    said = "decoding 1.5 ms, looking for parts 1.5 ms, embedding 1.5 ms, search 1.5 ms, re-ranking 1.5 ms"
+    assert said in page.text
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_line_ends_between_a_number_and_its_word(tmp_path: Path, language: str) -> None:
     page = parse(steered(tmp_path, language=language))
