@@ -36,6 +36,7 @@ from imgsearch.retrieval.metrics import Evaluation
 from imgsearch.retrieval.objects import Objects, find_objects
 from imgsearch.retrieval.same_picture import Look, Small
 from imgsearch.retrieval.search import SearchPage, search
+from imgsearch.retrieval.typical import typical_row
 from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.space import Space
 
@@ -78,6 +79,11 @@ class Collection(Outline):
         """Names of the spaces that are searched by comparing with every picture, since they have no index for here."""
         is_meant = {name: ENGINES[entry.engine].is_exact for name, entry in self.manifest.spaces.items()}
         return [name for name, space in self.spaces.items() if space.index.is_exact and not is_meant[name]]
+
+    @cached_property
+    def typical_item(self) -> str:
+        """Id of the item to ask with where nobody has chosen one, see `typical.typical_row`."""
+        return self.items[typical_row(self.items, self.space())].item_id
 
     @cached_property
     def evaluation(self) -> tuple[Evaluation, ...]:

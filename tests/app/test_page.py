@@ -73,8 +73,7 @@ def test_without_a_collection_the_page_says_how_to_build_one() -> None:
 
 def test_the_first_page_holds_an_answer(collection: Collection) -> None:
     at = page()
-    query = collection.items[len(collection.items) // 2]
-    expected = collection.search(item_id=query.item_id, k=state.DEFAULT_K)
+    expected = collection.search(item_id=collection.typical_item, k=state.DEFAULT_K)
     assert results(at) == [result.item.item_id for result in expected.results]
     assert len(results(at)) == 11
 

@@ -199,7 +199,7 @@ def _read_pictures(
     example = reader.one("example", address.choice(examples), None)
     if example:
         return (), (), example
-    return (collection.items[len(collection.items) // 2].item_id,), (), None
+    return (collection.typical_item,), (), None
 
 
 def _region(text: str) -> Region | Literal["auto", "whole"] | None:
