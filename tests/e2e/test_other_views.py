@@ -72,7 +72,18 @@ def test_a_pick_in_compare_stays_in_compare(visit: Visit) -> None:
 
 def test_a_reranking_of_quality_is_chosen_by_a_click(visit: Visit) -> None:
     page = visit("?view=quality")
-    rerankings = page.get_by_role("list", name=re.compile("Re-rankings of")).get_by_role("link")
+    rerankings = page.get_by_role("list", name=re.compile("Orders, by")).get_by_role("link")
     rerankings.nth(1).click()
     page.wait_for_url(re.compile("rerank=augmentation$"))
     expect(rerankings.nth(1)).to_have_attribute("data-current", "")
+
+
+def test_chance_is_marked_on_the_bars_of_quality(visit: Visit) -> None:
+    page = visit("?view=quality")
+    expect(page.get_by_text("by chance it would be")).to_be_visible()
+    track = page.get_by_role("list", name=re.compile("Orders, by")).locator(".track").first
+    bar, mark = track.bounding_box(), track.locator(".chance").bounding_box()
+    assert bar
+    assert mark
+    # 36 pictures, 9 of a kind: 8 of the 35 others are right.
+    assert mark["x"] + 1 - bar["x"] == pytest.approx(bar["width"] * 8 / 35, abs=2)
