@@ -73,9 +73,10 @@ def _render_subtitle(collection: Collection, view: View) -> None:
     technical = t("words.technical", name=escape(view.space))
     n_items = len(collection.items)
     if collection.name == SAMPLE_COLLECTION:
-        st.caption(t("search.sample", n=n_items, space=compared_by), help=technical)
+        words = t("search.sample", n=n_items, space=compared_by)
     else:
         words = t("search.collection", title=escape(collection.manifest.title), n=n_items, space=compared_by)
+    with st.container(key="subtitle"):
         st.caption(words, help=technical)
 
 
