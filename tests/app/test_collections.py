@@ -194,7 +194,7 @@ def test_who_waits_for_own_pictures_is_led_to_the_search_in_them(collection: Col
     hand_in(at, pictures_of(3))
     name = at.session_state["own"].name
     assert at.query_params == {"collection": name, "k": "5"}
-    assert sorted(results(at)) == ["0.png", "2.png"]  # the one in the middle is asked with
+    assert sorted(results(at)) == ["1.png", "2.png"]  # 0 is asked with: of its two neighbours one is far the nearer
 
 
 def test_who_looks_elsewhere_gets_a_way_there_until_it_was_taken_or_put_away(collection: Collection) -> None:

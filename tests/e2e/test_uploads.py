@@ -171,6 +171,7 @@ def test_a_picture_can_be_dropped(visit: Visit, discs: Collection) -> None:
 
 def test_a_picture_can_be_dropped_anywhere_on_the_page(visit: Visit, discs: Collection) -> None:
     page = visit()
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.wait_for(state="attached")
     data = png(draw_picture(BLUE, 4))
     offer = page.get_by_text("Drop to search with it")
     expect(offer).to_be_hidden()
