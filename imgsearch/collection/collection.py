@@ -21,14 +21,14 @@ from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.outline import Outline, find
 from imgsearch.collection.reading import COPY_AGAIN, read_parts
 from imgsearch.embedding import runtime
-from imgsearch.embedding.embedders import Embedders, Source, Wanted, embed_all
+from imgsearch.embedding.embedders import Embedders, Wanted, embed_all
 from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.embedding.networks import find_network, needs_tensorflow
 from imgsearch.errors import BackboneError, CollectionCorruptError, InvalidQueryError, ItemNotFoundError
 from imgsearch.files.disk import file_digest
 from imgsearch.files.home import thumbnails_folder
 from imgsearch.pictures.decode import decode_image
-from imgsearch.pictures.items import Items
+from imgsearch.pictures.items import Item, Items
 from imgsearch.records import parse
 from imgsearch.retrieval.ask import AUTO, Ask, PictureLike, What, as_source, sort_out
 from imgsearch.retrieval.copies import Looks
@@ -187,19 +187,11 @@ class Collection(Outline):
         """
         if len(page.query_items) + len(page.pictures) != 1 or page.vectors is None:
             raise InvalidQueryError("Objects can be found in exactly one item, row or picture.")
-        picture: Source
-        if page.query_items:
-            (item,) = page.query_items
-            picture, size, left_out = (
-                self.thumbnail_path(item),
-                (item.width, item.height),
-                [self.items.row_of(item.item_id)],
-            )
-        else:
-            (outside,) = page.pictures
-            # Small, and upright whatever it was: quick to send and to decode several times.
-            picture, size, left_out = outside.preview, (outside.width, outside.height), []
-        space = self.space(page.space)
+        asked = page.query_items[0] if page.query_items else page.pictures[0]
+        # Small, and upright whatever it was: quick to send and to decode several times.
+        picture = self.thumbnail_path(asked) if isinstance(asked, Item) else asked.preview
+        left_out = [self.items.row_of(item.item_id) for item in page.query_items]
+        space, size = self.space(page.space), (asked.width, asked.height)
         return find_objects(space, embedders or self.embedders, picture, size, page.vectors[0], left_out)
 
     def _answer(self, ask: Ask, embedders: Embedders, previews: bool) -> SearchPage:
@@ -209,12 +201,13 @@ class Collection(Outline):
         started = time.perf_counter()
         objects = self.find_objects(whole, embedders)
         timings = {"find": (time.perf_counter() - started) * 1000}
-        page = whole
+        pages = [whole]
         if objects.chosen:
-            page = self._answer_found(replace(ask, region=objects.chosen), embedders, previews)
-        for step, ms in [*whole.timings_ms.items(), *(page.timings_ms.items() if page is not whole else [])]:
-            timings[step] = timings.get(step, 0.0) + ms
-        return replace(page, objects=objects, timings_ms=timings)
+            pages.append(self._answer_found(replace(ask, region=objects.chosen), embedders, previews))
+        for page in pages:
+            for step, ms in page.timings_ms.items():
+                timings[step] = timings.get(step, 0.0) + ms
+        return replace(pages[-1], objects=objects, timings_ms=timings)
 
     def _answer_found(self, ask: Ask, embedders: Embedders, previews: bool) -> SearchPage:
         space = self.space(ask.space)

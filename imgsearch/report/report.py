@@ -43,7 +43,7 @@ class Report:
     @property
     def region(self) -> Region | None:
         """The part of the one query picture that was asked with; None for the whole."""
-        return self.page.ask.part if self.page.ask else None
+        return self.page.part
 
     @property
     def previews(self) -> list[bytes]:

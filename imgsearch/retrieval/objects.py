@@ -11,7 +11,7 @@ Measured by `python -m benchmarks.objects`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,23 +133,15 @@ def find_objects(
     if not space.calibration.has_verdict:
         return Objects(distance)
     seen = search.windows(size)
-    nearest = min(seen, key=lambda part: part.distance, default=None)
-    parts = [part for part in seen if _is_object(part.distance, distance, space.calibration)]
-    return Objects(distance, tuple(_distinct(parts)[:MOST_PARTS]), nearest, search.n_seen)
+    seen.sort(key=lambda part: part.distance)
+    known = {part.region: part for part in seen if _is_object(part.distance, distance, space.calibration)}
+    parts = tuple(known[region] for region in _apart(known, MOST_PARTS, _show_the_same))
+    return Objects(distance, parts, seen[0] if seen else None, search.n_seen)
 
 
 def _is_object(distance: float, whole: float, calibration: Calibration) -> bool:
     p_value = calibration.p_value(distance)
     return p_value is not None and p_value >= KNOWN and distance <= whole - MARGIN
-
-
-def _distinct(parts: Iterable[Part]) -> list[Part]:
-    """The nearest first, less what shows the same as a nearer one."""
-    kept: list[Part] = []
-    for part in sorted(parts, key=lambda part: part.distance):
-        if all(_shared(part.region, other.region) <= _MOST_INSIDE * _smaller(part.region, other.region) for other in kept):
-            kept.append(part)
-    return kept
 
 
 class _Search:
@@ -167,7 +159,8 @@ class _Search:
         """Windows that were embedded, the most promising ones among them."""
         seen = self._embed(self._first(size))
         seen.sort(key=lambda part: part.distance)
-        refined = _apart([part.region for part in seen], _N_REFINED if self._spec.is_light else _N_REFINED_HEAVY)
+        n_refined = _N_REFINED if self._spec.is_light else _N_REFINED_HEAVY
+        refined = _apart([part.region for part in seen], n_refined, _coincide)
         finer = self._embed([region for each in refined for region in _inside(each, size)])
         best = seen[0].distance if seen else 0.0
         return seen + [part for part in finer if part.distance < best - _FINER_MARGIN]
@@ -193,7 +186,7 @@ class _Search:
         maps = self._embedders.feature_maps(self._picture, self._spec, tiles)
         self.n_seen += len(tiles)
         order = np.argsort(self.distances(self._space.points(_averages(maps, windows))), kind="stable")
-        return _apart([windows[i] for i in order], _N_TRIED)
+        return _apart([windows[i] for i in order], _N_TRIED, _coincide)
 
     def _embed(self, regions: Sequence[Region]) -> list[Part]:
         if not regions:
@@ -263,15 +256,26 @@ def _window(left: float, top: float, side: float, size: tuple[int, int]) -> Regi
     return Region(*(min(max(each, 0.0), 1.0) for each in sides))  # which rounding may have left by a hair
 
 
-def _apart(windows: Sequence[Region], most: int) -> list[Region]:
-    """The first of them that are not about the same as one before."""
+def _apart(windows: Iterable[Region], most: int, are_same: Callable[[Region, Region], bool]) -> list[Region]:
+    """The first of them that do not show the same as one before."""
     kept: list[Region] = []
     for window in windows:
         if len(kept) == most:
             break
-        if all(_shared(window, other) <= _MOST_OVERLAP * _covered(window, other) for other in kept):
+        if not any(are_same(window, other) for other in kept):
             kept.append(window)
     return kept
+
+
+def _coincide(one: Region, other: Region) -> bool:
+    """Whether two windows are about the same."""
+    shared = _shared(one, other)
+    return shared > _MOST_OVERLAP * (_area(one) + _area(other) - shared)
+
+
+def _show_the_same(one: Region, other: Region) -> bool:
+    """Whether two parts are of one object: much of the smaller lies in the other."""
+    return _shared(one, other) > _MOST_INSIDE * min(_area(one), _area(other))
 
 
 def _area(region: Region) -> float:
@@ -283,13 +287,3 @@ def _shared(one: Region, other: Region) -> float:
     width = min(one.right, other.right) - max(one.left, other.left)
     height = min(one.bottom, other.bottom) - max(one.top, other.top)
     return max(width, 0.0) * max(height, 0.0)
-
-
-def _covered(one: Region, other: Region) -> float:
-    """Area of what one or the other covers."""
-    return _area(one) + _area(other) - _shared(one, other)
-
-
-def _smaller(one: Region, other: Region) -> float:
-    """Area of the smaller one."""
-    return min(_area(one), _area(other))

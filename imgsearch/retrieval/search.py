@@ -19,6 +19,7 @@ from imgsearch.distance import by_distance, similarity_from_distance
 from imgsearch.embedding.embedders import Embedded
 from imgsearch.errors import InvalidQueryError
 from imgsearch.pictures.items import Gallery, Item, shared_label
+from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.copies import Looks, Seen, without_copies
 from imgsearch.retrieval.expansion import joint_query, rocchio
@@ -137,6 +138,11 @@ class SearchPage:
     vectors: np.ndarray | None = field(default=None, repr=False, compare=False)
     thumbnails: Path | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def part(self) -> Region | None:
+        """The part that was asked with; None for the whole, and in a page made by hand."""
+        return self.ask.part if self.ask else None
+
     def _repr_html_(self) -> str | None:
         """What a notebook shows: the query and the results as cards."""
         if self.thumbnails is None:
@@ -156,7 +162,7 @@ class SearchPage:
         return {
             "space": self.space,
             "query_item_ids": [item.item_id for item in self.query_items],
-            "region": str(self.ask.part) if self.ask and self.ask.part else None,
+            "region": str(self.part) if self.part else None,
             "objects": self.objects.to_json() if self.objects else None,
             "rerank": self.rerank,
             "is_foreign": self.verdict.is_foreign if self.verdict else None,

@@ -71,8 +71,7 @@ class Answer:
     @property
     def part(self) -> Region | None:
         """The part that was searched with; None for the whole."""
-        assert self.page.ask is not None  # a search gives it
-        return self.page.ask.part
+        return self.page.part
 
     @property
     def vectors(self) -> np.ndarray:
@@ -122,8 +121,7 @@ def answer_to(
     """
     ask = ask or view.ask
     found = found_in(collection, view)
-    if ask.region == AUTO:
-        ask = replace(ask, region=found.objects.chosen if found else None)
+    ask = replace(ask, region=part_to_ask(view, found))
     has_to_look = bool(ask.pictures or ask.region)  # stored vectors need no worker
     try:
         with waiting or nullcontext(), st.spinner(t("search.looking"), show_time=True) if has_to_look else nullcontext():
@@ -153,6 +151,13 @@ def answer_to(
 def found_in(collection: Collection, view: View) -> Found | None:
     """What was found in the query picture before, by the view's space; None where nobody has looked."""
     return found_before(_key(collection, view))
+
+
+def part_to_ask(view: View, found: Found | None) -> Region | None:
+    """The part that the view asks with; where it is to be found, the whole until it is."""
+    if view.ask.region == AUTO:
+        return found.objects.chosen if found else None
+    return view.ask.region
 
 
 def _key(collection: Collection, view: View) -> Hashable:

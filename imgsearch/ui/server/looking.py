@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import streamlit as st
@@ -25,6 +26,8 @@ PARTS_AT_ONCE = 8
 """Parts of a picture in one request: others want the worker too, and the visitor may want something else."""
 _EMBEDDED = "embedded"
 _FOUND = "objects"
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 _Key = tuple[int, int, tuple[EmbedderSpec, ...], Region | None]
 
 
@@ -43,15 +46,19 @@ class Found:
 
 def keep_found(key: Hashable, found: Found) -> None:
     """Keeps what was found while the page is open, the last few only."""
-    kept = _kept_found()
-    kept[key] = found
-    while len(kept) > MAX_EMBEDDED_PICTURES:
-        kept.popitem(last=False)
+    _keep(_kept_found(), key, found)
 
 
 def found_before(key: Hashable) -> Found | None:
     """What was kept."""
     return _kept_found().get(key)
+
+
+def _keep(kept: OrderedDict[_K, _V], key: _K, value: _V) -> None:
+    """Puts it last, and lets go of the first ones where they are too many."""
+    kept[key] = value
+    while len(kept) > MAX_EMBEDDED_PICTURES:
+        kept.popitem(last=False)
 
 
 def _kept_found() -> OrderedDict[Hashable, Found]:
@@ -92,9 +99,8 @@ class VisitorEmbedders:
         key = (hash(data), len(data), tuple(wanted.specs), wanted.region)
         if key not in kept:
             count_look()
-            (kept[key],) = embed_all(resources.embedders(visitors.this()), [replace(wanted, source=data)])
-            while len(kept) > MAX_EMBEDDED_PICTURES:
-                kept.popitem(last=False)
+            (embedded,) = embed_all(resources.embedders(visitors.this()), [replace(wanted, source=data)])
+            _keep(kept, key, embedded)
         kept.move_to_end(key)
         return kept[key]
 

@@ -11,7 +11,7 @@ from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.ask import AUTO
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources, state
-from imgsearch.ui.answer import Answer, QueryPicture, asked_items, caption, found_in
+from imgsearch.ui.answer import Answer, QueryPicture, asked_items, caption, found_in, part_to_ask
 from imgsearch.ui.parts.addresses import picture_url
 from imgsearch.ui.parts.grid import draw_grid, example_cards
 from imgsearch.ui.parts.query.region_picker import region_picker
@@ -91,16 +91,13 @@ class QueryPanel:
         self._words.markdown(f":small[{words}]  \n**{escape(name)}** {ids}")
 
     def _show_one(self, picture: QueryPicture, alt: str) -> None:
-        region = self._view.ask.region
         found = found_in(self._collection, self._view)
-        if region == AUTO:
-            region = found.objects.chosen if found else None
         can_find = self._collection.space(self._view.space).calibration.has_verdict
         region_picker(
             picture.url or picture_url(picture.content, "query_picture"),
             alt=alt,
             size=(picture.width, picture.height),
-            region=region,
+            region=part_to_ask(self._view, found),
             key="region_picker",
             on_mark=self._mark,
             suggested=[part.region for part in found.objects.parts] if found else [],
