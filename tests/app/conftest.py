@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 
 from imgsearch.ui import resources
-from imgsearch.ui.server import limits
+from imgsearch.ui.server import limits, routes
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +37,14 @@ def no_leftovers() -> Iterator[None]:
     resources.worker().close()
     for cached in (resources._open, resources.worker):
         cached.clear()
+
+
+def get(url: str) -> httpx.Response:
+    """What the routes answer."""
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(Starlette(routes=routes.routes()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
+            return await client.get(url)
+
+    return asyncio.run(ask())

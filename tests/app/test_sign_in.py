@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection, build_collection, embedder_spec
@@ -20,6 +17,7 @@ from imgsearch.ui import resources, sign_in
 from imgsearch.ui.parts.addresses import example_url, map_url, thumbnail_pattern, thumbnail_url
 from imgsearch.ui.server import access, routes
 from imgsearch.ui.server.map_points import map_digest
+from tests.app.conftest import get
 
 PROVIDER = {"client_id": "me", "client_secret": "it", "server_metadata_url": "https://id.example.org"}
 SECRETS = {"auth": {"redirect_uri": "http://localhost/oauth2callback", "cookie_secret": "x" * 32, **PROVIDER}}
@@ -54,17 +52,6 @@ def page(user: dict[str, Any] = NOBODY, secrets: dict[str, Any] = SECRETS, **par
 def links(at: AppTest) -> list[str]:
     (data,) = (json.loads(element.proto.json) for element in at.get("bidi_component") if '"links"' in element.proto.json)
     return [link["text"] for link in data["links"]]
-
-
-def get(url: str) -> httpx.Response:
-    """What the routes answer."""
-
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(Starlette(routes=routes.routes()))
-        async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
-            return await client.get(url)
-
-    return asyncio.run(ask())
 
 
 def allow(emails: str, monkeypatch: pytest.MonkeyPatch) -> None:

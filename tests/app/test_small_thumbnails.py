@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import struct
 import zlib
 from pathlib import Path
 
-import httpx
 import pytest
 from PIL import Image
-from starlette.applications import Starlette
 
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.ui.parts.addresses import small_thumbnail_url
 from imgsearch.ui.server import access, routes
 from imgsearch.ui.server.delivery import thumbnails
 from imgsearch.ui.server.delivery.thumbnails import small_thumbnail
+from tests.app.conftest import get
 
 
 @pytest.fixture
@@ -29,15 +27,6 @@ def large(tmp_path: Path, home: Path) -> Collection:
         Image.effect_noise(size, 80).convert("RGB").save(folder / name)
     build_collection("large", folder, home=home, specs=[embedder_spec("color_histogram")])
     return Collection.open("large", home)
-
-
-def get(url: str) -> httpx.Response:
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(Starlette(routes=routes.routes()))
-        async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
-            return await client.get(url)
-
-    return asyncio.run(ask())
 
 
 def test_a_small_one_is_224_px_high_or_wide_and_may_be_kept_for_ever(large: Collection) -> None:
