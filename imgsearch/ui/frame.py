@@ -9,6 +9,7 @@ import streamlit as st
 from imgsearch.collection.collection import Collection
 from imgsearch.errors import ImgSearchError
 from imgsearch.ui import resources, sign_in, state
+from imgsearch.ui.answer import found_in, part_to_ask
 from imgsearch.ui.parts.links import Link, draw_links
 from imgsearch.ui.parts.messages import show_error, show_notes
 from imgsearch.ui.parts.native_words import say_native_words
@@ -68,13 +69,13 @@ def render() -> None:
         else:
             show_error(exc)
         return
-    st.set_page_config(page_title=page_title(collection, _title_words(view)))
+    st.set_page_config(page_title=page_title(collection, _title_words(collection, view)))
     _render_top(view, names)
     show_notes((*state.take_notes(), *view.notes))
     VIEWS[view.name](collection, view)
 
 
-def _title_words(view: View) -> list[str]:
+def _title_words(collection: Collection, view: View) -> list[str]:
     """What tells a page from others in the bar of tabs: what it is asked with, on views that show an answer."""
     words = [] if view.name == state.SEARCH else [t(f"nav.{view.name}")]
     if view.name not in (state.SEARCH, "compare"):
@@ -82,7 +83,8 @@ def _title_words(view: View) -> list[str]:
     asked = ", ".join((*view.ask.items, *[t("title.upload")] * bool(view.uploads)))
     if view.example:
         asked = t("title.example", name=view.example)
-    return [*words, t("title.part", name=asked) if view.ask.region else asked]
+    part = part_to_ask(view, found_in(collection, view))
+    return [*words, t("title.part", name=asked) if part else asked]
 
 
 def _render_top(frame: Frame, names: list[str]) -> None:

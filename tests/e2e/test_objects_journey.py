@@ -85,6 +85,7 @@ def said(page: Page, words: str) -> None:
 def test_the_small_animal_is_found_and_the_whole_picture_is_one_click_away(visit: Visit, home: Path) -> None:
     page = visit(f"?example={CLUTTERED}")
     said(page, "Searched with the part in the frame.")
+    expect(page).to_have_title(re.compile(rf"^Part of Example {CLUTTERED}"))
     part = card_items(page)
     assert [item.split("/")[0] for item in part] == ["Husky"] * 12
     assert part == found(home, CLUTTERED, AUTO)
@@ -115,6 +116,7 @@ def test_why_a_result_is_like_the_part(visit: Visit) -> None:
 def test_a_picture_of_one_animal_is_searched_with_whole(visit: Visit) -> None:
     page = visit(f"?example={PLAIN}")
     said(page, "Searched with the whole picture.")
+    expect(page).to_have_title(re.compile(rf"^Example {PLAIN}"))
     expect(page.get_by_role("button", name="Whole picture")).to_be_hidden()
 
 
