@@ -189,6 +189,14 @@ def query_picture(page: Page) -> Locator:
     return page.locator(".st-key-query_picture img")
 
 
+def boxes(locator: Locator) -> list[dict[str, float]]:
+    """Where all that it finds lies, read at one moment: between two readings the page may have moved."""
+    wait_until_idle(locator.page)
+    rects = "found => found.map(each => each.getBoundingClientRect().toJSON())"
+    found: list[dict[str, float]] = locator.evaluate_all(rects)
+    return found
+
+
 class Places:
     """Where parts of a page lie on the screen: equal to others that are the same but for what no eye sees."""
 

@@ -16,7 +16,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Page, Route, expect
 
 from tests.conftest import draw_picture
-from tests.e2e.browser import RESULTS, card_items, cards, wait_until_idle
+from tests.e2e.browser import RESULTS, boxes, card_items, cards, wait_until_idle
 from tests.e2e.test_access import PHONE
 from tests.e2e.test_uploads import png
 
@@ -251,8 +251,7 @@ def test_hues_of_a_few_labels_differ_and_many_have_names_at_their_clusters(crowd
     names = crowd.page.locator(".names span")
     expect(names.filter(has_text=HOSTILE)).to_have_count(1)  # as text
     assert names.count() > N_LABELS / 2
-    boxes = [name.bounding_box() for name in names.all()]
-    for a, b in combinations([box for box in boxes if box], 2):
+    for a, b in combinations(boxes(names), 2):
         assert abs(a["x"] - b["x"]) > 20 or abs(a["y"] - b["y"]) > 12
     for dark in (False, True):
         page = visit("?view=about", dark=dark)
@@ -310,9 +309,9 @@ def test_two_fingers_zoom_and_one_moves_what_is_zoomed(visit: Visit) -> None:
     assert page.url.count("item=") == 1
 
 
-def names_at(page: Page) -> list[dict[str, float] | None]:
+def names_at(page: Page) -> list[dict[str, float]]:
     """Where the names of labels are."""
-    return [name.bounding_box() for name in page.locator(".names span").all()]
+    return boxes(page.locator(".names span"))
 
 
 def test_the_map_is_walked_with_keys_and_searched_with_enter(visit: Visit) -> None:

@@ -18,7 +18,17 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.browser import GALLERY, RESULTS, Places, card_items, cards, query_picture, wait_for_items, wait_until_idle
+from tests.e2e.browser import (
+    GALLERY,
+    RESULTS,
+    Places,
+    boxes,
+    card_items,
+    cards,
+    query_picture,
+    wait_for_items,
+    wait_until_idle,
+)
 from tests.e2e.test_access import PHONE, violations
 from tests.e2e.test_region import drag, stage
 
@@ -94,11 +104,11 @@ def test_buttons_wait_for_the_pointer_but_not_for_a_finger(visit: Visit) -> None
 
 def test_buttons_on_a_card_are_large_enough_for_a_finger_and_do_not_overlap(visit: Visit) -> None:
     page = visit(**PHONE)
-    boxes = [button(page, f"{words} 1.").bounding_box() for words in ("Why", "Fewer like", "More like")]
-    assert all(box and min(box["width"], box["height"]) >= 40 for box in boxes)
-    areas = [(box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]) for box in boxes if box]
-    for (left, top, right, bottom), other in itertools.combinations(areas, 2):
-        assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
+    on_card = [boxes(button(page, f"{words} 1."))[0] for words in ("Why", "Fewer like", "More like")]
+    assert all(min(box["width"], box["height"]) >= 40 for box in on_card)
+    for one, other in itertools.combinations(on_card, 2):
+        is_beside = one["right"] <= other["left"] or other["right"] <= one["left"]
+        assert is_beside or one["bottom"] <= other["top"] or other["bottom"] <= one["top"]
     button(page, "Why 1.").tap()
     expect(page.get_by_role("dialog", name="Why this picture?")).to_be_visible()
 
@@ -108,8 +118,7 @@ def test_twelve_results_and_a_page_of_the_gallery_fill_whole_rows(visit: Visit, 
     page = visit(width=width)
     for name, n in ((RESULTS, 12), (GALLERY, 24)):
         expect(cards(page, name)).to_have_count(n)
-        boxes = [card.bounding_box() for card in cards(page, name).all()]
-        in_a_row = Counter(round(box["y"]) for box in boxes if box)
+        in_a_row = Counter(round(box["y"]) for box in boxes(cards(page, name)))
         assert len(set(in_a_row.values())) == 1, in_a_row
 
 
