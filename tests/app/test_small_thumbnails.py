@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import zlib
 from pathlib import Path
 
 import pytest
+from httpx import Response
 from PIL import Image
 
 from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.pictures.items import Item
 from imgsearch.ui.parts.addresses import small_thumbnail_url
 from imgsearch.ui.server import access, routes
 from imgsearch.ui.server.delivery import thumbnails
-from imgsearch.ui.server.delivery.thumbnails import small_thumbnail
 from tests.app.conftest import get
 
 
@@ -29,14 +31,32 @@ def large(tmp_path: Path, home: Path) -> Collection:
     return Collection.open("large", home)
 
 
+def made(item: Item) -> Response:
+    """What is answered once the small one is made, or cannot be."""
+    address = small_thumbnail_url("large", item)
+    get(address)
+    thumbnails._one_thread().submit(int).result()  # whatever was begun before is done
+    return get(address)
+
+
+def test_who_asks_first_gets_the_stored_one_and_does_not_wait(large: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, pixels = threading.Event(), thumbnails.thumbnail_pixels
+    monkeypatch.setattr(thumbnails, "thumbnail_pixels", lambda path: asked.wait(10) and pixels(path))
+    item = large.items[0]
+    first = get(small_thumbnail_url("large", item))
+    assert first.content == large.thumbnail_path(item).read_bytes()
+    assert first.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    asked.set()
+    assert len(made(item).content) < len(first.content) * 0.6
+
+
 def test_a_small_one_is_224_px_high_or_wide_and_may_be_kept_for_ever(large: Collection) -> None:
-    answers = [get(small_thumbnail_url("large", item)) for item in large.items]
+    answers = [made(item) for item in large.items]
     sizes = [Image.open(io.BytesIO(answer.content)).size for answer in answers]
     assert sizes == [(336, 224), (896, 90), (90, 60)]  # a panorama's long side is at most 4 times as long
     for answer in answers:
         assert answer.headers["Content-Type"] == "image/webp"
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert len(answers[0].content) < large.thumbnail_path(large.items[0]).stat().st_size * 0.6
 
 
 def test_it_is_made_once(large: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +64,7 @@ def test_it_is_made_once(large: Collection, monkeypatch: pytest.MonkeyPatch) -> 
     pixels = thumbnails.thumbnail_pixels
     monkeypatch.setattr(thumbnails, "thumbnail_pixels", lambda path: times.append(path) or pixels(path))
     for _ in range(3):
-        get(small_thumbnail_url("large", large.items[0]))
+        made(large.items[0])
     assert times == [large.thumbnail_path(large.items[0])]
 
 
@@ -62,10 +82,8 @@ def huge_png() -> bytes:
 
 @pytest.mark.parametrize("content", [b"no picture", huge_png()], ids=["nothing", "huge"])
 def test_what_cannot_be_made_smaller_comes_as_it_is(large: Collection, content: bytes) -> None:
-    path = large.thumbnail_path(large.items[0])
-    small_thumbnail.cache_clear()
-    path.write_bytes(content)
-    answer = get(small_thumbnail_url("large", large.items[0]))
+    large.thumbnail_path(large.items[0]).write_bytes(content)
+    answer = made(large.items[0])
     assert (answer.status_code, answer.content) == (200, content)
     assert answer.headers["Content-Type"] == "image/webp"
 

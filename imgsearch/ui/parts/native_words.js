@@ -5,6 +5,7 @@ const SCOPES = ["FileUploader", "CameraInput", "StatusWidget", "MainMenu", "Main
 const said = new WeakMap(); // a text or an attribute -> what Streamlit wrote there, and what stands for it
 let rules = [];
 let observer;
+let isAsked = false;
 
 function translated(text) {
   for (const [theirs, ours] of rules) {
@@ -25,6 +26,7 @@ function say(node) {
 }
 
 function sayAll() {
+  isAsked = false;
   for (const scope of document.querySelectorAll(SCOPES)) {
     const texts = document.createTreeWalker(scope, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) say(texts.currentNode);
@@ -34,11 +36,21 @@ function sayAll() {
   }
 }
 
+// Once for all that has changed since the last one, and still before anybody sees it.
+function sayBeforeNextFrame() {
+  if (!isAsked) requestAnimationFrame(sayAll);
+  isAsked = true;
+}
+
 export default function ({ data }) {
   const escaped = (text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace("{it}", "(.+)");
   rules = data.pairs.map(([theirs, ours]) => [new RegExp(`^${escaped(theirs)}$`), ours]);
   sayAll();
-  observer ??= new MutationObserver(sayAll);
+  if (!rules.length) {
+    observer?.disconnect(); // else every change of the page would be looked at for nothing
+    return;
+  }
+  observer ??= new MutationObserver(sayBeforeNextFrame);
   observer.observe(document.body, {
     subtree: true,
     childList: true,

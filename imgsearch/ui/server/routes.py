@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Route
 
 from imgsearch.collection.session import SESSION_NAME
-from imgsearch.errors import ImageError, ImgSearchError
+from imgsearch.errors import ImgSearchError
 from imgsearch.files.home import COLLECTION_NAME, thumbnail_path
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui import resources
@@ -45,13 +45,10 @@ async def thumbnail(request: Request) -> Response:
 
 
 async def small_thumbnail(request: Request) -> Response:
-    """The same, smaller; one that cannot be made smaller comes as it is."""
+    """The same, smaller; as it is for who asks first, and where it cannot be made smaller."""
     answer = await thumbnail(request)
-    if not isinstance(answer, FileResponse):
-        return answer
-    try:
-        data = await run_in_threadpool(thumbnails.small_thumbnail, Path(answer.path))
-    except ImageError:
+    data = thumbnails.small_thumbnail(Path(answer.path)) if isinstance(answer, FileResponse) else None
+    if data is None:
         return answer
     return Response(data, media_type="image/webp", headers=_kept(request.path_params["collection"]))
 

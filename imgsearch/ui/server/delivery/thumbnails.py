@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from imgsearch.errors import ImageError
 from imgsearch.pictures.decode import Limits, decode_image
 from imgsearch.pictures.scaling import make_thumbnail
 
@@ -35,11 +37,28 @@ def thumbnail_pixels(path: Path) -> np.ndarray:
     return decode_image(path, limits=_LIMITS).pixels
 
 
-@lru_cache(maxsize=_MOST_KEPT)
-def small_thumbnail(path: Path) -> bytes:
-    """A stored thumbnail made smaller: a WebP file whose short side is SMALL_SIDE px, never enlarged. Made once.
+def small_thumbnail(path: Path) -> bytes | None:
+    """A stored thumbnail made smaller: a WebP file whose short side is SMALL_SIDE px, never enlarged.
 
-    Raises:
-        ImageError: see `thumbnail_pixels`.
+    None as long as it is not made: that begins when it is first asked for, and takes longer than sending the stored one.
+    None for ever where that cannot be made smaller.
     """
-    return make_thumbnail(thumbnail_pixels(path), SMALL_SIDE)
+    making = _making(path)
+    return making.result() if making.done() else None
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def _making(path: Path) -> Future[bytes | None]:
+    return _one_thread().submit(_make, path)
+
+
+@lru_cache(maxsize=1)
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="small-thumbnails")
+
+
+def _make(path: Path) -> bytes | None:
+    try:
+        return make_thumbnail(thumbnail_pixels(path), SMALL_SIDE)
+    except ImageError:
+        return None
