@@ -25,7 +25,7 @@ from imgsearch.pictures.items import Item
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.metrics import Evaluation
-from imgsearch.retrieval.search import SearchPage, SearchResult
+from imgsearch.retrieval.results import SearchPage, SearchResult
 from imgsearch.vectors.engines.face import Effort
 from imgsearch.version import __version__ as __version__
 

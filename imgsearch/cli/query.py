@@ -14,7 +14,8 @@ from imgsearch.report import FORMATS, Report
 from imgsearch.retrieval.ask import AUTO, Ask, sort_out
 from imgsearch.retrieval.objects import Objects
 from imgsearch.retrieval.rerank import DEFAULT_RERANKING, RERANKINGS, default_reranking
-from imgsearch.retrieval.search import AnnRecall, SearchPage, ann_recall_at_k
+from imgsearch.retrieval.results import SearchPage
+from imgsearch.retrieval.search import AnnRecall, ann_recall_at_k
 from imgsearch.settings import DEFAULT_K, MAX_K
 from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space

@@ -34,8 +34,9 @@ from imgsearch.retrieval.ask import AUTO, Ask, PictureLike, What, as_source, sor
 from imgsearch.retrieval.copies import Looks
 from imgsearch.retrieval.metrics import Evaluation
 from imgsearch.retrieval.objects import Objects, find_objects
+from imgsearch.retrieval.results import SearchPage
 from imgsearch.retrieval.same_picture import Look, Small
-from imgsearch.retrieval.search import SearchPage, search
+from imgsearch.retrieval.search import search
 from imgsearch.retrieval.typical import typical_row
 from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.space import Space

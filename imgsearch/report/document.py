@@ -18,7 +18,7 @@ from imgsearch.pictures.scaling import data_url
 from imgsearch.report.asked import asked_words
 from imgsearch.report.report import Report
 from imgsearch.report.texts import LANGUAGES, NO_BREAK
-from imgsearch.retrieval.search import SearchResult
+from imgsearch.retrieval.results import SearchResult
 from imgsearch.version import __version__
 
 _STYLE = Path(__file__).with_name("document.css")

@@ -9,7 +9,7 @@ from imgsearch.collection.collection import Collection
 from imgsearch.errors import CollectionCorruptError
 from imgsearch.pictures.items import Item, shared_label
 from imgsearch.pictures.regions import Region
-from imgsearch.retrieval.search import SearchPage
+from imgsearch.retrieval.results import SearchPage
 from imgsearch.vectors.space import Space
 
 

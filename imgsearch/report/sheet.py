@@ -16,7 +16,7 @@ from imgsearch.pictures.regions import Region
 from imgsearch.report.asked import asked_words
 from imgsearch.report.report import Report
 from imgsearch.report.texts import LANGUAGES, NO_BREAK
-from imgsearch.retrieval.search import SearchResult
+from imgsearch.retrieval.results import SearchResult
 
 MARGIN = 28
 GAP = 14

@@ -9,7 +9,7 @@ from typing import Any
 from imgsearch.files import spreadsheet
 from imgsearch.report.asked import asked_values
 from imgsearch.report.report import Report
-from imgsearch.retrieval.search import SearchResult
+from imgsearch.retrieval.results import SearchResult
 
 _ITEM_COLUMNS = ("item_id", "label", "width", "height")
 

@@ -15,7 +15,7 @@ from imgsearch.errors import ImageError, ImgSearchError
 from imgsearch.pictures.items import Item, shared_label, short_name
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.ask import AUTO, Ask
-from imgsearch.retrieval.search import SearchPage
+from imgsearch.retrieval.results import SearchPage
 from imgsearch.ui import state
 from imgsearch.ui.parts.addresses import thumbnail_url
 from imgsearch.ui.parts.messages import show_error

@@ -28,7 +28,8 @@ from imgsearch.files.home import MANIFEST_FILE
 from imgsearch.pictures.items import Items
 from imgsearch.pictures.regions import Region, Window
 from imgsearch.retrieval.ask import Ask
-from imgsearch.retrieval.search import AnnRecall, SearchPage
+from imgsearch.retrieval.results import SearchPage
+from imgsearch.retrieval.search import AnnRecall
 from imgsearch.ui import resources, state
 from imgsearch.ui.server import internals, limits
 from imgsearch.ui.state import view as address_view

@@ -32,7 +32,7 @@ from imgsearch.report.sheet import _drawable, _shortened
 from imgsearch.report.texts import NO_BREAK
 from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.objects import Objects, Part
-from imgsearch.retrieval.search import SearchPage, SearchResult
+from imgsearch.retrieval.results import SearchPage, SearchResult
 from imgsearch.vectors.calibration import Verdict
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.engines.face import Effort

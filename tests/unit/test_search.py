@@ -19,7 +19,8 @@ from imgsearch.errors import InvalidQueryError, ItemNotFoundError
 from imgsearch.pictures.items import Item, Items
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.ask import Ask
-from imgsearch.retrieval.search import SearchPage, ann_recall_at_k, search
+from imgsearch.retrieval.results import SearchPage
+from imgsearch.retrieval.search import ann_recall_at_k, search
 from imgsearch.vectors.calibration import Calibration, SameLabel, Verdict
 from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.exact import ExactIndex

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from imgsearch.pictures.items import Item, short_name
-from imgsearch.retrieval.search import SearchResult
+from imgsearch.retrieval.results import SearchResult
 from imgsearch.ui.parts.addresses import example_url, small_thumbnail_url, thumbnail_url
 from imgsearch.ui.parts.component import component, follow
 from imgsearch.ui.texts import t

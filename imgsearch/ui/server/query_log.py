@@ -6,7 +6,7 @@ import logging
 import sys
 
 from imgsearch.collection.session import SESSION_NAME
-from imgsearch.retrieval.search import SearchPage
+from imgsearch.retrieval.results import SearchPage
 
 _log = logging.getLogger("imgsearch.queries")
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME
-from imgsearch.retrieval.search import SearchPage
+from imgsearch.retrieval.results import SearchPage
 from imgsearch.ui import state
 from imgsearch.ui.answer import Answer, answer_to, find_objects
 from imgsearch.ui.parts.grid import Note, draw_grid, result_cards

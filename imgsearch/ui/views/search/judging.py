@@ -13,7 +13,7 @@ from imgsearch.collection.session import SESSION_NAME
 from imgsearch.errors import JudgementError
 from imgsearch.measure.judgements import Judgement, JudgementStore
 from imgsearch.retrieval.ask import Ask
-from imgsearch.retrieval.search import SearchPage, SearchResult
+from imgsearch.retrieval.results import SearchPage, SearchResult
 from imgsearch.settings import get_settings
 from imgsearch.ui.server.limits import may_keep_judgement
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.report import FORMATS, Report
-from imgsearch.retrieval.search import SearchPage
+from imgsearch.retrieval.results import SearchPage
 from imgsearch.settings import get_settings
 from imgsearch.ui.texts import language, t
 

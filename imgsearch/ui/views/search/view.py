@@ -13,7 +13,7 @@ from imgsearch.collection.session import SESSION_NAME
 from imgsearch.pictures.items import label_words, short_name
 from imgsearch.retrieval.ask import AUTO, Ask
 from imgsearch.retrieval.rerank import default_reranking
-from imgsearch.retrieval.search import SearchPage
+from imgsearch.retrieval.results import SearchPage
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui import state
 from imgsearch.ui.answer import Answer, answer_to, find_objects

@@ -14,7 +14,7 @@ from imgsearch.measure.explain import blend, explain, match_map, overlay
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.items import label_words, short_name
 from imgsearch.pictures.regions import Region, Window
-from imgsearch.retrieval.search import SearchResult
+from imgsearch.retrieval.results import SearchResult
 from imgsearch.ui import state
 from imgsearch.ui.answer import Answer, QueryPicture
 from imgsearch.ui.parts.addresses import thumbnail_url
