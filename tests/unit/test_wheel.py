@@ -85,18 +85,19 @@ def test_the_wheel_holds_every_file_of_the_package_byte_for_byte_and_nothing_els
     information = f"imgsearch_demo-{__version__}.dist-info/"
     assert {path for path in found if not path.startswith(information)} == {*files_of_the_package(), "bin/imgsearch"}
     suffixes = {Path(path).suffix for path in found if path.startswith("imgsearch/")}
-    assert suffixes >= {".py", ".js", ".css", ".html", ".svg", ".h5", ".tflite", ".tar", ".md", ""}
+    assert suffixes >= {".py", ".js", ".css", ".html", ".svg", ".h5", ".tflite", ".tar", ".md", ".tsv", ""}
     changed = [path for path in files_of_the_package() if (installed / path).read_bytes() != (ROOT / path).read_bytes()]
     assert changed == []
 
 
-def test_the_licences_of_code_weights_and_fonts_go_along(installed: Path) -> None:
+def test_the_licences_of_code_weights_fonts_and_words_go_along(installed: Path) -> None:
     licences = installed / f"imgsearch_demo-{__version__}.dist-info" / "licenses"
     titles = [path.read_text(encoding="utf-8").strip().split("\n")[0] for path in sorted(licences.rglob("LICENSE"))]
     assert titles == [
         "MIT License",
         "Apache License",
         "SIL OPEN FONT LICENSE, for sans.woff2, italic.woff2 and serif.woff2",
+        "WordNet 3.0 license, for table.tsv and plurals.tsv, which are made from it by scripts/make_vocabulary.py",
     ]
 
 
