@@ -21,6 +21,7 @@ from imgsearch.collection.survey import Known, Survey
 from imgsearch.collection.sweep import exported, retire, sweep, sweep_networks
 from imgsearch.counting import Count
 from imgsearch.embedding.backbones import DEFAULT_BACKBONE
+from imgsearch.embedding.classifier import Classifier
 from imgsearch.embedding.embedders import Embedders
 from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.embedding.network import can_use_gpu
@@ -186,6 +187,7 @@ def build_collection(
                 skipped=skipped,
                 recipes=recipes,
                 transforms=transforms,
+                classifiers=_kept_classifiers(previous, recipes),
             )
             # Before the commit: of a build that is killed in between, an update makes what it was to be.
             remember(origin or Source("folder", str(directory)), name, home)
@@ -289,6 +291,14 @@ def _kept_transforms(
                 f"{name} is left out: spaces are no longer whitened, and its transform cannot be kept. {exc.message}"
             )
     return transforms, left_out
+
+
+def _kept_classifiers(previous: Collection | None, recipes: Mapping[str, SpaceRecipe]) -> dict[str, Classifier]:
+    """What tells classes in the spaces to be, by space, of what is there; not in reduced ones."""
+    spaces = previous.spaces.values() if previous else ()
+    known = {space.spec.for_queries().plain: space.classifier for space in spaces if space.classifier}
+    wanted = {name: recipe.embedder.for_queries().plain for name, recipe in recipes.items() if not recipe.pca}
+    return {name: known[spec] for name, spec in wanted.items() if spec in known}
 
 
 def _check_text(what: str, text: str | None) -> None:

@@ -76,6 +76,11 @@ class Collection(Outline):
         return next(iter(self.spaces))
 
     @property
+    def word_space(self) -> Space | None:
+        """The space that is asked for words: the default one if it has class values, else the first that has."""
+        return next((space for space in self.spaces.values() if space.class_values is not None), None)
+
+    @property
     def exact_spaces(self) -> list[str]:
         """Names of the spaces that are searched by comparing with every picture, since they have no index for here."""
         is_meant = {name: ENGINES[entry.engine].is_exact for name, entry in self.manifest.spaces.items()}

@@ -18,6 +18,8 @@ from imgsearch.collection.manifest import FileEntry, Manifest, SpaceEntry
 from imgsearch.collection.reading import open_index, read_manifest
 from imgsearch.collection.sweep import retire
 from imgsearch.counting import counted
+from imgsearch.embedding.backbones import N_CLASSES
+from imgsearch.embedding.classifier import Classifier
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError
 from imgsearch.files.disk import disk_errors, file_digest, write_atomically
@@ -32,6 +34,8 @@ from imgsearch.vectors.space import SpaceRecipe
 from imgsearch.vectors.transform import Transform, fit_pca
 
 _CHUNK = 1024
+_CLASSES_CHUNK = 4096
+"""Items whose classes are told at a time: 16 MB of probabilities."""
 
 Lookup = Callable[[str, EmbedderSpec], np.ndarray]
 """Digest of a picture's content, embedder -> float32 (dim,), of length 1."""
@@ -44,6 +48,7 @@ class Draft:
     Attributes:
         recipes: What its spaces are made by, by their names.
         transforms: Those that are kept, by space: a whitened space needs one, others are fitted.
+        classifiers: What tells classes from the embeddings, by space; not of a reduced one.
         map_method: How its maps are drawn, see `projection.project`.
     """
 
@@ -56,6 +61,7 @@ class Draft:
     recipes: Mapping[str, SpaceRecipe]
     transforms: Mapping[str, Transform] = field(default_factory=dict)
     map_method: Method = "tsne"
+    classifiers: Mapping[str, Classifier] = field(default_factory=dict)
 
     @classmethod
     def of(cls, collection: Collection) -> Draft:
@@ -70,6 +76,7 @@ class Draft:
             skipped=collection.skipped,
             recipes={name: entry.recipe for name, entry in manifest.spaces.items()},
             transforms={name: space.transform for name, space in collection.spaces.items() if space.transform},
+            classifiers={name: space.classifier for name, space in collection.spaces.items() if space.classifier},
         )
 
     def equals(self, previous: Collection) -> bool:
@@ -81,6 +88,7 @@ class Draft:
             and list(self.items) == list(previous.items)
             and list(self.skipped) == previous.skipped
             and dict(self.recipes) == {name: entry.recipe for name, entry in manifest.spaces.items()}
+            and self.classifiers.keys() == {name for name, space in previous.spaces.items() if space.classifier}
             and not indexable(previous)  # else they get their index now
             and not self.redrawn(previous)
         )
@@ -174,6 +182,7 @@ class _SpaceWriter:
         earlier = self._earlier(embeddings_file, previous)
         index_file = self._index(embeddings, earlier, previous)
         facts = self._facts(embeddings, index_file) if earlier is None else _facts_of(earlier)
+        classes = self._classes(embeddings_file, previous)
         return SpaceEntry(
             embedder=self.recipe.embedder,
             pca=self.recipe.pca,
@@ -186,6 +195,7 @@ class _SpaceWriter:
             map_method=earlier.map_method if earlier else self.draft.map_method_here,
             more=earlier.more if earlier else {},
             **facts,
+            **classes,
         )
 
     def _index(self, embeddings: np.ndarray, earlier: SpaceEntry | None, previous: Collection | None) -> FileEntry | None:
@@ -215,6 +225,34 @@ class _SpaceWriter:
             "projection": self._write_array("projection", projection),
             "calibration": self._write_bytes("calibration", ".json", json.dumps(calibration.to_json()).encode()),
         }
+
+    def _classes(self, embeddings_file: FileEntry, previous: Collection | None) -> dict[str, FileEntry]:
+        """The classifier, and what it says of every item, which is kept where both are as they were; or nothing."""
+        classifier = self.draft.classifiers.get(self.name)
+        if classifier is None:
+            return {}
+        classifier_file = self._write_array("classifier", classifier.to_array())
+        entry = previous.manifest.spaces.get(self.name) if previous else None
+        if entry and entry.class_values and (entry.embeddings, entry.classifier) == (embeddings_file, classifier_file):
+            return {"classifier": classifier_file, "class_values": entry.class_values}
+        self.tell(f"telling classes in {self.name}")
+        stored = Classifier.from_array(self._load(classifier_file))
+        values_file = self._write_class_values(stored, self._load(embeddings_file))
+        return {"classifier": classifier_file, "class_values": values_file}
+
+    def _write_class_values(self, classifier: Classifier, embeddings: np.ndarray) -> FileEntry:
+        """float16 (1000, n): a row for each class. Some items at a time, so that a million take no more memory."""
+        n_items = len(embeddings)
+        with self._writing("class_values", ".npy") as (file, entries), file.open("wb") as stream:
+            header = {"descr": "<f2", "fortran_order": False, "shape": (N_CLASSES, n_items)}
+            np.lib.format.write_array_header_1_0(stream, header)
+            begin = stream.tell()
+            for start in range(0, n_items, _CLASSES_CHUNK):
+                values = classifier.probabilities(embeddings[start : start + _CLASSES_CHUNK]).astype("<f2")
+                for number, row in enumerate(values.T):
+                    stream.seek(begin + 2 * (number * n_items + start))
+                    stream.write(row.tobytes())
+        return entries[0]
 
     def _fit(self, base: np.ndarray) -> Transform:
         pca = self.recipe.pca

@@ -4,7 +4,7 @@ The file is written in one canonical form and carries its own digest, so that a 
 
 Later versions may add fields, to it and to its spaces. This one reads past those that it does not know and keeps them while
 they are true; a file that one of them names, an object of exactly file, size and sha256, is a file of the collection. Meant
-for that are: `attributes`, what else is known of the items; in a space `class_values`, what its classifier says of each.
+for that is: `attributes`, what else is known of the items.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ MAX_MANIFEST_BYTES = 1 << 20
 SPACE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _FILE = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_OF_CLASSES = ("classifier", "class_values")
 _GIT_LFS = b"version https://git-lfs"
 
 
@@ -61,7 +62,8 @@ class SpaceEntry:
 
     `transform` is there where the space is derived by PCA; `index` where its engine writes one, unless the space was built
     where that cannot be used. `map_method` is how the map was to be drawn, see `projection.project`: "pca" in a visitor's
-    collection, and where scikit-learn was missing. `more` has the fields that this version does not know.
+    collection, and where scikit-learn was missing. `classifier` and `class_values` are both there or neither, in spaces
+    that are not reduced. `more` has the fields that this version does not know.
     """
 
     embedder: EmbedderSpec
@@ -76,6 +78,8 @@ class SpaceEntry:
     transform: FileEntry | None
     whiten: bool = False
     map_method: Method = "tsne"
+    classifier: FileEntry | None = None
+    class_values: FileEntry | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -87,13 +91,16 @@ class SpaceEntry:
     def files(self) -> list[FileEntry]:
         """All of its files."""
         files = (self.embeddings, self.index, self.neighbors, self.projection, self.calibration, self.transform)
-        return [*(file for file in files if file), *_files_in(self.more)]
+        classes = (self.classifier, self.class_values)
+        return [*(file for file in (*files, *classes) if file), *_files_in(self.more)]
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object; `whiten` and `map_method` only where they are not the default, `network` where there is one."""
+        """As a JSON object; what was added later only where it is not the default, and `network` where there is one."""
         body = {**asdict(replace(self, more={})), "dim": self.recipe.dim}
-        for name, is_left_out in (("more", True), ("whiten", not self.whiten), ("map_method", self.map_method == "tsne")):
-            if is_left_out:
+        del body["more"]
+        defaults = {"whiten": False, "map_method": "tsne", **dict.fromkeys(_OF_CLASSES)}
+        for name, default in defaults.items():
+            if body[name] == default:
                 del body[name]
         # It stands beside the embedder, which is the same with and without it, also for earlier versions.
         if network := body["embedder"].pop("network"):
@@ -215,6 +222,9 @@ class Manifest:
             has_transform, is_reduced = entry.transform is not None, entry.recipe.pca > 0
             if not SPACE_NAME.fullmatch(name) or dims[name] != entry.recipe.dim or has_transform != is_reduced:
                 raise ValueError(f"not a space: {name!r}")
+            has_classes = entry.class_values is not None
+            if has_classes != (entry.classifier is not None) or (has_classes and is_reduced):
+                raise ValueError(f"not a space with class values: {name!r}")
         manifest = replace(manifest, spaces=entries)
         _ = manifest.files  # also those that `more` names must be files of a collection
         return manifest
@@ -226,7 +236,7 @@ def _from_version_2(body: dict[str, Any]) -> dict[str, Any]:
     for name, space in body["spaces"].items():
         params = {param: space[param] for param in ENGINES["annoy"].params}
         space = {**space, "engine": "annoy", "params": params, "map_method": "tsne"}
-        spaces[name] = {each: space[each] for each in (*_names(SpaceEntry), "dim")}
+        spaces[name] = {each: space[each] for each in (*_names(SpaceEntry), "dim") if each not in _OF_CLASSES}
     known = {each: body[each] for each in (*_names(Manifest), "metric")}
     return {**known, "spaces": spaces}
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch.collection.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, SpaceEntry
+from imgsearch.embedding.backbones import N_CLASSES
+from imgsearch.embedding.classifier import Classifier
 from imgsearch.errors import CollectionCorruptError
 from imgsearch.files.disk import file_digest
 from imgsearch.files.home import MANIFEST_FILE, thumbnails_folder
@@ -26,6 +28,8 @@ from imgsearch.vectors.transform import Transform
 
 COPY_AGAIN = "Copy the collection again, or build it again."
 _N_TESTED = 3
+_ONE = np.float16(1).view(np.uint16)
+"""Read as whole numbers, the float16 from 0 to 1 are those up to this; NaN, infinities and negative ones are larger."""
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -147,6 +151,8 @@ def _read_space(path: Path, manifest: Manifest, name: str) -> Space:
         projection=_read_array(path, entry.projection, np.float32, (n_items, 2)),
         calibration=calibration,
         transform=_open_transform(path, entry),
+        classifier=_read_classifier(path, entry),
+        class_values=_read_class_values(path, entry, n_items),
     )
 
 
@@ -186,6 +192,25 @@ def _open_transform(path: Path, entry: SpaceEntry) -> Transform | None:
         return None
     shape = (1 + entry.recipe.dim, entry.embedder.dim)
     return Transform.from_array(_read_array(path, entry.transform, np.float32, shape))
+
+
+def _read_classifier(path: Path, entry: SpaceEntry) -> Classifier | None:
+    if entry.classifier is None:
+        return None
+    array = _read_array(path, entry.classifier, np.float16, (entry.embedder.dim + 1, N_CLASSES))
+    try:
+        return Classifier.from_array(array)
+    except ValueError as exc:
+        raise CollectionCorruptError(f"{entry.classifier.file} holds no classifier.", hint=COPY_AGAIN) from exc
+
+
+def _read_class_values(path: Path, entry: SpaceEntry, n_items: int) -> np.ndarray | None:
+    if entry.class_values is None:
+        return None
+    values = _read_array(path, entry.class_values, np.float16, (N_CLASSES, n_items))
+    if values.view(np.uint16).max() > _ONE:
+        raise CollectionCorruptError(f"{entry.class_values.file} holds values beyond 0 and 1.", hint=COPY_AGAIN)
+    return values
 
 
 def _read_array(path: Path, entry: FileEntry, dtype: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:

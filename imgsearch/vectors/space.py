@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from imgsearch.embedding.classifier import Classifier
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError, InvalidQueryError
 from imgsearch.vectors.calibration import Calibration
@@ -67,6 +68,9 @@ class Space:
         projection: float32 (n_items, 2) in [0, 1]: places on the map.
         calibration: What a distance means here.
         transform: From the embedder's vectors to this space's; None where they are the same.
+        classifier: What tells classes from the embeddings; None where there is none.
+        class_values: float16 (1000, n_items): row c is the probability of class c of ImageNet for every item, by the
+            classifier; usually memory-mapped. None where there is no classifier.
     """
 
     name: str
@@ -77,6 +81,8 @@ class Space:
     projection: np.ndarray
     calibration: Calibration
     transform: Transform | None = None
+    classifier: Classifier | None = None
+    class_values: np.ndarray | None = None
 
     @property
     def dim(self) -> int:

@@ -103,6 +103,27 @@ def test_a_map_of_another_kind_than_t_sne_is_named() -> None:
     assert Manifest.from_bytes(plain.to_bytes()) == plain
 
 
+def test_class_values_are_named_with_their_classifier_and_only_where_there_are_some() -> None:
+    assert "class" not in DATA.decode()
+    classifier, values = entry("spaces/a/classifier.npy"), entry("spaces/a/values.npy")
+    space = replace(MANIFEST.spaces["color_histogram"], classifier=classifier, class_values=values)
+    manifest = replace(MANIFEST, spaces={**MANIFEST.spaces, "color_histogram": space})
+    assert json.loads(manifest.to_bytes())["spaces"]["color_histogram"]["class_values"] == asdict(values)
+    assert Manifest.from_bytes(manifest.to_bytes()) == manifest
+    assert set(manifest.files) - set(MANIFEST.files) == {classifier, values}
+    assert set(manifest.without_indexes().without_networks().files) >= {classifier, values}
+
+
+@pytest.mark.parametrize(
+    ("space", "names"),
+    [("color_histogram", ["classifier"]), ("color_histogram", ["class_values"]), ("again", ["classifier", "class_values"])],
+)
+def test_class_values_without_their_classifier_or_in_a_reduced_space_are_refused(space: str, names: list[str]) -> None:
+    named = {name: asdict(entry(f"spaces/a/{name}.npy")) for name in names}
+    with pytest.raises(IncompatibleCollectionError):
+        Manifest.from_bytes(with_right_digest(lambda body: body["spaces"][space].update(named)))
+
+
 def test_whitening_is_named_where_there_is_some() -> None:
     assert [space.get("whiten") for space in json.loads(DATA)["spaces"].values()] == [None, True]
 
@@ -117,7 +138,7 @@ def later(body: dict[str, Any]) -> None:
     """What a later version may add."""
     body["attributes"] = {"tables": [ATTRIBUTES], "names": ["size", "more"]}
     body["more"] = 1
-    body["spaces"]["color_histogram"].update(class_values=CLASSES, more=[], metric="x", spaces={})
+    body["spaces"]["color_histogram"].update(classes=CLASSES, more=[], metric="x", spaces={})
 
 
 def test_fields_that_are_not_known_are_kept_and_the_files_that_they_name_are_files_of_the_collection() -> None:
