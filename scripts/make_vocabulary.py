@@ -86,12 +86,12 @@ def make_table(wordnet: Path, wnids: list[str]) -> str:
             if index not in below[here]:
                 below[here].add(index)
                 todo += synsets[here].above
-    meant: dict[str, dict[str, tuple[int, int, int]]] = defaultdict(dict)
+    meant: dict[str, dict[str, tuple[int, bool, int, int]]] = defaultdict(dict)
     for wnid in below:
         for lemma in synsets[wnid].lemmas:
             times, number = order[lemma.lower(), wnid]
-            # Of what is named as often, as most is that is never named, the wider is meant sooner.
-            rank = (times, -len(below[wnid]), number)
+            # Of what is named as often, and most is never named, what has no better name is meant sooner, then the wider.
+            rank = (times, lemma != synsets[wnid].lemmas[0], -len(below[wnid]), number)
             meant[key_of(lemma)][wnid] = min(rank, meant[key_of(lemma)].get(wnid, rank))
     rows = []
     for wnid in sorted(below):

@@ -27,9 +27,11 @@ def key_of(text: str) -> str:
 
     Korean comes out composed, whatever keyboard it was typed with.
     """
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(sign for sign in apart if not unicodedata.combining(sign))
-    return _NO_LETTERS.sub(" ", unicodedata.normalize("NFC", bare).translate(_LEFT_OUT)).strip()
+    small = text.casefold()
+    if not small.isascii():
+        apart = unicodedata.normalize("NFKD", small)
+        small = unicodedata.normalize("NFC", "".join(sign for sign in apart if not unicodedata.combining(sign)))
+    return _NO_LETTERS.sub(" ", small.translate(_LEFT_OUT)).strip()
 
 
 def compact(key: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from imgsearch.vocabulary.table import Sense, table
+from functools import cache
+
+from imgsearch.vocabulary.keys import key_of
+from imgsearch.vocabulary.table import Sense, rows, table
 
 
 def shown(sense: Sense, language: str = "en") -> str:
@@ -18,5 +21,21 @@ def class_name(index: int, language: str = "en") -> str:
 
 
 def words(language: str) -> list[tuple[str, Sense]]:
-    """All that is worth typing, with what it means: each sense once, by its `shown` name."""
-    return sorted(((shown(sense, language), sense) for sense in table().senses.values()), key=lambda pair: pair[0].lower())
+    """What to offer while somebody types, with what it means, by the alphabet: each sense once, as it is `shown`.
+
+    Not those that nobody asks for (`not_offered.tsv`), nor what an everyday word of the same name has in it. A Korean name
+    may mean something else too; what asks for exactly this is `Sense.text`.
+    """
+    offered = [sense for sense in table().senses.values() if not _is_left_out(sense)]
+    return sorted(((shown(sense, language), sense) for sense in offered), key=lambda pair: (pair[0].lower(), pair[1].wnid))
+
+
+@cache
+def _never_offered() -> frozenset[str]:
+    return frozenset(text for (text,) in rows("not_offered.tsv"))
+
+
+def _is_left_out(sense: Sense) -> bool:
+    usual = table().words.get(key_of(sense.name), ())
+    within = any("+" in other.wnid and sense.wnid in other.wnid.split("+") for other in usual)
+    return within or sense.text in _never_offered()

@@ -23,7 +23,8 @@ class Sense:
             several with + between.
         name: Its first word, such as "dog".
         lemmas: All its words, the name first.
-        text: How to ask for exactly it: "dog", or where the word alone means something else "crane (wading bird)".
+        text: How to ask for exactly it, as people would: "dog", "pig" (whose name is "hog"), or where the word alone means
+            something else too "crane (wading bird)".
         classes: ImageNet's classes at or below it, ascending, 0 to 999, in the order of Keras.
     """
 
@@ -73,14 +74,50 @@ def rows(name: str) -> Iterator[list[str]]:
 @cache
 def table() -> Table:
     """The table, read when it is first needed."""
+    synsets, meant = _read_synsets()
+    everyday = {word: "+".join(wnids) for word, *wnids in rows("everyday.tsv")}
+    called = {wnid: word for word, wnid in everyday.items() if meant.get(key_of(word)) == [wnid]}
+    meant |= {key_of(word): [wnids] if wnids else [] for word, wnids in everyday.items()}
+    senses: dict[str, Sense] = {}
+    for wnid, synset in synsets.items():
+        name = synset.lemmas[0]
+        alone = [lemma for lemma in synset.lemmas if meant[key_of(lemma)] == [wnid]]
+        text = alone[0] if name in alone or not synset.kind else f"{name} ({synset.kind})"
+        senses[wnid] = Sense(wnid, name, tuple(synset.lemmas), called.get(wnid, text), tuple(sorted(synset.classes)))
+    for word, wnids in everyday.items():
+        if wnids and wnids not in senses:
+            classes = {index for wnid in wnids.split("+") for index in senses[wnid].classes}
+            senses[wnids] = Sense(wnids, word, (word,), word, tuple(sorted(classes)))
+    korean = {
+        wnid: (name, *(each for more in others for each in more.split(", "))) for wnid, name, *others in rows("korean.tsv")
+    }
+    for wnid, names in korean.items():
+        for each in names:
+            meant.setdefault(key_of(each), []).append(wnid)
+    written = [each for sense in senses.values() for each in sense.lemmas]
+    written += [*everyday, *(each for names in korean.values() for each in names)]
+    of_class = {int(synset.index): senses[wnid] for wnid, synset in synsets.items() if synset.index}
+    words = {key: tuple(senses[wnid] for wnid in dict.fromkeys(wnids)) for key, wnids in meant.items()}
+    return Table(
+        senses,
+        words | {key_of(sense.text): (sense,) for sense in senses.values()},
+        tuple(of_class[index] for index in range(N_CLASSES)),
+        {key_of(each): each for each in reversed(written) if meant[key_of(each)]},
+        {row[0]: row[1] for row in rows("plurals.tsv")},
+        korean,
+    )
+
+
+def _read_synsets() -> tuple[dict[str, _Synset], dict[str, list[str]]]:
+    """The rows of the table by identifier, with their classes; and by key, what a word means, the most usual first."""
     synsets: dict[str, _Synset] = {}
-    ranked: dict[str, dict[str, int]] = defaultdict(dict)
+    ranks: dict[str, dict[str, int]] = defaultdict(dict)
     for wnid, index, above, kind, words in rows("table.tsv"):
         lemmas = []
         for word in words.split("|"):
             lemma, _, place = word.partition("#")
             lemmas.append(lemma)
-            ranked[key_of(lemma)][wnid] = int(place or 1)
+            ranks[key_of(lemma)][wnid] = int(place or 1)
         synsets[wnid] = _Synset(index, above.split(), kind, lemmas)
     for start in synsets.values():
         todo = [start] if start.index else []
@@ -89,39 +126,7 @@ def table() -> Table:
             if int(start.index) not in here.classes:
                 here.classes.add(int(start.index))
                 todo += [synsets[wnid] for wnid in here.above]
-    meant = {key: _told_apart(key, sorted(ranks, key=lambda wnid: ranks[wnid]), synsets) for key, ranks in ranked.items()}
-    everyday = {word: wnids.split("+") if wnids else [] for word, wnids in rows("everyday.tsv")}
-    meant.update({key_of(word): ["+".join(wnids)] if wnids else [] for word, wnids in everyday.items()})
-    korean = {wnid: (name, *filter(None, more.split(", "))) for wnid, name, more in rows("korean.tsv")}
-    senses: dict[str, Sense] = {}
-    for wnid, synset in synsets.items():
-        name = synset.lemmas[0]
-        alone = [lemma for lemma in synset.lemmas if meant[key_of(lemma)] == [wnid]]
-        text = alone[0] if name in alone or not synset.kind else f"{name} ({synset.kind})"
-        senses[wnid] = Sense(wnid, name, tuple(synset.lemmas), text, tuple(sorted(synset.classes)))
-    for word, wnids in everyday.items():
-        if wnids and (united := "+".join(wnids)) not in senses:
-            classes = {index for wnid in wnids for index in senses[wnid].classes}
-            senses[united] = Sense(united, word, (word,), word, tuple(sorted(classes)))
-    for wnid, names in korean.items():
-        for each in names:
-            places = meant.setdefault(key_of(each), [])
-            places += [wnid] if wnid not in places else []
-    words_of = {key: tuple(senses[wnid] for wnid in wnids) for key, wnids in meant.items()}
-    of_class = {int(synset.index): senses[wnid] for wnid, synset in synsets.items() if synset.index}
-    spelled: dict[str, str] = {}
-    named = [name for names in korean.values() for name in names]
-    for written in [*(lemma for sense in senses.values() for lemma in sense.lemmas), *everyday, *named]:
-        if meant[key_of(written)]:
-            spelled.setdefault(key_of(written), written)
-    return Table(
-        senses,
-        words_of | {key_of(sense.text): (sense,) for sense in senses.values()},
-        tuple(of_class[index] for index in range(N_CLASSES)),
-        spelled,
-        {row[0]: row[1] for row in rows("plurals.tsv")},
-        korean,
-    )
+    return synsets, {key: _told_apart(key, sorted(of, key=lambda wnid: of[wnid]), synsets) for key, of in ranks.items()}
 
 
 def _told_apart(key: str, wnids: list[str], synsets: dict[str, _Synset]) -> list[str]:

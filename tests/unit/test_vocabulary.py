@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch.vocabulary import Sense, class_name, find_senses, suggest
+from imgsearch.vocabulary import Sense, class_name, find_senses, shown, suggest, words
 from imgsearch.vocabulary.keys import key_of
 from imgsearch.vocabulary.table import FOLDER, rows, table
 from scripts import make_vocabulary
@@ -82,8 +82,9 @@ def test_words_that_mean_several_things_offer_each() -> None:
     assert texts("car") == ["car (motor vehicle)", "car (railway car)"]
     assert texts("crane") == ["crane (lifting device)", "crane (wading bird)"]
     assert texts("plane") == ["airplane", "plane (edge tool)"]
-    assert texts("panda") == ["giant panda", "lesser panda"]
-    assert texts("cardigan") == ["cardigan (sweater)", "Cardigan (corgi)"]
+    assert texts("amphibian") == ["amphibian (vertebrate)", "amphibian (motor vehicle)"]
+    assert texts("panda") == ["giant panda", "red panda"]
+    assert texts("cardigan") == ["cardigan (sweater)", "Cardigan Welsh corgi"]
     assert texts("boxer") == ["boxer"]  # the one with gloves is no class
 
 
@@ -119,16 +120,17 @@ def test_every_word_of_the_table_is_known_but_what_was_never_learned() -> None:
         ("the foxes", "fox"),
         ("wolves", "wolf"),
         ("geese", "goose"),
-        ("mice", "mouse"),
+        ("mice", "computer mouse"),
         ("buses", "bus"),
         ("butterflies", "butterfly"),
         ("knives", "knife"),
-        ("hot dogs", "hotdog"),
-        ("hot-dog", "hotdog"),
+        ("hot dogs", "hot dog"),
+        ("hot-dog", "hot dog"),
+        ("hotdogs", "hot dog"),
         ("ice_cream", "ice cream"),
         ("icecream", "ice cream"),
-        ("terrier scottish", "Scotch terrier"),
-        ("Terriers, Scottish", "Scotch terrier"),
+        ("terrier scottish", "Scottish terrier"),
+        ("Terriers, Scottish", "Scottish terrier"),
         ("shih tzu", "Shih-Tzu"),
         ("St. Bernards", "Saint Bernard"),
         ("jack o’lantern", "jack-o'-lantern"),  # noqa: RUF001
@@ -171,12 +173,86 @@ def test_a_suggestion_is_made_once_for_each_meaning() -> None:
 
 
 def test_everyday_words_mean_known_things() -> None:
-    for word, wnids in rows("everyday.tsv"):
+    for word, *meaning in rows("everyday.tsv"):
+        wnids = "+".join(meaning)
         assert set(wnids.split("+") if wnids else []) <= {sense.wnid for sense in SYNSETS}, word
-        assert bool(find_senses(word)) == bool(wnids), word
+        assert [sense.wnid for sense in find_senses(word)] == ([wnids] if wnids else []), word
     assert texts("kittens") == ["domestic cat"]
     assert texts("puppies") == ["dog"]
     assert only("beach").classes == (977, 978)  # sandbar, seashore
+
+
+def test_what_people_call_otherwise_than_wordnet_is_called_so() -> None:
+    assert [only("ice bear").name, only("ice bear").text, class_name(296)] == ["ice bear", "polar bear", "polar bear"]
+
+
+def test_an_everyday_word_unites_what_cannot_be_told_apart_and_leaves_each_its_text() -> None:
+    assert (only("laptop").text, only("laptop").classes) == ("laptop", (620, 681))  # laptop, notebook
+    assert (only("laptop computer").text, only("laptop computer").classes) == ("laptop computer", (620,))
+
+
+def test_korean_names_are_of_known_things_and_each_of_one() -> None:
+    names = [(*row, "")[:3] for row in rows("korean.tsv")]
+    assert len(names) >= 300
+    assert {wnid for wnid, _, _ in names} <= {sense.wnid for sense in SENSES}
+    assert len({wnid for wnid, _, _ in names}) == len({name for _, name, _ in names}) == len(names)
+    for wnid, name, more in names:
+        for each in (name, *filter(None, more.split(", "))):
+            assert each == each.strip(), name
+            assert wnid in [sense.wnid for sense in find_senses(each)], each
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("비글", ["beagle"]),
+        ("고양이", ["cat"]),
+        (unicodedata.normalize("NFD", "고양이"), ["cat"]),
+        ("고양이들", ["cat"]),
+        ("강아지", ["dog"]),
+        ("골든 리트리버", ["golden retriever"]),
+        ("골든리트리버", ["golden retriever"]),
+        ("동물", ["animal"]),
+        ("시계", ["clock", "watch"]),
+        ("배", ["ship", "boat"]),
+        ("일몰", []),  # sunset
+        ("사람", []),  # person
+    ],
+)
+def test_korean_is_understood(typed: str, found: list[str]) -> None:
+    assert texts(typed) == found
+
+
+def test_a_slip_in_korean_is_told_the_word() -> None:
+    assert [suggest(word, 1) for word in ("고양아", "테리아", "일몰")] == [["고양이"], ["테리어"], []]
+
+
+def test_what_is_offered_has_each_sense_once_under_one_name() -> None:
+    for language in ("en", "ko"):
+        offered = words(language)
+        assert len({name for name, _ in offered}) == len({sense.wnid for _, sense in offered}) == len(offered)
+        assert all(name == shown(sense, language) for name, sense in offered)
+    offered_english = dict(words("en"))
+    assert [name for name, sense in offered_english.items() if name != sense.text] == []
+    assert offered_english.keys() >= {"dog", "Siamese cat", "food", "pig", "crane (wading bird)", "car (motor vehicle)"}
+    assert offered_english.keys().isdisjoint({"entity", "chordate", "hog", "food (solid)", "laptop computer", "jacket"})
+    assert dict(words("ko"))["고양이"] == offered_english["cat"]
+    assert dict(words("ko"))["affenpinscher"].classes == (252,)
+
+
+def test_every_class_is_offered_or_within_an_everyday_word() -> None:
+    offered = {index for _, sense in words("en") if len(sense.classes) <= 3 for index in sense.classes}
+    assert offered == set(range(1000))
+
+
+def test_what_is_never_offered_is_known_and_no_class() -> None:
+    for (text,) in rows("not_offered.tsv"):
+        assert texts(text) == [text]
+        assert only(text) not in table().of_class
+
+
+def test_a_class_has_its_korean_name() -> None:
+    assert [class_name(index, "ko") for index in (162, 284, 252)] == ["비글", "샴고양이", "affenpinscher"]
 
 
 def test_the_files_are_read_when_a_word_is_first_asked_for() -> None:
