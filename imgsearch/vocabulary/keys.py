@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 MOST_CHARACTERS = 80
 """Longest text that can be a word."""
-_MOST_WORDS = 6
+_MOST_WORDS = 5
 _LEFT_OUT = str.maketrans("", "", "'\u2019\u02bc`.")
 _NO_LETTERS = re.compile(r"[\W_]+")
 _ARTICLE = re.compile(r"(?:an?|the) ")
