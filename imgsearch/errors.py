@@ -7,7 +7,7 @@
       BuildError      BuildBusyError
       DownloadError
       JudgementError
-      QueryError      InvalidQueryError, ItemNotFoundError
+      QueryError      InvalidQueryError, ItemNotFoundError, UnknownWordError
       WorkerError     WorkerBusyError, WorkerLimitError, WorkerTimeoutError
 
 A message is one plain sentence that says what was expected and what was received; it is safe to show to a visitor (no
@@ -36,6 +36,7 @@ __all__ = [
     "OutdatedCollectionError",
     "QueryError",
     "UnknownBackboneError",
+    "UnknownWordError",
     "WeightsError",
     "WorkerBusyError",
     "WorkerError",
@@ -130,6 +131,10 @@ class InvalidQueryError(QueryError, ValueError):
 
 class ItemNotFoundError(QueryError, LookupError):
     """The collection has no such item, row, label or space."""
+
+
+class UnknownWordError(QueryError, LookupError):
+    """Neither a label of the collection nor a word that its network learned."""
 
 
 class WorkerError(ImgSearchError):

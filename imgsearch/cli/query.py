@@ -21,6 +21,7 @@ from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space
 
 _NO_RERANKING = "none"
+_WIDTH = 10
 
 
 def _check_format(ctx: click.Context, param: click.Parameter, file: Path | None) -> Path | None:
@@ -33,7 +34,14 @@ def _check_format(ctx: click.Context, param: click.Parameter, file: Path | None)
 
 @cli.command()
 @click.argument("name")
-@click.argument("what", nargs=-1, required=True)
+@click.argument("what", nargs=-1)
+@click.option(
+    "--words",
+    multiple=True,
+    help="What the results are to show: a label, or a word that the network learned. With WHAT, only those; without, the "
+    "best first. May be given several times.",
+)
+@click.option("--not", "not_words", multiple=True, help="What they must not show; may be given several times.")
 @click.option("-k", "--k", default=DEFAULT_K, show_default=True, help=f"Results wanted, 1 to {MAX_K}.")
 @click.option(
     "--region",
@@ -75,6 +83,8 @@ def _check_format(ctx: click.Context, param: click.Parameter, file: Path | None)
 def query(
     name: str,
     what: tuple[str, ...],
+    words: tuple[str, ...],
+    not_words: tuple[str, ...],
     k: int,
     region: str | None,
     label: str | None,
@@ -91,6 +101,9 @@ def query(
 ) -> None:
     """Search the collection NAME with WHAT: an item id, a picture file, or a row number; several are asked with as one.
 
+    Or search it by words, which no picture is needed for, nor any network: `info` says how many it can be asked for. Of a
+    word that means two things, such as "crane", --words "crane (wading bird)" asks for one of them.
+
     An item or row is answered from its stored embedding, without TensorFlow; it is left out of its own results. A region
     of it is cut from its thumbnail and embedded. Distances are plain whatever the order is by.
 
@@ -104,15 +117,23 @@ def query(
       python -m imgsearch query pets beagle_128.jpg --region 0.1,0.2,0.5,0.6
       python -m imgsearch query pets ~/photos/living_room.jpg --region auto
       python -m imgsearch query pets beagle_128.jpg beagle_131.jpg --unlike basset_hound_9.jpg
+      python -m imgsearch query pets --words terrier
+      python -m imgsearch query pets beagle_128.jpg --words terrier --not "yorkshire terrier"
       python -m imgsearch query pets 999 --json
       python -m imgsearch query pets ~/photos/my_cat.jpg --report cat.html
     """
+    if not (what or words):
+        raise click.UsageError("Say what to search with: WHAT or --words.")
+    if recall and not what:
+        raise click.UsageError("--recall needs WHAT: words alone are answered without an index.")
     collection = Collection.open(name)
     items, pictures = sort_out(what, collection.items)
     chosen = collection.space(space)
     ask = Ask(
         items=tuple(items),
         pictures=tuple(pictures),
+        words=words,
+        not_words=not_words,
         region=AUTO if region == AUTO else Region.parse(region) if region else None,
         space=space,
         k=k,
@@ -121,7 +142,7 @@ def query(
         liked=liked,
         disliked=disliked,
         without_copies=without_copies,
-        rerank=_reranking(chosen, rerank),
+        rerank=_reranking(chosen, rerank) if what else "" if rerank in (None, _NO_RERANKING) else rerank,
         effort=Effort(effort),
     )
     with worker_of(collection) as worker:
@@ -155,22 +176,34 @@ def _reranking(space: Space, name: str | None) -> str:
 
 
 def _print_page(page: SearchPage) -> None:
+    asked = [f"showing {printable(word)}" for word in page.ask.words] if page.ask else []
+    asked += [f"not showing {printable(word)}" for word in page.ask.not_words] if page.ask else []
+    if asked:
+        click.echo(f"Pictures {', '.join(asked)}:", err=True)
+    if page.n_shown == 0:
+        click.echo("No picture here shows it.", err=True)
     for item in page.query_items:
         click.echo(f"Like {printable(item.item_id)} ({printable(item.label) or 'no label'}):", err=True)
     if page.objects:
         click.echo(_found(page.objects), err=True)
     is_moved = [result.rank_before != result.rank for result in page.results]
     if page.results:
+        head = "distance" if page.n_shown is None else "looks like"
         width = max(5, *(len(printable(result.item.label)) for result in page.results))
-        click.echo(f"{'rank':>4}  {'was  ' if any(is_moved) else ''}{'distance':>8}  {'label':<{width}}  item")
+        click.echo(f"{'rank':>4}  {'was  ' if any(is_moved) else ''}{head:>{_WIDTH}}  {'label':<{width}}  item")
     for result in page.results:
         item = result.item
         was = f"{result.rank_before or '-':>3}  " if any(is_moved) else ""
+        number = result.number if result.distance is None else f"{result.distance:.4f}"
         label = f"{printable(item.label):<{width}}"
-        click.echo(f"{result.rank:4}  {was}{result.distance:8.4f}  {label}  {printable(item.item_id)}")
+        click.echo(f"{result.rank:4}  {was}{number:>{_WIDTH}}  {label}  {printable(item.item_id)}")
     timings = ", ".join(f"{step} {ms:.1f} ms" for step, ms in page.timings_ms.items())
     if page.n_copies:
         click.echo(f"Left out: {counted(page.n_copies, 'near-copy', 'near-copies')}.", err=True)
+    if page.n_shown is not None:
+        known = f"Classifier of {page.space}" if page.space else "Labels"
+        click.echo(f"{known}; {counted(page.n_shown, 'picture')} in all; {timings}. 100%: labelled so.", err=True)
+        return
     order = RERANKINGS[page.rerank].title.lower() if page.rerank else "distance"
     click.echo(f"Space {page.space}, by {order}; {timings}. Distance: 0 the same, 1.414 unrelated, 2 opposite.", err=True)
 

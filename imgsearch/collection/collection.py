@@ -38,6 +38,7 @@ from imgsearch.retrieval.results import SearchPage
 from imgsearch.retrieval.same_picture import Look, Small
 from imgsearch.retrieval.search import search
 from imgsearch.retrieval.typical import typical_row
+from imgsearch.retrieval.words import Words
 from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.space import Space
 
@@ -131,8 +132,8 @@ class Collection(Outline):
         """Nearest items to what is asked with; nearest first, unless another order is asked for.
 
         Items, rows, pictures and embeddings may be mixed, at least one in all; several are one joint query. An item or row
-        of the gallery is answered from its stored embedding and runs no network. The first picture loads the space's
-        backbone into this process, which is then kept.
+        of the gallery is answered from its stored embedding and runs no network, and so are words. The first picture loads
+        the space's backbone into this process, which is then kept.
 
         Example:
             >>> discs = Collection.open("discs")
@@ -151,6 +152,10 @@ class Collection(Outline):
             >>> discs.search(red, region="auto", k=1).objects.chosen  # all of it is red: no part is nearer
             >>> discs.search(red, k=2).to_pandas()["label"].tolist()
             ['red', 'red']
+            >>> found(discs.search(words="red", k=2))  # a label; or whatever a network with a classifier knows
+            ['red/0.png', 'red/1.png']
+            >>> found(discs.search("red/1.png", not_words="red", k=1))
+            ['blue/0.png']
 
         Args:
             what: An `Ask` alone, or see `ask.What`; several are asked with as one.
@@ -163,6 +168,7 @@ class Collection(Outline):
 
         Raises:
             ItemNotFoundError: no such item, row, label or space.
+            UnknownWordError: neither a label nor a word that a network here learned.
             InvalidQueryError: nothing to search with, an option out of range, an embedding that does not fit, or a region
                 of several things.
             ImageError: a picture cannot be read.
@@ -179,6 +185,11 @@ class Collection(Outline):
         elif items or pictures or vectors is not None or options:
             raise TypeError("An Ask says all that is asked: give it alone, or `dataclasses.replace` some of it.")
         return self._answer(ask, embedders or self.embedders, previews)
+
+    @cached_property
+    def words(self) -> Words:
+        """What can be asked for in words."""
+        return Words(self.items, self.word_space)
 
     def find_objects(self, page: SearchPage, embedders: Embedders | None = None) -> Objects:
         """Looks for parts of a query picture that are clearly nearer than all of it: see `objects.find_objects`.
@@ -201,6 +212,8 @@ class Collection(Outline):
         return find_objects(space, embedders or self.embedders, picture, size, page.vectors[0], left_out)
 
     def _answer(self, ask: Ask, embedders: Embedders, previews: bool) -> SearchPage:
+        if ask.is_by_words:
+            return replace(self.words.search(ask), thumbnails=thumbnails_folder(self.path))
         if ask.region != AUTO:
             return self._answer_found(ask, embedders, previews)
         whole = self._answer_found(replace(ask, region=None), embedders, previews=True)
@@ -230,7 +243,7 @@ class Collection(Outline):
         if ask.without_copies:
             shown = [decode_image(each.preview).pixels for each in embedded[: len(ask.pictures)]]
             looks = Looks(self._look, [Look.at(Small.of(pixels)) for pixels in shown])
-        page = search(self.items, space, ask, np.concatenate(outside) if outside else None, looks)
+        page = search(self.items, space, ask, np.concatenate(outside) if outside else None, looks, self.words)
         timings = {step: sum(each.timings_ms[step] for each in embedded) for step in ("decode", "embed") if embedded}
         return replace(
             page,

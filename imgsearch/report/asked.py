@@ -11,8 +11,8 @@ from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.face import Effort
 
 NAMES = (
-    *("k", "region", "is_region_found", "liked", "disliked", "only_label", "max_distance", "without_copies"),
-    *("rerank", "engine", "effort"),
+    *("words", "not_words", "k", "region", "is_region_found", "liked", "disliked", "only_label"),
+    *("max_distance", "without_copies", "rerank", "engine", "effort"),
 )
 """Of the values, in their order."""
 
@@ -27,6 +27,8 @@ def asked_values(report: Report) -> dict[str, Any]:
     if ask is None:
         return values
     return values | {
+        "words": list(ask.words),
+        "not_words": list(ask.not_words),
         "k": ask.k,
         "region": str(ask.part) if ask.part else None,
         "is_region_found": page.objects is not None if ask.part else None,
@@ -46,7 +48,11 @@ def asked_words(report: Report) -> dict[str, str]:
     is_exact = effort == Effort.EXACT or values["engine"] == "exact"
     index = "" if is_exact else words["by_index"].format(name=ENGINES[values["engine"]].label, effort=words[effort])
     region = words["region_found" if values["is_region_found"] else "region_marked"].format(region=values["region"])
+    is_by_words = report.page.ask is not None and report.page.ask.is_by_words
+    order = words["by_worth"] if is_by_words else words["by_distance"]
     facts = {
+        "words": ", ".join(values["words"] or ()),
+        "not_words": ", ".join(values["not_words"] or ()),
         "k": str(values["k"] or ""),
         "region": region if values["region"] else "",
         "liked": ", ".join(values["liked"] or ()),
@@ -54,12 +60,14 @@ def asked_words(report: Report) -> dict[str, str]:
         "only_label": label_words(values["only_label"] or ""),
         "max_distance": "" if values["max_distance"] is None else f"{values['max_distance']:g}",
         "without_copies": words["hidden"].format(n=report.page.n_copies) if values["without_copies"] else "",
-        "rerank": words["reranked"].format(name=values["rerank"]) if values["rerank"] else words["by_distance"],
-        "engine": index or words["by_all"],
+        "rerank": words["reranked"].format(name=values["rerank"]) if values["rerank"] else order,
+        "engine": "" if is_by_words else index or words["by_all"],
     }
     return {words[name]: text for name, text in facts.items() if text}
 
 
 def _engine(report: Report) -> str:
-    """Name of the engine that the space has here."""
+    """Name of the engine that the space has here; "exact" where words alone are asked with."""
+    if report.page.ask is not None and report.page.ask.is_by_words:
+        return "exact"
     return "exact" if report.space.index.is_exact else report.collection.manifest.spaces[report.page.space].engine

@@ -88,6 +88,7 @@ def _clean(text: str) -> str:
 def _query_name(report: Report) -> str:
     names = [short_name(item) for item in report.query_items]
     names += [LANGUAGES[report.language]["outside"]] * len(report.previews)
+    names += report.page.ask.words if report.page.ask and report.is_by_words else []
     return ", ".join(names)
 
 
@@ -135,7 +136,7 @@ def _facts(report: Report) -> Iterator[ET.Element]:
 
 
 def _compared_by(report: Report) -> str:
-    words, spec, entry = LANGUAGES[report.language], report.space.spec, report.collection.manifest.spaces[report.page.space]
+    words, spec, entry = LANGUAGES[report.language], report.space.spec, report.collection.manifest.spaces[report.space.name]
     compared_by = words["descriptor" if spec.is_descriptor else "cnn"].format(name=spec.space, dim=Count(spec.dim))
     return words["pca"].format(space=compared_by, dim=Count(entry.pca)) if entry.pca else compared_by
 
@@ -180,15 +181,26 @@ def _card(report: Report, result: SearchResult) -> ET.Element:
         "li",
         _tag("img", src=data_url(report.thumbnail(item)), alt=name or item.item_id),
         _tag("p", _tag("b", str(result.rank)), " ", _tag("bdi", name), " ", *marks, class_="name"),
-        _tag("p", words["distance"].format(distance=result.distance), class_="distance"),
-        _tag("p", words["nearer"].format(share=f"{result.nearer_than:g}"), class_="distance"),
+        *(_tag("p", line, class_="distance") for line in _numbers(report, result)),
         _tag("div", _tag("div", style=f"width: {result.nearness:.1%}"), class_="bar"),
         _tag("p", _tag("bdi", item.item_id), class_="id", title=item.item_id),
     )
 
 
+def _numbers(report: Report, result: SearchResult) -> Iterator[str]:
+    words = LANGUAGES[report.language]
+    if result.distance is None:
+        yield words["worth"].format(worth=result.number)
+    else:
+        yield words["distance"].format(distance=result.number)
+        yield words["nearer"].format(share=f"{result.nearer_than:g}")
+
+
 def _explanations(report: Report) -> Iterator[ET.Element]:
     words, page, n_items = LANGUAGES[report.language], report.page, len(report.collection.items)
+    if report.is_by_words:
+        yield _tag("p", words["how_words"])
+        return
     yield _tag("p", words["how_distance"])
     yield _tag("p", words["how_nearer"])
     is_all = page.n_candidates >= n_items - len(report.query_items)

@@ -32,8 +32,13 @@ class Report:
 
     @property
     def space(self) -> Space:
-        """The space that was searched."""
-        return self.collection.space(self.page.space)
+        """The space that was searched; the default one where labels alone answer words."""
+        return self.collection.space(self.page.space or None)
+
+    @property
+    def is_by_words(self) -> bool:
+        """Whether words alone were asked with, so that results have no distances."""
+        return self.page.ask is not None and self.page.ask.is_by_words
 
     @property
     def query_items(self) -> tuple[Item, ...]:

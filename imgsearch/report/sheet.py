@@ -114,7 +114,7 @@ def _draw_result(sheet: _Sheet, report: Report, result: SearchResult, x: int, y:
     y += CELL + 4
     sheet.draw_text(f"{result.rank}.", x, y, RANK_WIDTH)
     sheet.draw_text(short_name(result.item), x + RANK_WIDTH, y, CELL - RANK_WIDTH)
-    sheet.draw_text(f"{result.distance:.3f}", x + RANK_WIDTH, y + LINE, CELL - RANK_WIDTH, color=FAINT)
+    sheet.draw_text(result.number, x + RANK_WIDTH, y + LINE, CELL - RANK_WIDTH, color=FAINT)
     if report.query_label and result.item.label == report.query_label:
         sheet.draw_check(x + RANK_WIDTH + 60, y + LINE)
 

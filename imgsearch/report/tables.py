@@ -50,7 +50,7 @@ def _made(report: Report) -> str:
 def _cell(value: object) -> object:
     """A list as one cell, and nothing for what is not known."""
     if isinstance(value, list):
-        return " ".join(value)
+        return "; ".join(value)
     return "" if value is None else value
 
 

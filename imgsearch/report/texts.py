@@ -22,6 +22,8 @@ _ENGLISH = {
     "pca": "{space}, reduced to {dim:,} {dim:dimension|dimensions}",
     "reference": "Paper",
     "weights": "Weights",
+    "words": "Showing",
+    "not_words": "Not showing",
     "k": "Results asked for",
     "region": "Part of the picture",
     "region_marked": "{region} (left, top, right, bottom)",
@@ -35,6 +37,7 @@ _ENGLISH = {
     "rerank": "Order",
     "reranked": "by the re-ranking {name}",
     "by_distance": "by distance alone",
+    "by_worth": "by how much they look like it",
     "engine": "Searched by",
     "by_index": "the index {name}, effort {effort}",
     "by_all": "comparing with every picture",
@@ -49,7 +52,8 @@ _ENGLISH = {
     "step_search": "search",
     "step_rerank": "re-ranking",
     "made": "Made",
-    "distance": "distance {distance:.3f}",
+    "distance": "distance {distance}",
+    "worth": "looks like it: {worth}",
     "nearer": "nearer than {share} % of pairs",
     "foreign": "Nothing in this collection is similar to the query. (About {rate:.0%} of the pictures that do belong here "
     "get this message too.)",
@@ -57,6 +61,9 @@ _ENGLISH = {
     "same_label": "same label",
     "copy": "the same file",
     "how": "How to read this",
+    "how_words": "The percentage is the probability that the network's classifier gives to what the words mean, which it "
+    "learned from photographs of ImageNet; a picture that is labelled with the words has 100 %. Distances between pictures "
+    "play no part.",
     "how_distance": "The distance tells how alike two pictures look: 0 is the same picture, 1.41 has nothing in common, "
     "2 is the opposite.",
     "how_nearer": "“Nearer than 99 % of pairs” compares the distance with those between any two pictures of this "
@@ -88,6 +95,8 @@ _KOREAN = {
     "pca": "{space}, {dim:,}차원으로 축소",
     "reference": "논문",
     "weights": "가중치",
+    "words": "찾는 단어",
+    "not_words": "제외한 단어",
     "k": "요청한 결과 수",
     "region": "이미지의 영역",
     "region_marked": "{region} (왼쪽, 위, 오른쪽, 아래)",
@@ -101,6 +110,7 @@ _KOREAN = {
     "rerank": "순서",
     "reranked": "{name} 순위 재조정",
     "by_distance": "거리순",
+    "by_worth": "단어와 닮은 정도순",
     "engine": "검색 방법",
     "by_index": "{name} 인덱스, 검색 강도 {effort}",
     "by_all": "모든 이미지와 비교",
@@ -115,7 +125,8 @@ _KOREAN = {
     "step_search": "검색",
     "step_rerank": "순위 재조정",
     "made": "작성",
-    "distance": "거리 {distance:.3f}",
+    "distance": "거리 {distance}",
+    "worth": "닮은 정도 {worth}",
     "nearer": "전체 쌍의 {share}%보다 가까움",
     "foreign": "이 컬렉션에는 검색 이미지와 비슷한 이미지가 없습니다. "
     "(이 컬렉션에 어울리는 이미지라도 약 {rate:.0%}는 이렇게 표시됩니다.)",
@@ -123,6 +134,8 @@ _KOREAN = {
     "same_label": "같은 라벨",
     "copy": "같은 파일",
     "how": "읽는 방법",
+    "how_words": "백분율은 ImageNet 사진으로 학습한 신경망의 분류기가 단어의 뜻에 매긴 확률입니다. "
+    "그 단어가 라벨인 이미지는 100%입니다. 이미지 사이의 거리는 쓰이지 않습니다.",
     "how_distance": "거리는 두 이미지가 얼마나 비슷해 보이는지를 나타냅니다. 0은 같은 이미지, "
     "1.41은 공통점이 없는 이미지, 2는 정반대를 뜻합니다. "
     "막대는 거리 0에서 가득 차고 1.41에서 비어 있습니다.",

@@ -30,17 +30,23 @@ What = PictureLike | Integral | int
 row; a number is a row."""
 AUTO: Literal["auto"] = "auto"
 """Asks for the region to be found, see `objects`."""
+MAX_WORDS = 5
+"""Taken of each kind."""
 _ROW = re.compile(r"-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ask:
-    """What is asked, with at least one item, picture or embedding; several are asked with as one, see `joint_query`.
+    """What is asked, with at least one item, picture, embedding or word; several pictures are asked with as one, see
+    `joint_query`.
 
     Attributes:
         items: Ids of items of the gallery. They are left out of the answer, by row and not by distance.
         pictures: Pictures from outside.
         embeddings: float32 (m, dim), each of length 1: vectors of the space, or of its embedder.
+        words: What the results are to show, each word a label or what a network learned, see `words`. Alone, they are
+            ordered by how much they look like it; with a picture, by distance among those that show it.
+        not_words: What they must not show. Not alone.
         region: The part of the one item or picture that is asked with. Of an item it is cut from the thumbnail and
             embedded; the item is left out all the same. AUTO: the part that is clearly nearer than the whole, if there is
             one, see `objects`. Defaults to the whole.
@@ -58,6 +64,8 @@ class Ask:
     items: tuple[str, ...] = ()
     pictures: tuple[Source, ...] = ()
     embeddings: np.ndarray | None = None
+    words: tuple[str, ...] = ()
+    not_words: tuple[str, ...] = ()
     region: Region | Literal["auto"] | None = None
     space: str | None = None
     k: int = DEFAULT_K
@@ -70,7 +78,7 @@ class Ask:
     effort: Effort = Effort.NORMAL
 
     def __post_init__(self) -> None:
-        for name in ("items", "liked", "disliked"):  # one, a list or a tuple, as people write them
+        for name in ("items", "words", "not_words", "liked", "disliked"):  # one, a list or a tuple, as people write them
             names = getattr(self, name)
             object.__setattr__(self, name, (names,) if isinstance(names, str) else tuple(names))
         if self.effort not in set(Effort):
@@ -81,14 +89,29 @@ class Ask:
             raise InvalidQueryError(f"A region must be a Region, {AUTO!r} or None. Received: {self.region!r}.")
         if self.region and (n_embeddings or len(self.items) + len(self.pictures) != 1):
             raise InvalidQueryError("A region belongs to exactly one item, row or picture.")
+        if max(len(self.words), len(self.not_words)) > MAX_WORDS:
+            raise InvalidQueryError(f"A search takes at most {MAX_WORDS} words, and {MAX_WORDS} that are not to be shown.")
         if not (self.items or self.pictures or n_embeddings):
-            raise InvalidQueryError("A search needs an item_id, a row, a picture or an embedding.")
+            self._check_words_alone()
         if not 1 <= self.k <= MAX_K:
             raise InvalidQueryError(f"k must be between 1 and {MAX_K}. Received: k={self.k}.")
         if self.max_distance is not None and not 0 <= self.max_distance <= MAX_DISTANCE:
             raise InvalidQueryError(f"max_distance must be between 0 and {MAX_DISTANCE:g}. Received: {self.max_distance}.")
         if self.rerank and self.rerank not in RERANKINGS:
             raise InvalidQueryError(f"A re-ranking must be one of {', '.join(RERANKINGS)}. Received: {self.rerank!r}.")
+
+    def _check_words_alone(self) -> None:
+        if not self.words:
+            raise InvalidQueryError("A search needs an item_id, a row, a picture, an embedding or words.")
+        given = [name for name in ("liked", "disliked", "region", "without_copies", "rerank") if getattr(self, name)]
+        given += [] if self.max_distance is None else ["max_distance"]
+        if given:
+            raise InvalidQueryError(f"Words alone have no distances, which {' and '.join(given)} would change.")
+
+    @property
+    def is_by_words(self) -> bool:
+        """Whether words alone are asked with."""
+        return not (self.items or self.pictures or (self.embeddings is not None and len(self.embeddings)))
 
     @property
     def part(self) -> Region | None:

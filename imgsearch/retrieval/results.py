@@ -27,43 +27,57 @@ class SearchResult:
         rank: 1 for the first.
         row, item: Which item it is.
         distance: Angular distance to the query in [0, 2]; smaller is closer. Whatever the order is by, this is the plain
-            distance.
-        similarity: Cosine in [-1, 1]; larger is closer.
+            distance. None where words alone are asked with.
+        similarity: Cosine in [-1, 1]; larger is closer. None where there is no distance.
         rank_before: Its rank by plain distance, without re-ranking and feedback; None where it became a candidate only
-            by feedback.
+            by feedback, and where words alone are asked with.
         is_copy: Its file is that of a query item, byte for byte.
         percentile: Per cent of the pairs of items of the collection that are nearer to each other than it is to the query.
+            None where there is no distance.
         is_same_label: Whether its label is the one that the query's items share; None where one of the two is not known.
         p_same_label: Share of the results at such a distance that have the label of what is asked with, by calibration.
             None where that label is known, for parts, several pictures and a foreign one, and where labels are too few.
+        worth: How much it looks like what the words mean, in [0, 1], 1 where it is labelled with them; None where words
+            alone are not what is asked with. See `words`.
     """
 
     rank: int
     row: int
     item: Item
-    distance: float
-    similarity: float
-    rank_before: int | None
-    is_copy: bool
-    percentile: float
-    is_same_label: bool | None
-    p_same_label: float | None
+    distance: float | None = None
+    similarity: float | None = None
+    rank_before: int | None = None
+    is_copy: bool = False
+    percentile: float | None = None
+    is_same_label: bool | None = None
+    p_same_label: float | None = None
+    worth: float | None = None
 
     @property
     def nearness(self) -> float:
-        """What a bar shows of the percentile, in [0, 1]: a third for each factor of ten.
+        """What a bar shows, in [0, 1]: the worth, where words are asked with; else of the percentile a third for each
+        factor of ten.
 
         0 where all pairs are nearer, 1/3 where one in ten is, 2/3 for one in a hundred, 1 from one in a thousand on.
         Results are among the nearest few per cent, so that a share as such would fill nearly all of every bar.
         """
+        if self.percentile is None:
+            return self.worth or 0.0
         return min(1.0, -math.log10(max(self.percentile / 100, 0.001)) / 3)
 
     @property
-    def nearer_than(self) -> float:
+    def number(self) -> str:
+        """What is written on it: the distance to three decimals; of words alone the worth in per cent."""
+        return f"{self.worth or 0:.0%}" if self.distance is None else f"{self.distance:.3f}"
+
+    @property
+    def nearer_than(self) -> float | None:
         """Per cent of the pairs of items of the collection that are not nearer than it is to the query, to be read.
 
-        Whole numbers; a decimal where it matters, above 99; and never all of them.
+        Whole numbers; a decimal where it matters, above 99; and never all of them. None where there is no distance.
         """
+        if self.percentile is None:
+            return None
         share = 100 - self.percentile
         return min(round(share, 1), 99.9) if share > 99 else round(share)
 
@@ -75,13 +89,18 @@ class SearchResult:
             "row": self.row,
             "item_id": self.item.item_id,
             "label": self.item.label,
-            "distance": round(self.distance, 6),
-            "similarity": round(self.similarity, 6),
+            "distance": _rounded(self.distance, 6),
+            "similarity": _rounded(self.similarity, 6),
             "is_copy": self.is_copy,
-            "percentile": round(self.percentile, 3),
+            "percentile": _rounded(self.percentile, 3),
             "is_same_label": self.is_same_label,
-            "p_same_label": None if self.p_same_label is None else round(self.p_same_label, 4),
+            "p_same_label": _rounded(self.p_same_label, 4),
+            "worth": _rounded(self.worth, 4),
         }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 @dataclass(frozen=True)
@@ -89,7 +108,7 @@ class SearchPage:
     """The answer to a query.
 
     Attributes:
-        space: Name of the space it comes from.
+        space: Name of the space it comes from; "" where labels alone answer words.
         results: Best first: by distance, ties by row, unless `rerank` or feedback gave another order.
         query_items: The items asked with as a whole.
         part_of: The item a region of which is asked with, or None.
@@ -99,7 +118,9 @@ class SearchPage:
         verdict: Whether the collection holds anything like the query; None where it holds nothing else, and in a space of
             descriptors, which cannot tell.
         objects: What was found in the query picture, where that was asked for; `ask.region` is then what was chosen.
-        n_candidates: Items whose distance was computed.
+        n_shown: How many items show what the words mean that alone are asked with, whatever k is; None where there is more
+            to the question.
+        n_candidates: Items whose distance, or worth, was computed.
         n_copies: Near-copies that were left out, where that was asked for.
         timings_ms: What each step took, ms, which adds up to the whole: for pictures "decode" and "embed", where objects
             were to be found "find", then "search" and, where there was one, "rerank".
@@ -116,6 +137,7 @@ class SearchPage:
     rerank: str = ""
     verdict: Verdict | None = None
     objects: Objects | None = None
+    n_shown: int | None = None
     n_candidates: int = 0
     n_copies: int = 0
     timings_ms: Mapping[str, float] = field(default_factory=dict)
@@ -133,7 +155,7 @@ class SearchPage:
         if self.thumbnails is None:
             return None
         cards = [(item, "query") for item in self.query_items]
-        cards += [(result.item, f"{result.rank}. {result.distance:.3f}") for result in self.results]
+        cards += [(result.item, f"{result.rank}. {result.number}") for result in self.results]
         return cards_html(cards, self.thumbnails)
 
     def to_pandas(self) -> Any:
@@ -146,11 +168,14 @@ class SearchPage:
         """The page as a JSON object, results as flat objects."""
         return {
             "space": self.space,
+            "words": list(self.ask.words) if self.ask else [],
+            "not_words": list(self.ask.not_words) if self.ask else [],
             "query_item_ids": [item.item_id for item in self.query_items],
             "region": str(self.part) if self.part else None,
             "objects": self.objects.to_json() if self.objects else None,
             "rerank": self.rerank,
             "is_foreign": self.verdict.is_foreign if self.verdict else None,
+            "n_shown": self.n_shown,
             "n_candidates": self.n_candidates,
             "n_copies": self.n_copies,
             "timings_ms": {step: round(ms, 2) for step, ms in self.timings_ms.items()},

@@ -22,6 +22,7 @@ from imgsearch.retrieval.copies import Looks, Seen, without_copies
 from imgsearch.retrieval.expansion import joint_query, rocchio
 from imgsearch.retrieval.rerank import DEPTH, N_NEAREST, Candidates, reorder
 from imgsearch.retrieval.results import SearchPage, SearchResult
+from imgsearch.retrieval.words import Words
 from imgsearch.vectors.calibration import Calibration, neighborhood
 from imgsearch.vectors.engines.face import Effort
 from imgsearch.vectors.space import Space
@@ -47,7 +48,12 @@ class AnnRecall:
 
 
 def search(
-    items: Gallery, space: Space, ask: Ask, outside: np.ndarray | None = None, looks: Looks | None = None
+    items: Gallery,
+    space: Space,
+    ask: Ask,
+    outside: np.ndarray | None = None,
+    looks: Looks | None = None,
+    words: Words | None = None,
 ) -> SearchPage:
     """Nearest items to what is asked, nearest first, unless another order is asked for.
 
@@ -58,9 +64,11 @@ def search(
         outside: float32 (m, dim), rows of length 1, in the space's coordinates (see `Space.points`): what is asked with
             besides whole items. Defaults to nothing.
         looks: What copies are told by; needed where the answer is to be without them.
+        words: Those of the gallery; needed where some are asked with.
 
     Raises:
         ItemNotFoundError: the gallery has no such item or label.
+        UnknownWordError: a word is not known, see `Words.meaning`.
         InvalidQueryError: there is nothing to ask with.
     """
     started = time.perf_counter()
@@ -72,7 +80,7 @@ def search(
     if not len(vectors):
         raise InvalidQueryError("There is nothing to ask with.")
     left_out = sorted({items.row_of(item_id) for item_id in (*ask.items, *ask.disliked)})
-    among = None if ask.label is None else items.rows_with_label(ask.label)
+    among = _among(items, ask, words)
     near_to = partial(_near, space, ask, left_out)
     point = moved = joint_query(vectors)
     near = near_moved = near_to(point)  # of the whole gallery
@@ -156,6 +164,16 @@ def ann_recall_at_k(items: Gallery, space: Space, page: SearchPage) -> AnnRecall
     k = len(rows[True])
     recall = len(rows[False] & rows[True]) / k if k else 1.0
     return AnnRecall(k=k, recall=recall, index_ms=best_ms[False], exact_ms=best_ms[True])
+
+
+def _among(items: Gallery, ask: Ask, words: Words | None) -> np.ndarray | None:
+    """int64, ascending: the rows that label and words leave; None for all."""
+    among = None if ask.label is None else items.rows_with_label(ask.label)
+    if not (ask.words or ask.not_words):
+        return among
+    assert words is not None
+    showing = words.rows_showing(ask.words, ask.not_words)
+    return showing if among is None else np.intersect1d(among, showing)
 
 
 def _without_copies(

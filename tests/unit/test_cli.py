@@ -518,7 +518,7 @@ NEITHER = "is neither an item of the collection, nor a file, nor a row number."
         (["query", "discs", "0", "--label", "pink"], 1, "Hint: Labels are: blue, green, red."),
         (["query", "discs", "0", "--space", "vgg16"], 1, "A space must be one of color_histogram. Received: 'vgg16'."),
         (["query", "discs", "0", "-k", "ten"], 2, "'ten' is not a valid integer"),
-        (["query", "discs"], 2, "Missing argument 'WHAT...'"),
+        (["query", "discs"], 2, "Say what to search with: WHAT or --words."),
         (["query"], 2, "Missing argument 'NAME'"),
         (["query", "discs", "0", "--what"], 2, "No such option"),
         (["query", "discs", "-1"], 2, "No such option"),

@@ -128,6 +128,7 @@ def test_the_csv_has_a_line_a_result(tmp_path: Path) -> None:
         "percentile": "20.0",
         "is_same_label": "False",
         "p_same_label": "",
+        "worth": "",
     }
     assert lines[4]["similarity"] == "-1.0"  # a number, not a formula
 
@@ -404,6 +405,8 @@ def steered(folder: Path, **changes: Any) -> Report:
     asked = report.collection.items[0]
     ask = Ask(
         items=(asked.item_id,),
+        words=("dog",),
+        not_words=("pug", "Great Dane"),
         region=region,
         k=7,
         label="dog",
@@ -422,6 +425,8 @@ def steered(folder: Path, **changes: Any) -> Report:
 def test_every_format_tells_what_was_asked(tmp_path: Path) -> None:
     report = steered(tmp_path)
     asked = {
+        "words": ["dog"],
+        "not_words": ["pug", "Great Dane"],
         "k": 7,
         "region": "0.1,0.25,0.5,1",
         "is_region_found": True,
@@ -438,11 +443,12 @@ def test_every_format_tells_what_was_asked(tmp_path: Path) -> None:
     assert (data["asked"], data["link"]) == (asked, report.link)
     line = rows(report)[0]
     assert {name: line[f"asked_{name}"] for name in NAMES} == {
-        name: " ".join(value) if isinstance(value, list) else str(value) for name, value in asked.items()
+        name: "; ".join(value) if isinstance(value, list) else str(value) for name, value in asked.items()
     }
     assert line["link"] == report.link
     page = parse(report)
     for fact in (
+        *("Showingdog", "Not showingpug, Great Dane"),
         *("Results asked for7", "0.1,0.25,0.5,1 (left, top, right, bottom), found by itself", "More likecat/1.png"),
         *("Less likedog/4.png, dog/5.png", "Labeldog", "Largest distance1.25", "Near-copies2 hidden", "re-ranking diverse"),
         "comparing with every picture",

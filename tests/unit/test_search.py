@@ -173,7 +173,7 @@ def test_a_row_out_of_range_is_refused(row: int) -> None:
 
 @pytest.mark.parametrize("parts", [{}, {"embeddings": np.empty((0, 2))}, {"liked": ("2.png",)}])
 def test_something_must_be_asked_with(parts: dict[str, Any]) -> None:
-    with pytest.raises(InvalidQueryError, match="needs an item_id, a row, a picture or an embedding"):
+    with pytest.raises(InvalidQueryError, match="needs an item_id, a row, a picture, an embedding or words"):
         Ask(**parts)
 
 
@@ -403,15 +403,26 @@ def test_a_page_is_a_json_object() -> None:
     result = {"rank": 1, "rank_before": 1, "row": 2, "item_id": "2.png", "label": "b"}
     assert data == {
         "space": "toy",
+        "words": [],
+        "not_words": [],
         "query_item_ids": ["0.png"],
         "region": None,
         "objects": None,
         "rerank": "",
         "is_foreign": False,  # of five items none can be: the rate of false alarms would be above its limit
+        "n_shown": None,
         "n_candidates": 4,
         "n_copies": 0,
         "results": [
-            {**result, "distance": 1.0, "similarity": 0.5, "is_copy": True, "is_same_label": False, "p_same_label": None}
+            {
+                **result,
+                "distance": 1.0,
+                "similarity": 0.5,
+                "is_copy": True,
+                "is_same_label": False,
+                "p_same_label": None,
+                "worth": None,
+            }
         ],
     }
     assert found(FAN_ITEMS, FAN, embeddings=at_degrees(0)).to_json()["query_item_ids"] == []

@@ -56,7 +56,7 @@ def _render_answer(collection: Collection, view: View, answer: Answer) -> None:
 
 
 def _marks(collection: Collection, view: View, answer: Answer) -> Marks:
-    nearest = [result.row for result in sorted(answer.page.results, key=lambda result: result.distance)]
+    nearest = [result.row for result in sorted(answer.page.results, key=lambda result: result.distance or 0)]
     queries = [collection.items.row_of(item.item_id) for item in answer.items]
     if not nearest:
         return Marks(queries=queries)

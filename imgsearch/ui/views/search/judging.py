@@ -25,7 +25,8 @@ _log = logging.getLogger(__name__)
 
 
 def judge(collection: Collection, ask: Ask, page: SearchPage, result: SearchResult, *, is_similar: bool) -> None:
-    """Notes what the visitor said of a result of a query."""
+    """Notes what the visitor said of a result of a query, one with pictures."""
+    assert result.distance is not None
     judgement = Judgement(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         judge=str(st.session_state.get(NAME_KEY, ""))[:MAX_NAME],

@@ -1,0 +1,206 @@
+"""What words find: pictures that a network with a classifier takes for what a word means, and those labelled with it.
+
+The worth of a picture for a word is the sum of the probabilities of the classes that the word stands for. No network runs:
+class values are stored with a space. Distances between pictures say nothing about words, so these have a verdict of their
+own: whether any picture reaches SHOWS.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from imgsearch.errors import UnknownWordError
+from imgsearch.pictures.items import Gallery, label_words, nfc
+from imgsearch.retrieval.ask import Ask
+from imgsearch.retrieval.results import SearchPage, SearchResult
+from imgsearch.vectors.space import Space
+from imgsearch.vocabulary import Sense, find_senses, suggest, words
+
+SHOWS = 0.2
+"""Worth from which a picture shows what a word means. Measured by `python -m benchmarks.words`."""
+_N_SUGGESTED = 3
+_MOST_QUOTED = 40
+_BOTH = 0.5
+"""Worth for a word from which it says what two pictures have in common."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a word stands for in a gallery.
+
+    Attributes:
+        text: The word, as it was asked for.
+        label: The label of the gallery that it is; None where it is none.
+        senses: What it means to the network, the most usual first; several where it means several things. Empty where it
+            is no word that the network learned, and where the gallery has no class values.
+    """
+
+    text: str
+    label: str | None
+    senses: tuple[Sense, ...] = ()
+
+    @property
+    def classes(self) -> list[int]:
+        """The classes that it stands for in any of its senses, ascending."""
+        return sorted({index for sense in self.senses for index in sense.classes})
+
+
+class Words:
+    """The words that a gallery can be asked for. Safe for threads."""
+
+    def __init__(self, items: Gallery, space: Space | None) -> None:
+        """Args:
+        items: The gallery.
+        space: One with class values; None where there is none, and labels are the only words.
+        """
+        self._items = items
+        self.space = space
+        self._values = space.class_values if space else None
+        self._labels = {_plain(label): label for label in reversed(list(items.label_counts))}
+
+    def meaning(self, text: str) -> Meaning:
+        """What a word stands for here.
+
+        Raises:
+            UnknownWordError: it is neither a label, nor a word that the network learned; also where it may be one, but the
+                gallery has no class values.
+        """
+        label = self._labels.get(_plain(text))
+        senses = tuple(find_senses(text)) if self._values is not None else ()
+        if label is None and not senses:
+            raise _unknown(text, has_classes=self._values is not None)
+        return Meaning(text, label, senses)
+
+    def worths(self, text: str) -> np.ndarray:
+        """float32 (n,): the worth of each picture for a word, in [0, 1], by the network alone: 0 where it has no say.
+
+        Raises:
+            UnknownWordError: see `meaning`.
+        """
+        return self._worths(tuple(self.meaning(text).classes))
+
+    def shows(self, text: str) -> np.ndarray:
+        """bool (n,): whether a picture shows what a word means: by its label, or by its worth.
+
+        Raises:
+            UnknownWordError: see `meaning`.
+        """
+        meaning = self.meaning(text)
+        return self._is_labelled(meaning) | (self._worths(tuple(meaning.classes)) >= SHOWS)
+
+    def rows_showing(self, texts: Iterable[str], unlike: Iterable[str]) -> np.ndarray:
+        """int64, ascending: the pictures that show all of the first words and none of the others.
+
+        Raises:
+            UnknownWordError: see `meaning`.
+        """
+        is_left = np.ones(len(self._items), bool)
+        for text in texts:
+            is_left &= self.shows(text)
+        for text in unlike:
+            is_left &= ~self.shows(text)
+        return np.flatnonzero(is_left)
+
+    def search(self, ask: Ask) -> SearchPage:
+        """The pictures that show what words mean, best first: labelled with the first of them, then by worth, ties by row.
+
+        The worth for several words is the least of them.
+
+        Raises:
+            UnknownWordError: see `meaning`.
+            ItemNotFoundError: no picture has the label that is asked for.
+        """
+        started = time.perf_counter()
+        rows = self.rows_showing(ask.words, ask.not_words)
+        if ask.label is not None:
+            rows = np.intersect1d(rows, self._items.rows_with_label(ask.label))
+        worths = np.min([self.worths(text)[rows] for text in ask.words], axis=0)
+        is_labelled = np.all([self._is_labelled(self.meaning(text))[rows] for text in ask.words], axis=0)
+        best = np.lexsort((rows, -worths, ~is_labelled))[: ask.k]
+        results = tuple(
+            SearchResult(rank=rank, row=int(rows[at]), item=item, worth=1.0 if is_labelled[at] else float(worths[at]))
+            for rank, (at, item) in enumerate(zip(best, self._items.at(rows[best]), strict=True), start=1)
+        )
+        return SearchPage(
+            space=self.space.name if self.space else "",
+            results=results,
+            n_shown=len(rows),
+            n_candidates=len(self._items),
+            timings_ms={"search": (time.perf_counter() - started) * 1000},
+            ask=ask,
+        )
+
+    @cached_property
+    def answerable(self) -> frozenset[str]:
+        """`wnid` of each sense that some picture shows, by its worth."""
+        if self._values is None:
+            return frozenset()
+        most = self._values.max(axis=1).astype(np.float32)  # (1000,): of each class, the picture that is most like it
+        found = set()
+        for _, sense in words("en"):
+            of_classes = most[list(sense.classes)]
+            # Only between the two bounds do the pictures have to be looked at.
+            if of_classes.max() >= SHOWS or (of_classes.sum() >= SHOWS and self._worths(sense.classes).max() >= SHOWS):
+                found.add(sense.wnid)
+        return frozenset(found)
+
+    def offered(self, language: str) -> list[str]:
+        """What can be asked for, for completion: the labels, then other words that some picture shows, in that language."""
+        labels = [label_words(label) for label in self._items.label_counts]
+        taken = {_plain(label) for label in labels}
+        others = [text for text, sense in words(language) if sense.wnid in self.answerable]
+        return labels + [text for text in others if _plain(text) not in taken]
+
+    def in_common(self, one: np.ndarray, other: np.ndarray) -> Sense | None:
+        """What both of two pictures look like most narrowly; None where they look like nothing in common.
+
+        Args:
+            one, other: float (1000,), the probabilities of each, see `of_row`.
+        """
+        both = [
+            (len(sense.classes), -min(worths), sense)
+            for _, sense in words("en")
+            if min(worths := [float(each[list(sense.classes)].sum()) for each in (one, other)]) >= _BOTH
+        ]
+        return min(both, key=lambda each: each[:2])[2] if both else None
+
+    def of_row(self, row: int) -> np.ndarray | None:
+        """float32 (1000,): the probabilities of the classes for a picture; None where there are no class values."""
+        if self._values is None:
+            return None
+        return np.array(self._values[:, row], np.float32)
+
+    def _worths(self, classes: tuple[int, ...]) -> np.ndarray:
+        if self._values is None or not classes:
+            return np.zeros(len(self._items), np.float32)
+        worths = self._values[list(classes)].sum(axis=0, dtype=np.float32)
+        return np.array(np.minimum(worths, 1.0))
+
+    def _is_labelled(self, meaning: Meaning) -> np.ndarray:
+        is_labelled = np.zeros(len(self._items), bool)
+        if meaning.label is not None:
+            is_labelled[self._items.rows_with_label(meaning.label)] = True
+        return is_labelled
+
+
+def _plain(text: str) -> str:
+    """What two spellings of a label have in common: `Egyptian_Mau` is "egyptian mau"."""
+    return " ".join(re.split(r"[\s_-]+", nfc(text).casefold().strip()))
+
+
+def _unknown(text: str, *, has_classes: bool) -> UnknownWordError:
+    quoted = text[:_MOST_QUOTED]
+    if not has_classes:
+        return UnknownWordError(
+            f"The words of this collection are its labels, and {quoted!r} is none of them.",
+            hint="python -m imgsearch update NAME adds words, where the weights of a network have a classifier.",
+        )
+    near = suggest(text, _N_SUGGESTED)
+    hint = f"Did you mean {', '.join(near)}?" if near else "Ask for a kind of thing, such as an animal, or with a picture."
+    return UnknownWordError(f"{quoted!r} is not a word that this network learned.", hint=hint)
