@@ -186,7 +186,7 @@ def _print_page(page: SearchPage) -> None:
         click.echo(f"Like {printable(item.item_id)} ({printable(item.label) or 'no label'}):", err=True)
     if page.objects:
         click.echo(_found(page.objects), err=True)
-    is_moved = [result.rank_before != result.rank for result in page.results]
+    is_moved = [result.distance is not None and result.rank_before != result.rank for result in page.results]
     if page.results:
         head = "distance" if page.n_shown is None else "looks like"
         width = max(5, *(len(printable(result.item.label)) for result in page.results))
