@@ -58,11 +58,11 @@ def render() -> None:
     own = own_pictures.name()
     names += [own] if own else []
     frame = state.read_frame(VIEWS, names)
-    st.set_page_config(page_title=f"{t(f'nav.{frame.name}')} · imgsearch")
     try:
         collection = resources.open_collection(frame.collection)
         view = state.read_view(frame, collection, resources.example_queries(frame.collection))
     except ImgSearchError as exc:
+        st.set_page_config(page_title=f"{t(f'nav.{frame.name}')} · imgsearch")
         _render_top(frame, names)  # the way to the other collections
         if VIEWS[frame.name] is collections.render:
             collections.render(None, frame)  # which says it too

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from starlette.applications import Starlette
+from streamlit.testing.v1 import AppTest
 
 from imgsearch.ui import resources
 from imgsearch.ui.server import limits, routes
@@ -37,6 +38,12 @@ def no_leftovers() -> Iterator[None]:
     resources.worker().close()
     for cached in (resources._open, resources.worker):
         cached.clear()
+
+
+def refined(at: AppTest) -> AppTest:
+    """The page with Refine open, whose controls are drawn only then."""
+    at.session_state["refine"] = True
+    return at.run()
 
 
 def get(url: str) -> httpx.Response:

@@ -11,6 +11,7 @@ from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
 from imgsearch.ui.parts.words import space_title
 from imgsearch.ui.state import widget_key
+from tests.app.conftest import refined
 from tests.app.test_page import cards, page
 
 LEFT, RIGHT = "Most similar pictures on the left", "Most similar pictures on the right"
@@ -80,7 +81,7 @@ def test_what_is_compared_has_names_that_people_know_and_technical_ones_behind_t
         ("Colours", r"Technical name: color\_histogram."),
         ("Edges", r"Technical name: edge\_histogram."),
     ]
-    search = page()
+    search = refined(page())
     (subtitle,) = [each for each in search.caption if "compared by" in each.value]
     assert subtitle.value.endswith("compared by colours.")
     assert not any("histogram" in each.value for each in [*search.caption, *search.markdown])

@@ -21,6 +21,7 @@ from imgsearch.ui.texts import LANGUAGES
 from imgsearch.ui.texts.markdown import escape
 from imgsearch.ui.views import about
 from imgsearch.vectors.transform import Transform
+from tests.app.conftest import refined
 
 
 @pytest.fixture(autouse=True)
@@ -86,9 +87,9 @@ def test_the_language_is_the_addresses_or_the_browsers_or_english(
 
 
 def test_widgets_keep_their_values_in_another_language(collection: Collection) -> None:
-    at = page(k="5", label="red", lang="en")
+    at = refined(page(k="5", label="red", lang="en"))
     at.query_params["lang"] = "ko"
-    at.run()
+    refined(at.run())
     assert at.slider(key=state.widget_key("k", "ko")).value == 5
     assert at.selectbox(key=state.widget_key("label", "ko")).value == "red"
 

@@ -21,6 +21,7 @@ from imgsearch.ui import state
 from imgsearch.ui.server import routes
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from imgsearch.vectors.engines.face import Effort
+from tests.app.conftest import refined
 from tests.conftest import draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,14 +179,14 @@ def test_more_pictures_than_a_search_takes_are_left_out_in_words(collection: Col
 
 
 def test_the_slider_writes_the_address_and_the_answer_follows(collection: Collection) -> None:
-    at = page()
+    at = refined(page())
     at.slider(key=state.widget_key("k", "en")).set_value(5).run()
     assert at.query_params["k"] == "5"
     assert len(results(at)) == 5
 
 
 def test_the_widgets_follow_the_address(collection: Collection) -> None:
-    at = page(k="7", label="red", browse="blue")
+    at = refined(page(k="7", label="red", browse="blue"))
     assert at.slider(key=state.widget_key("k", "en")).value == 7
     assert at.selectbox(key=state.widget_key("label", "en")).value == "red"
     assert at.selectbox(key=state.widget_key("browse", "en")).value == "blue"

@@ -36,6 +36,7 @@ from imgsearch.ui.state import view as address_view
 from imgsearch.ui.views.search import view
 from imgsearch.vectors.calibration import Calibration, Verdict
 from imgsearch.vectors.space import Space
+from tests.app.conftest import refined
 from tests.app.test_page import cards, page, png, results, state_uploader
 from tests.conftest import draw_picture
 from tests.fakes import FakeEmbedders
@@ -315,7 +316,7 @@ def test_what_is_not_similar_to_anything_is_said_for_what_comes_from_outside(
 def test_the_cut_off_and_the_order_are_chosen_and_left_out_of_the_address_when_they_say_nothing(
     collection: Collection,
 ) -> None:
-    at = page(item="red/0.png")
+    at = refined(page(item="red/0.png"))
     farthest = collection.search(item_id="red/0.png", max_distance=1.0, k=12).results
     at.select_slider(key=state.widget_key("max_distance", "en")).set_value(1.0).run()
     assert at.query_params["max_distance"] == "1"

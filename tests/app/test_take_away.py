@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection
 from imgsearch.settings import Settings
 from imgsearch.ui import texts
+from imgsearch.ui.server import routes
 from imgsearch.ui.views.search import take_away
 from tests.conftest import draw_picture
 
@@ -34,6 +38,8 @@ class Buttons:
 def buttons(monkeypatch: pytest.MonkeyPatch) -> Buttons:
     drawn = Buttons()
     monkeypatch.setattr(take_away.st, "download_button", drawn)
+    opened = contextlib.nullcontext(SimpleNamespace(open=True))
+    monkeypatch.setattr(take_away.st, "popover", lambda *_, **options: opened)
     return drawn
 
 
@@ -82,3 +88,14 @@ def test_a_report_leads_back_where_the_page_knows_its_address_and_a_link_can_hol
     html = buttons.data["html"]().decode()
     assert shown in html
     assert ("href" in html) == bool(link)
+
+
+def test_nothing_is_drawn_behind_a_closed_button(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = Buttons()
+    monkeypatch.setattr(take_away.st, "download_button", drawn)
+    at = AppTest.from_file(str(routes.SCRIPT), default_timeout=60).run()
+    assert not at.exception
+    assert not drawn.data
+    at.session_state["take_away"] = True
+    at.run()
+    assert list(drawn.data) == ["html", "png", "csv", "json"]

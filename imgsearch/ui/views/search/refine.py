@@ -24,12 +24,15 @@ _DISTANCES = [n / 50 for n in range(5, 76)]
 
 
 def render_refine(collection: Collection, view: View) -> None:
-    """Draws the controls, closed."""
+    """Draws the controls, closed: then there are none, since each would be drawn anew with every click."""
+    with st.expander(t("search.refine"), icon=":material/tune:", on_change="rerun", key="refine") as expander:
+        if expander.open:
+            _render_controls(collection, view)
+
+
+def _render_controls(collection: Collection, view: View) -> None:
     ask = view.ask
-    with (
-        st.expander(t("search.refine"), icon=":material/tune:"),
-        st.container(horizontal=True, gap="medium", vertical_alignment="top"),
-    ):
+    with st.container(horizontal=True, gap="medium", vertical_alignment="top"):
         st.slider(t("search.k"), 1, state.MAX_PAGE_K, width=_WIDTH, **state.bound("k", ask.k))
         max_distance = MAX_DISTANCE if ask.max_distance is None else ask.max_distance
         st.select_slider(

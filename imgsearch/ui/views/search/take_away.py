@@ -31,7 +31,9 @@ def take_away(collection: Collection, page: SearchPage, link: str) -> None:
     """
     url = get_settings().url  # without it nobody here knows where the page is seen
     report = Report(collection, page, link=f"{url}/{link}" if url and link else "", language=language())
-    with st.popover(t("take.title"), icon=":material/download:", key="take_away"):
+    with st.popover(t("take.title"), icon=":material/download:", on_change="rerun", key="take_away") as popover:
+        if not popover.open:
+            return
         for suffix, kind in FORMATS.items():
             st.download_button(
                 t(f"take.{suffix}"),
