@@ -38,6 +38,7 @@ def info(name: str, as_json: bool) -> None:
         click.echo(
             f"space {space}: {counted(parts['dim'], 'dimension')}, {parts['layer']}, {parts['precision']}{weights}, "
             f"{index}, {(parts['embeddings_bytes'] + parts['index_bytes']) / 2**20:.1f} MiB"
+            + (", class values" if parts["class_values_bytes"] else "")
             + (", uploads need TensorFlow" if parts["needs_tensorflow"] else "")
         )
     print_notices(collection)

@@ -20,8 +20,8 @@ def update(name: str, as_json: bool) -> None:
     New pictures are added, those that are gone are dropped, changed ones are embedded again. A page that is running shows
     the old state until the new one is complete, then that.
 
-    Where the pictures cannot be had, what needs none of them is added if it is missing: indexes, and networks, which answer
-    uploads without TensorFlow.
+    Where the pictures cannot be had, what needs none of them is added if it is missing: indexes, networks, which answer
+    uploads without TensorFlow, and class values, which answer questions in words.
     """
     with progress_bar() as progress:
         report = update_collection(name, get_settings().home, progress=progress)

@@ -1,4 +1,4 @@
-"""What can be added to a collection without its pictures: indexes, from its vectors, and networks, from weights."""
+"""What can be added to a collection without its pictures: indexes and class values, from its vectors, and networks."""
 
 from __future__ import annotations
 
@@ -45,6 +45,35 @@ def add_indexes(name: str, home: Path, tell: Callable[[str], None] = lambda what
         Draft.of(collection).renew(collection, tell)
     sweep(Outline.open(name, home))
     return names
+
+
+def add_classifiers(name: str, home: Path, progress: Progress | None = None) -> tuple[list[str], list[str]]:
+    """Gives each space of a backbone that lacks them class values, from its vectors.
+
+    They are missing in collections of earlier versions, and where there was no classifier when they were built.
+
+    Args:
+        name: Of the collection.
+        home: The folder of collections.
+        progress: Told how far a download of weights is.
+
+    Returns:
+        The names of the spaces that have them now, and why others have none, a sentence each.
+
+    Raises:
+        CollectionError: there is no such collection, or it is damaged.
+        BuildError: a build of it is running, or the disk is full.
+    """
+    path, _, _ = find(name, home)
+    with disk_errors(), alone(path), shared(networks_folder(home)):
+        collection = Collection.open(name, home)
+        before = Draft.of(collection)
+        draft, remarks = before.with_classifiers(path, progress)
+        names = [space for space in draft.classifiers if space not in before.classifiers]
+        if names:
+            draft.renew(collection)
+    sweep(Outline.open(name, home))
+    return names, remarks
 
 
 def add_networks(name: str, home: Path, progress: Progress | None = None) -> tuple[list[str], list[BackboneError]]:

@@ -189,6 +189,8 @@ def build_collection(
                 transforms=transforms,
                 classifiers=_kept_classifiers(previous, recipes),
             )
+            draft, without_classes = draft.with_classifiers(path, tell)
+            remarks = [*remarks, *without_classes]
             # Before the commit: of a build that is killed in between, an update makes what it was to be.
             remember(origin or Source("folder", str(directory)), name, home)
             is_unchanged = previous is not None and draft.equals(previous)
@@ -295,8 +297,7 @@ def _kept_transforms(
 
 def _kept_classifiers(previous: Collection | None, recipes: Mapping[str, SpaceRecipe]) -> dict[str, Classifier]:
     """What tells classes in the spaces to be, by space, of what is there; not in reduced ones."""
-    spaces = previous.spaces.values() if previous else ()
-    known = {space.spec.for_queries().plain: space.classifier for space in spaces if space.classifier}
+    known = previous.classifiers if previous else {}
     wanted = {name: recipe.embedder.for_queries().plain for name, recipe in recipes.items() if not recipe.pca}
     return {name: known[spec] for name, spec in wanted.items() if spec in known}
 

@@ -21,9 +21,11 @@ from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.outline import Outline, find
 from imgsearch.collection.reading import COPY_AGAIN, read_parts
 from imgsearch.embedding import runtime
+from imgsearch.embedding.classifier import Classifier
 from imgsearch.embedding.embedders import Embedders, Wanted, embed_all
 from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.embedding.networks import find_network, needs_tensorflow
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneError, CollectionCorruptError, InvalidQueryError, ItemNotFoundError
 from imgsearch.files.disk import file_digest
 from imgsearch.files.home import thumbnails_folder
@@ -80,6 +82,12 @@ class Collection(Outline):
     def word_space(self) -> Space | None:
         """The space that is asked for words: the default one if it has class values, else the first that has."""
         return next((space for space in self.spaces.values() if space.class_values is not None), None)
+
+    @cached_property
+    def classifiers(self) -> dict[EmbedderSpec, Classifier]:
+        """What tells classes from embeddings, by plain embedder at full precision, for others of the same."""
+        spaces = self.spaces.values()
+        return {space.spec.for_queries().plain: space.classifier for space in spaces if space.classifier}
 
     @property
     def exact_spaces(self) -> list[str]:

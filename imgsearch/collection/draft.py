@@ -19,13 +19,14 @@ from imgsearch.collection.reading import open_index, read_manifest
 from imgsearch.collection.sweep import retire
 from imgsearch.counting import counted
 from imgsearch.embedding.backbones import N_CLASSES
-from imgsearch.embedding.classifier import Classifier
+from imgsearch.embedding.classifier import Classifier, find_classifier
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import BuildError
+from imgsearch.errors import BackboneError, BuildError
 from imgsearch.files.disk import disk_errors, file_digest, write_atomically
 from imgsearch.files.home import MANIFEST_FILE, thumbnail_path
 from imgsearch.files.locks import alone
 from imgsearch.pictures.items import Item, Items, Skipped
+from imgsearch.progress import Progress
 from imgsearch.vectors.calibration import calibrate
 from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.neighbors import N_NEIGHBORS, nearest_neighbors
@@ -92,6 +93,23 @@ class Draft:
             and not indexable(previous)  # else they get their index now
             and not self.redrawn(previous)
         )
+
+    def with_classifiers(self, path: Path, progress: Progress | None = None) -> tuple[Draft, list[str]]:
+        """The same with a classifier for each space that lacks one and can have it; and why others have none.
+
+        Args:
+            path: Folder of the collection, with the thumbnails of its items.
+            progress: Told how far a download of weights is.
+        """
+        found, remarks = dict(self.classifiers), []
+        thumbnails = [thumbnail_path(path, item.thumbnail) for item in self.items]
+        for name, recipe in self.recipes.items():
+            if not (recipe.pca or recipe.embedder.is_descriptor or name in found):
+                try:
+                    found[name] = find_classifier(recipe.embedder, path.parent, thumbnails, progress)
+                except BackboneError as exc:
+                    remarks.append(f"{name} cannot be asked for words. {exc.message}")
+        return replace(self, classifiers=found), remarks
 
     def redrawn(self, previous: Collection) -> list[str]:
         """Names of the spaces whose maps are drawn better here than they were."""

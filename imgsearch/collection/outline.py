@@ -113,6 +113,7 @@ def describe(outline: Outline) -> dict[str, Any]:
                 "params": dict(space.params),
                 "embeddings_bytes": space.embeddings.size,
                 "index_bytes": space.index.size if space.index else 0,
+                "class_values_bytes": space.class_values.size if space.class_values else 0,
                 "needs_tensorflow": needs_tensorflow(space.embedder, outline.home),
             }
             for name, space in manifest.spaces.items()

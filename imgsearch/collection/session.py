@@ -6,6 +6,7 @@ back, so that a hostile upload cannot hurt it. The name of such a collection can
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -14,19 +15,21 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 
 from imgsearch.collection import intake
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft
 from imgsearch.collection.survey import Known, Memory, Survey
+from imgsearch.embedding.classifier import Classifier, kept_classifier
 from imgsearch.embedding.embedders import Embedders, Outcome, Wanted
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError
+from imgsearch.errors import BackboneError, BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError
 from imgsearch.files import locks
 from imgsearch.files.disk import disk_errors
 from imgsearch.files.home import thumbnails_folder
@@ -110,6 +113,7 @@ class SessionCollections:
         embedders: Embedders,
         specs: Sequence[EmbedderSpec],
         title: str,
+        classifiers: Mapping[EmbedderSpec, Classifier] = MappingProxyType({}),
         locale: str = "",
         owner: str = "",
         progress: Progress | None = None,
@@ -123,6 +127,8 @@ class SessionCollections:
             embedders: Who looks at the pictures, one after the other.
             specs: What to embed with, a space each.
             title: For people.
+            classifiers: What tells classes from the embeddings of some of them; those that come with the program need not
+                be given.
             locale: The visitor's, such as "ko", see `code_pages.decode`.
             owner: Who makes it, by any name: one may have only some of them.
             progress: Told how far it is: "embedding" pictures, then in a few words the steps after that, numbered anew.
@@ -171,8 +177,9 @@ class SessionCollections:
                     skipped=sorted([*skipped, *left_out.skipped(), *missing], key=lambda each: each.item_id),
                     recipes={spec.space: SpaceRecipe(spec) for spec in specs},
                     map_method="pca",  # t-SNE would load scikit-learn, and keep the page's process busy
+                    classifiers=_classifiers(specs, classifiers, self.home),
                 )
-                step, n_steps = count(), _STEPS_OF_A_SPACE * len(specs)
+                step, n_steps = count(), _STEPS_OF_A_SPACE * len(specs) + len(draft.classifiers)
                 draft.commit(self.home / name, known.embedding, None, lambda what: tell(next(step), n_steps, what))
             collection = Collection.open(name, self.home)
             tell(n_steps, n_steps, "done")
@@ -291,6 +298,18 @@ def _files(folder: Path, home: Path, left_out: LeftOut) -> list[PictureFile]:
         return scan(folder, exclude=home, left_out=left_out)
     except BuildError:  # whose words name the folder
         raise no_pictures("among these files", left_out) from None
+
+
+def _classifiers(
+    specs: Sequence[EmbedderSpec], given: Mapping[EmbedderSpec, Classifier], home: Path
+) -> dict[str, Classifier]:
+    """By space. Nothing is downloaded or measured for a visitor."""
+    found = {}
+    for spec in specs:
+        with contextlib.suppress(BackboneError):  # words are not worth a failure
+            if classifier := given.get(spec.for_queries().plain) or kept_classifier(spec, home):
+                found[spec.space] = classifier
+    return found
 
 
 def _patiently(embedders: Embedders, stop: threading.Event, wanted: Iterable[Wanted]) -> Iterator[Outcome]:

@@ -57,6 +57,11 @@ class Backbone:
     is_light: bool = False
     bundled: str = ""
 
+    @property
+    def classifier_bytes(self) -> int:
+        """What its classifier adds to the file of weights: float32 (dim + 1, 1000)."""
+        return 4 * N_CLASSES * (self.dim + 1)
+
     def url_for(self, layer: str) -> str:
         """Where the weights for "pooled" are, or those with the classifier, which "logits" need."""
         return re.sub("_no_?top", "", self.weights_url) if layer == "logits" else self.weights_url

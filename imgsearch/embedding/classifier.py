@@ -7,17 +7,31 @@ stored embeddings, and no network runs for them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from imgsearch.embedding.backbones import N_CLASSES, Backbone
-from imgsearch.errors import BackboneUnavailableError, WeightsError
+from imgsearch.embedding.backbones import IMAGENET, N_CLASSES, Backbone, get_backbone
+from imgsearch.embedding.embedder import Embedder, NetworkEmbedder, load_embedder
+from imgsearch.embedding.networks import prepared, weights_of
+from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.embedding.weights import BUNDLED, bundled_digest
+from imgsearch.errors import BackboneError, BackboneUnavailableError, WeightsError
+from imgsearch.files.confined import Died, confined
+from imgsearch.files.disk import file_digest
+from imgsearch.files.home import own_classifier_file, own_weights_file
+from imgsearch.progress import Progress
 
 RIDGE = 1e-3
 """Of a fitted classifier: share of the mean square of its inputs."""
+N_MEASURED = 64
+"""Pictures that the usual length of a network's output is measured on."""
+_MEMORY_BYTES = 1 << 40  # TensorFlow reserves address space as it likes
+_CPU_S = 600
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +107,7 @@ def read_classifier(path: Path, backbone: Backbone) -> tuple[np.ndarray, np.ndar
     """
     if not (backbone.has_logits and backbone.has_pooled_logits):
         return None
-    try:
-        import h5py  # comes with TensorFlow; slow to import
-    except ImportError as exc:
-        raise BackboneUnavailableError(
-            "Weights are read by h5py, which is not installed here.",
-            hint="Install requirements.txt, or the extra build of imgsearch-demo.",
-        ) from exc
+    h5py = _import_h5py()
     found: dict[tuple[int, ...], list[np.ndarray]] = {(backbone.dim, N_CLASSES): [], (N_CLASSES,): []}
 
     def look(name: str, thing: object) -> None:
@@ -118,6 +126,120 @@ def read_classifier(path: Path, backbone: Backbone) -> tuple[np.ndarray, np.ndar
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
         raise WeightsError(f"The classifier of {backbone.name} holds values that are not finite.")
     return kernel, bias
+
+
+def _import_h5py() -> Any:
+    try:
+        import h5py  # comes with TensorFlow; slow to import
+    except ImportError as exc:
+        raise BackboneUnavailableError(
+            "Weights are read by h5py, which is not installed here.",
+            hint="Install requirements.txt, or the extra build of imgsearch-demo.",
+        ) from exc
+    return h5py
+
+
+def find_classifier(
+    spec: EmbedderSpec, home: Path, pictures: Sequence[Path], progress: Progress | None = None
+) -> Classifier:
+    """The classifier for a backbone's embeddings: one that is kept, see `kept_classifier`, or that in its weights.
+
+    Args:
+        spec: The backbone.
+        home: The folder of collections.
+        pictures: Of a collection, to measure on; N_MEASURED of them are read.
+        progress: Told how far a download of weights is.
+
+    Raises:
+        BackboneError: there is none, and why.
+    """
+    if kept := kept_classifier(spec, home):
+        return kept
+    kernel, bias = classifier_of_weights(spec, home, progress)
+    some = pictures[:: 1 + (len(pictures) - 1) // N_MEASURED]
+    try:
+        length = confined(
+            f"{__name__}:usual_length_here",
+            spec.for_queries().to_json(),
+            str(home),
+            [str(path) for path in some],
+            memory_bytes=_MEMORY_BYTES,
+            cpu_s=_CPU_S,
+        )
+    except Died:
+        raise BackboneError(f"How long the outputs of {spec.name} are cannot be measured here.") from None
+    return Classifier(kernel * np.float32(length), bias)
+
+
+def kept_classifier(spec: EmbedderSpec, home: Path) -> Classifier | None:
+    """The classifier that comes with the program, or that `distill` kept with the weights of a backbone of one's own.
+
+    None where there is none.
+
+    Raises:
+        BackboneError: it is damaged.
+    """
+    if not spec.is_bundled:
+        return None
+    own_weights = own_weights_file(home, spec.own)
+    if spec.weights == bundled_digest(get_backbone(spec.name).bundled):
+        path = BUNDLED / f"{spec.name}.classifier.npy"
+    elif spec.own and own_weights.is_file() and file_digest(own_weights) == spec.weights:
+        path = own_classifier_file(home, spec.own)
+    else:
+        return None
+    try:
+        classifier = Classifier.from_array(np.load(path, allow_pickle=False))
+        if classifier.dim != spec.dim:
+            raise ValueError(f"A classifier must be for {spec.dim} values. Received: {classifier.dim}.")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError) as exc:
+        raise BackboneError(f"The classifier of {spec.space} is damaged.") from exc
+    return classifier
+
+
+def classifier_of_weights(
+    spec: EmbedderSpec, home: Path, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias in a backbone's weights, see `read_classifier`; these are downloaded if they have to be.
+
+    Raises:
+        BackboneError: there are none, and why.
+    """
+    backbone = get_backbone(spec.name)
+    if spec.layer != "pooled" or not backbone.has_pooled_logits:
+        raise BackboneError(f"The classifier of {spec.name} does not tell classes from its embedding.")
+    if not backbone.has_logits:
+        raise BackboneError(f"{spec.space} has no classifier.", hint="distill makes one where its teacher has one.")
+    _import_h5py()  # before weights are downloaded
+    found = read_classifier(weights_of(spec, home, progress), backbone)
+    if found is None:
+        raise BackboneUnavailableError(
+            f"The weights of {spec.name} that are here hold no classifier"
+            + (f"; those at {backbone.url_for('logits')} do." if spec.weights == IMAGENET else "."),
+            hint=f"It makes them {backbone.classifier_bytes / 1e6:.1f} MB larger.",
+        )
+    return found
+
+
+def usual_length(embedder: Embedder, inputs: Sequence[np.ndarray]) -> float:
+    """The median length of what a network gives of prepared pictures, before it is scaled to length 1.
+
+    Raises:
+        BackboneError: there are no pictures, or nothing that has a length.
+    """
+    lengths = embedder.lengths(inputs) if isinstance(embedder, NetworkEmbedder) else np.empty(0)
+    length = float(np.median(lengths)) if len(lengths) else 0.0
+    if not length > 0:
+        raise BackboneError(f"How long the outputs of {embedder.spec.name} are cannot be measured: there is none.")
+    return length
+
+
+def usual_length_here(spec: Mapping[str, Any], home: str, pictures: Sequence[str]) -> float:
+    """See `find_classifier`: in this process, which a network of somebody else may end."""
+    embedder = load_embedder(EmbedderSpec.from_json(spec), Path(home))
+    return usual_length(embedder, list(islice(prepared(pictures, embedder.spec.input_size), N_MEASURED)))
 
 
 def fit_classifier(embeddings: np.ndarray, values: np.ndarray) -> Classifier:

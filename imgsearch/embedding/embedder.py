@@ -118,6 +118,13 @@ class NetworkEmbedder:
         return cut_square(pixels, region, size) if region else scaling.resize_and_crop(pixels, size)
 
     def embed_prepared(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        return normalize(self._outputs(batch))
+
+    def lengths(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        """Prepared pictures -> float32 (n,): how long what the network gives of each is, before it is normalised."""
+        return np.asarray(np.linalg.norm(self._outputs(batch), axis=1))
+
+    def _outputs(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         # Groups of BATCH_SIZE bound the memory whatever the caller hands in.
         groups = [batch[i : i + BATCH_SIZE] for i in range(0, len(batch), BATCH_SIZE)]
         if not groups:
@@ -125,7 +132,7 @@ class NetworkEmbedder:
         outputs = np.concatenate([self._network.embed(np.stack(group)) for group in groups])  # (n, dim)
         if not np.isfinite(outputs).all():
             raise not_finite(self.spec)
-        return normalize(outputs)
+        return outputs
 
     def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         return self.embed_prepared([self.prepare(pixels) for pixels in pictures])

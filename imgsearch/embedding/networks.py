@@ -209,7 +209,7 @@ def export_here(spec: Mapping[str, str], weights: str, target: str, pictures: Se
     backbone = get_backbone(of.name)
     content, by_tensorflow = export(backbone, model_with_weights_of(backbone, of.layer, Path(weights)))
     noise = np.random.default_rng(0).integers(0, 256, (of.input_size, of.input_size, 3), np.uint8)  # where none can be read
-    inputs = np.stack([*islice(_prepared(pictures, of.input_size), N_COMPARED)] or [noise])
+    inputs = np.stack([*islice(prepared(pictures, of.input_size), N_COMPARED)] or [noise])
     wanted = by_tensorflow(inputs)
     if not np.isfinite(wanted).all():
         raise not_finite(of)
@@ -225,8 +225,8 @@ def export_here(spec: Mapping[str, str], weights: str, target: str, pictures: Se
     return apart
 
 
-def _prepared(pictures: Iterable[str], size: int) -> Iterator[np.ndarray]:
-    """Inputs of a network, of what can be decoded."""
+def prepared(pictures: Iterable[str], size: int) -> Iterator[np.ndarray]:
+    """Inputs of a network, uint8 (size, size, 3), of the files that can be decoded."""
     for path in pictures:
         with contextlib.suppress(ImageError):
             yield resize_and_crop(decode_image(read_file(Path(path), DEFAULT_LIMITS.max_bytes)).pixels, size)

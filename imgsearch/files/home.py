@@ -22,6 +22,7 @@ _WEIGHTS = "weights"
 _NETWORKS = "networks"
 _BACKBONES = "backbones"
 _OWN_WEIGHTS = "backbone.weights.h5"
+_OWN_CLASSIFIER = "classifier.npy"
 _DOWNLOADS = "downloads"
 _PICTURES = "pictures"
 _SAMPLE_PICTURES = "sample-pictures"
@@ -96,6 +97,11 @@ def network_path(home: Path, digest: str) -> Path:
 def own_weights_file(home: Path, name: str) -> Path:
     """The weights of a backbone of one's own; beside them lies what their training goes on from."""
     return home / _BACKBONES / name / _OWN_WEIGHTS
+
+
+def own_classifier_file(home: Path, name: str) -> Path:
+    """The classifier of a backbone of one's own; it is there where its teacher had one."""
+    return home / _BACKBONES / name / _OWN_CLASSIFIER
 
 
 def list_own_backbones(home: Path) -> list[str]:

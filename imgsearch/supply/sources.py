@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from imgsearch.collection.additions import add_indexes, add_networks
+from imgsearch.collection.additions import add_classifiers, add_indexes, add_networks
 from imgsearch.collection.build import BuildReport, build_collection
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.source import Source, remembered
@@ -64,7 +64,7 @@ def update_collection(name: str, home: Path, *, progress: Progress | None = None
 
     New pictures are added, those that are gone are dropped, changed ones (by size and time, then by sha256) are embedded
     again; all others keep what they have. Item ids stay. Where the pictures cannot be had, what needs none of them is added
-    that is missing, indexes and networks.
+    that is missing: indexes, networks and class values.
 
     Raises:
         CollectionNotFoundError: there is none of that name.
@@ -95,6 +95,8 @@ def _add_what_needs_no_pictures(
     added = [f"the index of {space}" for space in add_indexes(name, home)]
     spaces, problems = add_networks(name, home, progress)
     added += [f"the network of {space}" for space in spaces]
+    spaces, without_classes = add_classifiers(name, home, progress)
+    added += [f"the class values of {space}" for space in spaces]
     if not added and problems:
         raise type(reason)(f"{reason.message} {problems[0].message}", hint=problems[0].hint) from problems[0]
     if not added:
@@ -102,6 +104,7 @@ def _add_what_needs_no_pictures(
     remarks = [
         f"{reason.message} What needs no pictures was added: {', '.join(added)}.",
         *(each.message for each in problems),
+        *without_classes,
     ]
     return BuildReport(Collection.open(name, home), 0, (), is_unchanged=False, remarks=remarks)
 

@@ -45,7 +45,7 @@ def script() -> None:
 
     files = st.file_uploader("Pictures", accept_multiple_files=True, key="files")
     if st.button("Build", key="build"):
-        own_pictures.start(files, [embedder_spec("color_histogram")], "Mine")
+        own_pictures.start(files, [embedder_spec("color_histogram")], "Mine", {})
     if st.button("Forget", key="forget"):
         own_pictures.forget()
     own_pictures.collect()

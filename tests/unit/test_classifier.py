@@ -14,15 +14,32 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from imgsearch import Collection, build_collection, embedder_spec
+from imgsearch.cli import cli
 from imgsearch.collection.draft import Draft
 from imgsearch.collection.manifest import FileEntry
+from imgsearch.collection.source import Source, remember
 from imgsearch.collection.sweep import SWEEP_AFTER_S, sweep
 from imgsearch.embedding.backbones import BACKBONES
-from imgsearch.embedding.classifier import Classifier, fit_classifier, read_classifier
-from imgsearch.errors import CollectionCorruptError, WeightsError
+from imgsearch.embedding.classifier import (
+    Classifier,
+    find_classifier,
+    fit_classifier,
+    kept_classifier,
+    read_classifier,
+    usual_length,
+)
+from imgsearch.embedding.embedder import NetworkEmbedder, load_embedder
+from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.embedding.weights import BUNDLED
+from imgsearch.errors import BackboneError, BuildError, CollectionCorruptError, WeightsError
+from imgsearch.files.home import own_classifier_file, own_weights_file
+from imgsearch.pictures.decode import decode_image
 from imgsearch.supply.publish import pack, pull
+from imgsearch.supply.sources import update_collection
+from imgsearch.vectors.space import SpaceRecipe
 from tests.conftest import draw_picture
 
 SPACE = "color_histogram"
@@ -352,3 +369,194 @@ def test_json_of_the_manifest_names_both(three: Collection) -> None:
     body = json.loads((three.path / "manifest.json").read_bytes())["spaces"][SPACE]
     assert body["class_values"]["file"].startswith(f"spaces/{SPACE}/class_values-")
     assert body["classifier"]["file"].startswith(f"spaces/{SPACE}/classifier-")
+
+
+# --- where one comes from
+
+
+MINI = embedder_spec("mini")
+
+
+@pytest.fixture
+def seen(pictures: Path, home: Path) -> Collection:
+    """The discs as the bundled backbone sees them."""
+    return build_collection("discs", pictures, home=home, specs=[MINI], pca=4).collection
+
+
+def without_classes(collection: Collection) -> Collection:
+    """As an earlier version made it."""
+    replace(Draft.of(collection), classifiers={}).renew(collection)
+    return Collection.open(collection.name, collection.home)
+
+
+def test_what_the_bundled_backbone_sees_has_class_values(seen: Collection, pictures: Path, home: Path) -> None:
+    classifier = kept_classifier(MINI, home)
+    assert classifier
+    values = seen.space("mini").class_values
+    assert values is not None
+    direct = classifier.probabilities(seen.space("mini").embeddings)
+    np.testing.assert_array_equal(np.asarray(values), direct.T.astype(np.float16))
+    assert seen.space("mini-pca4").class_values is None
+    assert seen.word_space is seen.space("mini")
+    again = build_collection("discs", pictures, home=home)
+    assert again.is_unchanged
+    assert list(again.remarks) == []
+
+
+def test_the_bundled_classifier_is_small() -> None:
+    assert (BUNDLED / "mini.classifier.npy").stat().st_size == 128 + 2 * 257 * 1000
+
+
+def test_a_build_adds_them_to_an_older_collection_and_embeds_nothing(seen: Collection, pictures: Path, home: Path) -> None:
+    older = without_classes(seen)
+    report = build_collection("discs", pictures, home=home)
+    assert (report.n_embedded, report.is_unchanged) == (0, False)
+    after = report.collection.manifest.spaces["mini"]
+    assert after == seen.manifest.spaces["mini"]
+    assert replace(after, classifier=None, class_values=None) == older.manifest.spaces["mini"]
+
+
+def test_update_adds_them_without_the_pictures(seen: Collection, pictures: Path, home: Path) -> None:
+    without_classes(seen)
+    shutil.rmtree(pictures)
+    remember(Source("folder", str(pictures)), "discs", home)
+    report = update_collection("discs", home)
+    assert "What needs no pictures was added: the class values of mini." in report.remarks[0]
+    assert report.collection.manifest == seen.manifest
+    with pytest.raises(BuildError):  # nothing is left to add
+        update_collection("discs", home)
+
+
+def test_update_adds_them_to_a_package_that_lacks_them(seen: Collection, home: Path, tmp_path: Path) -> None:
+    without_classes(seen)
+    pack("discs", home, tmp_path / "discs.tar")
+    elsewhere = tmp_path / "elsewhere"
+    assert pull(str(tmp_path / "discs.tar"), elsewhere).word_space is None
+    report = update_collection("discs", elsewhere)
+    assert "the class values of mini" in report.remarks[0]
+    values = report.collection.space("mini").class_values
+    np.testing.assert_array_equal(np.asarray(values), np.asarray(seen.space("mini").class_values))
+
+
+def test_those_of_a_package_are_used_as_they_come(seen: Collection, home: Path, tmp_path: Path) -> None:
+    theirs = Classifier(np.zeros((256, 1000), np.float32), np.zeros(1000, np.float32))
+    replace(Draft.of(seen), classifiers={"mini": theirs}).renew(seen)
+    pack("discs", home, tmp_path / "discs.tar")
+    elsewhere = tmp_path / "elsewhere"
+    values = pull(str(tmp_path / "discs.tar"), elsewhere).space("mini").class_values
+    assert values is not None
+    assert (values == np.float16(1 / 1000)).all()
+    with pytest.raises(BuildError):
+        update_collection("discs", elsewhere)
+
+
+def test_a_build_that_was_killed_while_it_told_classes_goes_on(
+    pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> FileEntry:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("imgsearch.collection.draft._SpaceWriter._write_class_values", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build_collection("discs", pictures, home=home, specs=[MINI])
+    report = build_collection("discs", pictures, home=home, specs=[MINI])
+    assert report.n_embedded == 0
+    assert report.collection.word_space
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        (EmbedderSpec("vgg16", weights="0" * 64), "does not tell classes from its embedding"),
+        (EmbedderSpec("mobilenet_v2", layer="logits", weights="0" * 64), "does not tell classes from its embedding"),
+        (EmbedderSpec("mobilenet_v2", weights="0" * 64), "not kept here"),
+        (EmbedderSpec("mini", weights="0" * 64), "mini has no classifier"),
+        (EmbedderSpec("mini", weights="0" * 64, own="birds"), "birds has no classifier"),
+    ],
+)
+def test_why_there_are_none_is_said(spec: EmbedderSpec, reason: str, three: Collection) -> None:
+    recipes = {spec.space: SpaceRecipe(spec), SPACE: SpaceRecipe(embedder_spec(SPACE))}
+    draft, remarks = replace(Draft.of(three), recipes=recipes, classifiers={}).with_classifiers(three.path)
+    assert draft.classifiers == {}
+    (remark,) = remarks
+    assert remark.startswith(f"{spec.space} cannot be asked for words. ")
+    assert reason in remark
+
+
+def test_a_build_without_a_classifier_is_a_build_with_a_remark(
+    pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> None:
+        raise BackboneError("The classifier of mini is damaged.")
+
+    monkeypatch.setattr("imgsearch.embedding.classifier.kept_classifier", damaged)
+    report = build_collection("discs", pictures, home=home, specs=[MINI])
+    assert list(report.remarks) == ["mini cannot be asked for words. The classifier of mini is damaged."]
+    assert report.collection.word_space is None
+
+
+def test_a_backbone_of_ones_own_has_the_classifier_beside_its_weights(home: Path) -> None:
+    weights = own_weights_file(home, "birds")
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"some")
+    spec = EmbedderSpec("mini", weights=hashlib.sha256(b"some").hexdigest(), own="birds")
+    assert kept_classifier(spec, home) is None
+    array = np.zeros((257, 1000), np.float16)
+    array[256, 3] = 1
+    np.save(own_classifier_file(home, "birds"), array)
+    found = kept_classifier(spec, home)
+    assert found
+    assert found.bias[3] == 1
+    assert kept_classifier(replace(spec, weights="0" * 64), home) is None  # another one, of the same name
+    for bad in (array[:200], array.astype(np.float32), np.full_like(array, np.nan)):
+        np.save(own_classifier_file(home, "birds"), bad)
+        with pytest.raises(BackboneError, match="The classifier of birds is damaged"):
+            kept_classifier(spec, home)
+    own_classifier_file(home, "birds").write_bytes(b"")
+    with pytest.raises(BackboneError, match="damaged"):
+        kept_classifier(spec, home)
+
+
+class _Stretching:
+    """A network whose outputs are as long as their picture is bright."""
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        return batch[:, 0, 0, :1].astype(np.float32) * np.array([[0.6, 0.8]], np.float32)
+
+    def parts(self, prepared: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        raise AssertionError
+
+
+def test_the_usual_length_is_the_median_before_it_is_scaled_to_1() -> None:
+    embedder = NetworkEmbedder(MINI, _Stretching())
+    inputs = [np.full((192, 192, 3), brightness, np.uint8) for brightness in (3, 250, 10, 4, 200)]
+    np.testing.assert_allclose(embedder.lengths(inputs), [3, 250, 10, 4, 200], rtol=1e-6)
+    assert usual_length(embedder, inputs) == pytest.approx(10)
+    for nothing in ([], [np.zeros((192, 192, 3), np.uint8)]):
+        with pytest.raises(BackboneError, match="cannot be measured"):
+            usual_length(embedder, nothing)
+
+
+def test_the_classifier_in_the_weights_gets_the_usual_length_of_the_pictures(
+    seen: Collection, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for an official backbone, with the bundled network, which a child process measures."""
+    rng = np.random.default_rng(0)
+    kernel, bias = rng.normal(size=(256, 1000)).astype(np.float32), rng.normal(size=1000).astype(np.float32)
+    monkeypatch.setattr("imgsearch.embedding.classifier.kept_classifier", lambda *_: None)
+    monkeypatch.setattr("imgsearch.embedding.classifier.classifier_of_weights", lambda *_: (kernel, bias))
+    thumbnails = [seen.thumbnail_path(item) for item in seen.items]
+    found = find_classifier(seen.space("mini").spec, home, [*thumbnails, home / "missing.webp"])
+    embedder = load_embedder(MINI, home)
+    assert isinstance(embedder, NetworkEmbedder)
+    lengths = embedder.lengths([embedder.prepare(decode_image(path).pixels) for path in thumbnails])
+    np.testing.assert_allclose(found.kernel, kernel * np.median(lengths), rtol=1e-4)
+    np.testing.assert_array_equal(found.bias, bias)
+
+
+def test_info_says_which_spaces_have_them(seen: Collection, home: Path) -> None:
+    shown = CliRunner().invoke(cli, ["info", "discs"]).stdout
+    assert [", class values" in line for line in shown.splitlines() if line.startswith("space ")] == [True, False]
+    facts = json.loads(CliRunner().invoke(cli, ["info", "discs", "--json"]).stdout)["spaces"]
+    assert [space["class_values_bytes"] for space in facts.values()] == [128 + 2 * 1000 * 12, 0]

@@ -345,7 +345,7 @@ def test_list_info_and_verify_say_what_needs_tensorflow(exported: Collection, ho
     )
     info = said("info")
     assert notice in info
-    assert "MiB, uploads need TensorFlow\n" in info
+    assert "MiB, class values, uploads need TensorFlow\n" in info
     (facts,) = json.loads(run("info", "discs", "--json").stdout)["spaces"].values()
     assert facts["needs_tensorflow"] is True
     verified = run("verify", "discs")

@@ -13,12 +13,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from imgsearch import embedder_spec
 from imgsearch.collection import intake, session
 from imgsearch.collection.session import SESSION_NAME, BuildStopped, Remarks, SessionCollections, SessionLimits
+from imgsearch.embedding.classifier import Classifier
 from imgsearch.errors import BuildBusyError, BuildError, CollectionNotFoundError, WorkerBusyError, WorkerError
 from imgsearch.pictures.items import Skipped
 from imgsearch.vectors.projection import MIN_TSNE_ITEMS
@@ -469,3 +471,28 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start(
         assert sorted(os.listdir(temporary)) == sorted([alive.name, foreign.name, "imgsearch-own-4", collections.home.name])
         make()  # a second server on this machine leaves the first one's alone
     assert (collections.home / "lock").exists()
+
+
+def test_what_the_bundled_backbone_sees_of_own_pictures_has_class_values(make: Callable[..., SessionCollections]) -> None:
+    told: list[tuple[int, int, str]] = []
+    built = build(
+        make(),
+        [(f"{number}.png", png(number)) for number in range(3)],
+        specs=[embedder_spec("mini"), SPEC],
+        progress=lambda *args: told.append(args),
+    )
+    assert built.word_space is built.space("mini")
+    assert told[-1] == (9, 9, "done")
+    assert [done for done, total, _ in told if total == 9] == list(range(10))
+
+
+def test_own_pictures_have_the_classifiers_of_the_collection_beside_them(make: Callable[..., SessionCollections]) -> None:
+    classifier = Classifier(np.zeros((SPEC.dim, 1000), np.float32), np.zeros(1000, np.float32))
+    uploads = [(f"{number}.png", png(number)) for number in range(3)]
+    collections = make()
+    first = build(collections, uploads, classifiers={SPEC: classifier})
+    values = first.space().class_values
+    assert values is not None
+    assert (values == np.float16(1 / 1000)).all()
+    assert first.classifiers.keys() == {SPEC}
+    assert build(collections, uploads).word_space is None

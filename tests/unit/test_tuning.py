@@ -134,7 +134,7 @@ def test_what_a_later_version_has_added_stays_while_it_is_true(collection: Colle
     from dataclasses import replace
 
     manifest = collection.manifest
-    space = replace(manifest.spaces["color_histogram"], more={"class_values": {"sha256": "0" * 64, "size": 5}})
+    space = replace(manifest.spaces["color_histogram"], more={"classes": {"sha256": "0" * 64, "size": 5}})
     later = replace(manifest, spaces={"color_histogram": space}, more={"attributes": [1]})
     (collection.path / "manifest.json").write_bytes(later.to_bytes())
     applied = apply_setting(collection, "color_histogram", setting(100, 1, n_trees=7)).manifest

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import streamlit as st
 
+from imgsearch.embedding.classifier import Classifier
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildBusyError
 from imgsearch.reasons import say
@@ -68,7 +69,12 @@ def name() -> str | None:
     return own().name or None
 
 
-def start(files: Sequence[UploadedFile], specs: Sequence[EmbedderSpec], title: str) -> None:
+def start(
+    files: Sequence[UploadedFile],
+    specs: Sequence[EmbedderSpec],
+    title: str,
+    classifiers: Mapping[EmbedderSpec, Classifier],
+) -> None:
     """Begins to make this session's collection of uploads, which will take the place of the one it has.
 
     What goes wrong is left in `Own.error`, and the one that was there stays.
@@ -77,6 +83,7 @@ def start(files: Sequence[UploadedFile], specs: Sequence[EmbedderSpec], title: s
         files: Pictures and zip files; they are taken out of Streamlit's memory, whatever becomes of them.
         specs: What to embed with.
         title: For people.
+        classifiers: See `SessionCollections.build`.
     """
     mine = own()
     uploads = [(file.name, file.getvalue()) for file in files]
@@ -97,6 +104,7 @@ def start(files: Sequence[UploadedFile], specs: Sequence[EmbedderSpec], title: s
         embedders=resources.embedders(visitor),
         specs=specs,
         title=title,
+        classifiers=classifiers,
         locale=language(),
         owner=visitor,
     )

@@ -30,11 +30,10 @@ def render(collection: Collection | None, frame: Frame) -> None:
     """
     names = resources.collection_names()
     collection = collection or _first_that_opens(names)
-    specs = embedders(collection) if collection else []
     with st.container(width=_WIDTH, gap="medium"):
-        if specs:
+        if collection:
             with st.container(border=True, key="own"):
-                _render_own(specs, frame)
+                _render_own(collection, frame)
         for name in names:
             with st.container(border=True, key=f"collection_{name}"):
                 _render_collection(name, frame)
@@ -68,7 +67,7 @@ def _render_collection(name: str, frame: Frame) -> None:
         st.caption(f":material/check_circle: {t('collections.sound')}")
 
 
-def _render_own(specs: list[EmbedderSpec], frame: Frame) -> None:
+def _render_own(collection: Collection, frame: Frame) -> None:
     own = own_pictures.own()
     name = own.name
     if name:
@@ -85,17 +84,17 @@ def _render_own(specs: list[EmbedderSpec], frame: Frame) -> None:
         under_way.render(frame)
         if not own.making:
             with st.expander(t("collections.own_again")):
-                _render_form(specs)
+                _render_form(collection)
     else:
         st.header(t("collections.own"), anchor=False)
         limits = {"n": SessionLimits.max_pictures, "mb": get_settings().max_own_mb}
         st.markdown(t("collections.own_intro", **limits))
         under_way.render(frame)
         if not own.making:
-            _render_form(specs)
+            _render_form(collection)
 
 
-def _render_form(specs: list[EmbedderSpec]) -> None:
+def _render_form(collection: Collection) -> None:
     with st.form(key="own_form", clear_on_submit=True, border=False):
         files = st.file_uploader(
             t("collections.own_upload"),
@@ -110,7 +109,7 @@ def _render_form(specs: list[EmbedderSpec]) -> None:
     if not files:
         st.info(t("collections.own_nothing"), icon=":material/info:")
         return
-    own_pictures.start(files, specs, t("collections.own"))
+    own_pictures.start(files, embedders(collection), t("collections.own"), collection.classifiers)
     st.rerun()
 
 
