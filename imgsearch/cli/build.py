@@ -25,6 +25,9 @@ from imgsearch.supply.sources import discarding, prepare
 from imgsearch.vectors.engines import DEFAULT_ENGINE, ENGINES
 
 _MOST_LEFT_OUT = 50
+_CLASSIFIER_MB = " and ".join(
+    f"{BACKBONES[name].classifier_bytes / 1e6:.1f} MB for {name}" for name in ("mobilenet_v2", DEFAULT_BACKBONE)
+)
 
 
 @cli.command()
@@ -52,7 +55,12 @@ _MOST_LEFT_OUT = 50
     help=f"What to embed with: {', '.join((*BACKBONES, *DESCRIPTORS))}, or a name given to distill; may be given several "
     f"times, each makes a space.  [default: {DEFAULT_BACKBONE}, or {BUNDLED_BACKBONE} where its weights cannot be had]",
 )
-@click.option("--weights", type=UserPath(), help="HDF5 file for the one backbone that needs it, instead of a download.")
+@click.option(
+    "--weights",
+    type=UserPath(),
+    help="HDF5 file for the one backbone that needs it, instead of a download. What is downloaded holds the classifier, "
+    f"without which a space cannot be asked for words: {_CLASSIFIER_MB}.",
+)
 @click.option("--layer", type=click.Choice(LAYERS), default="pooled", show_default=True, help="Output to embed with.")
 @click.option(
     "--precision",

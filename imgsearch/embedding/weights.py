@@ -60,6 +60,9 @@ def keep_weights(source: Path, home: Path) -> str:
 def imagenet_weights(backbone: Backbone, layer: str, progress: ByteProgress | None = None) -> Path:
     """The official file of ImageNet weights, downloaded to where Keras keeps it too, unless it is there.
 
+    For "pooled" too it is the one with the classifier, which tells classes from embeddings, where that is a layer on the
+    pooled output. The one without will do where it is here already, and the other is not or is damaged.
+
     Args:
         backbone: The row; not one with bundled weights.
         layer: "pooled" or "logits".
@@ -68,8 +71,24 @@ def imagenet_weights(backbone: Backbone, layer: str, progress: ByteProgress | No
     Raises:
         BackboneUnavailableError: it cannot be had.
     """
-    url = backbone.url_for(layer)
-    path = _keras_folder() / "models" / url.rpartition("/")[2]
+    has_spare = layer == "pooled" and _official_path(backbone, "pooled").is_file()
+    is_whole = layer == "logits" or backbone.has_pooled_logits
+    if has_spare and not _official_path(backbone, "logits").is_file():
+        is_whole = False
+    try:
+        return _fetched(backbone, "logits" if is_whole else "pooled", progress)
+    except BackboneUnavailableError:
+        if not (has_spare and is_whole):
+            raise
+    return _fetched(backbone, "pooled", progress)
+
+
+def _official_path(backbone: Backbone, layer: str) -> Path:
+    return _keras_folder() / "models" / backbone.url_for(layer).rpartition("/")[2]
+
+
+def _fetched(backbone: Backbone, layer: str, progress: ByteProgress | None) -> Path:
+    url, path = backbone.url_for(layer), _official_path(backbone, layer)
     try:
         fetch([url], path, digest=backbone.digest_for(layer), max_bytes=MAX_DOWNLOAD_BYTES, progress=progress)
     except (DownloadError, OSError) as exc:
