@@ -38,7 +38,8 @@ def distill_command(directory: Path, teacher: str, weights: Path | None, name: s
     It learns to embed them as the teacher does, beginning with the weights of the bundled backbone, and is then an embedder
     like the others. A training that was stopped, even killed, goes on from its last checkpoint with the same command. At
     the end it says how near to the teacher it comes on pictures that it has not learned from; whether that serves a
-    collection with labels, `evaluate` says.
+    collection with labels, `evaluate` says. Where the weights of the teacher hold its classifier, the new backbone learns
+    to tell the same classes, so that its collections can be asked for words.
 
     \b
     Examples:
@@ -59,3 +60,7 @@ def distill_command(directory: Path, teacher: str, weights: Path | None, name: s
         f"{counted(done.n_held_out, 'other')}: {done.cosine_after:.3f}; {done.cosine_before:.3f} "
         f"with the body of {BUNDLED_BACKBONE} as it is."
     )
+    if done.without_classifier:
+        click.echo(f"Its collections cannot be asked for words. {done.without_classifier}", err=True)
+    else:
+        click.echo("Its collections can be asked for words.")

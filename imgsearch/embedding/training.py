@@ -25,12 +25,14 @@ from PIL import Image, ImageEnhance
 from imgsearch.counting import counted
 from imgsearch.distance import normalize
 from imgsearch.embedding.backbones import BUNDLED_BACKBONE, get_backbone
+from imgsearch.embedding.classifier import N_MEASURED, Classifier, classifier_of_weights, fit_classifier, usual_length
 from imgsearch.embedding.embedder import Embedder, load_embedder
 from imgsearch.embedding.network import FrozenNetwork, import_keras, model_with_weights_of
 from imgsearch.embedding.spec import EmbedderSpec, own_weights_path
 from imgsearch.embedding.weights import BUNDLED
 from imgsearch.errors import BackboneError, ImageError
-from imgsearch.files.disk import write_atomically
+from imgsearch.files.disk import replacing, write_atomically
+from imgsearch.files.home import own_classifier_file
 from imgsearch.pictures import decode, scaling
 from imgsearch.pictures.folder import PictureFile, scan
 from imgsearch.pictures.items import Skipped
@@ -82,6 +84,7 @@ class Distillation:
         skipped: Pictures left out.
         cosine_before, cosine_after: Mean cosine between what the student says and what it should say of the pictures held
             out: when all that was new was its head, and at the end.
+        without_classifier: Why it has no classifier, and its collections cannot be asked for words; "" where it has one.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Distillation:
     skipped: Sequence[Skipped]
     cosine_before: float
     cosine_after: float
+    without_classifier: str
 
 
 def distill(
@@ -139,12 +143,29 @@ def distill(
         lesson.components = np.load(target.parent / _COMPONENTS_FILE)
     _train(target.parent, lesson, learned, steps, show)
     cosine_after = lesson.cosine(held_out)
+    without_classifier = _keep_classifier(own_classifier_file(home, name), lesson, learned, home, show)
     lesson.save(target)
     write_atomically(target.with_name(_RUN_FILE), json.dumps({**run, "cosine_after": cosine_after}).encode())
     for file in (_CHECKPOINT_FILE, _COMPONENTS_FILE):
         (target.parent / file).unlink()
     skipped += left_out.skipped()
-    return Distillation(name, len(learned), len(held_out), skipped, run["cosine_before"], cosine_after)
+    return Distillation(name, len(learned), len(held_out), skipped, run["cosine_before"], cosine_after, without_classifier)
+
+
+def _keep_classifier(target: Path, lesson: _Lesson, pictures: Sequence[bytes], home: Path, show: Progress) -> str:
+    """Fits one to what the teacher's says of pictures, and writes it; where the teacher has none, returns why.
+
+    The weights, which come after it, say that the training is done.
+    """
+    show(0, 0, "fitting the classifier")
+    try:
+        classifier = lesson.classifier(pictures[:MAX_KEPT], home, show)
+        with replacing(target) as stream:
+            np.save(stream, classifier.to_array())
+    except BackboneError as exc:
+        target.unlink(missing_ok=True)
+        return exc.message
+    return ""
 
 
 def _read_run(path: Path, name: str, settings: dict[str, Any]) -> dict[str, Any] | None:
@@ -266,6 +287,23 @@ class _Lesson:
         maps, embeddings = self.look(pictures)
         said = normalize(self.tail.predict(maps.astype(np.float32), verbose=0))
         return float((said * self.targets(embeddings)).sum(axis=1).mean())
+
+    def classifier(self, pictures: Sequence[bytes], home: Path, show: Progress) -> Classifier:
+        """What says of the student's embeddings what the teacher's classifier says of the teacher's.
+
+        Raises:
+            BackboneError: the teacher has none.
+        """
+        kernel, bias = classifier_of_weights(self._teacher.spec, home, show)
+        size = self._teacher.spec.input_size
+        views = [_view_pair(picture, None, size)[0] for picture in pictures[:N_MEASURED]]
+        of_teacher = Classifier(kernel * np.float32(usual_length(self._teacher, views)), bias)
+        all_said, all_logits = [], []
+        for start in range(0, len(pictures), _CHUNK):
+            maps, embeddings = self.look(pictures[start : start + _CHUNK])
+            all_said.append(normalize(self.tail.predict(maps.astype(np.float32), verbose=0)))
+            all_logits.append(of_teacher.logits(embeddings))
+        return fit_classifier(np.concatenate(all_said), np.concatenate(all_logits))
 
     def save(self, target: Path) -> None:
         """Writes the weights of the whole student to a file, which is there whole or not at all."""

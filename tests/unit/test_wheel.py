@@ -85,7 +85,7 @@ def test_the_wheel_holds_every_file_of_the_package_byte_for_byte_and_nothing_els
     information = f"imgsearch_demo-{__version__}.dist-info/"
     assert {path for path in found if not path.startswith(information)} == {*files_of_the_package(), "bin/imgsearch"}
     suffixes = {Path(path).suffix for path in found if path.startswith("imgsearch/")}
-    assert suffixes >= {".py", ".js", ".css", ".html", ".svg", ".h5", ".tflite", ".tar", ".md", ".tsv", ""}
+    assert suffixes >= {".py", ".js", ".css", ".html", ".svg", ".h5", ".npy", ".tflite", ".tar", ".md", ".tsv", ""}
     changed = [path for path in files_of_the_package() if (installed / path).read_bytes() != (ROOT / path).read_bytes()]
     assert changed == []
 

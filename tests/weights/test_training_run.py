@@ -12,16 +12,21 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from imgsearch import Collection
 from imgsearch.cli import cli
 from imgsearch.distance import normalize
 from imgsearch.embedding import training
 from imgsearch.embedding.backbones import get_backbone
+from imgsearch.embedding.classifier import kept_classifier
 from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.embedding.embedder import DescriptorEmbedder, load_embedder
 from imgsearch.embedding.network import model_with_weights_of
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec, own_weights_path
 from imgsearch.embedding.training import distill
 from imgsearch.embedding.weights import BUNDLED
+from imgsearch.files.home import own_classifier_file
+from imgsearch.pictures.decode import decode_image
+from imgsearch.pictures.scaling import resize_and_crop
 from tests.weights.keras_files import random_model
 
 pytestmark = pytest.mark.weights
@@ -79,6 +84,7 @@ def test_a_student_learns_and_its_trunk_stays(folder: Path, home: Path) -> None:
     assert (done.n_learned, done.n_held_out) == (54, 6)
     assert [skipped.item_id for skipped in done.skipped] == ["broken.jpg"]
     assert done.cosine_before < done.cosine_after < 1
+    assert "not kept here" in done.without_classifier  # the weights of the toy
     path = own_weights_path("birds", home)
     assert sorted(each.name for each in path.parent.iterdir()) == ["backbone.weights.h5", "run.json"]
     assert json.loads((path.parent / "run.json").read_text()) == {
@@ -131,19 +137,59 @@ def test_the_first_state_keeps_what_the_teacher_says(folder: Path) -> None:
     assert lesson.cosine(pictures) > 0.99
 
 
-def test_the_command_makes_an_embedder_for_collections(folder: Path, tmp_path: Path, home: Path) -> None:
+@pytest.mark.usefixtures("small")
+def test_a_student_tells_the_classes_of_its_teacher_and_a_kill_before_the_end_costs_nothing(
+    folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    kernel, bias = rng.normal(size=(1280, 1000)).astype(np.float32), rng.normal(size=1000).astype(np.float32)
+    monkeypatch.setattr(training, "classifier_of_weights", lambda *_: (kernel, bias))
+    monkeypatch.setattr(training, "usual_length", lambda teacher, inputs: float(len(inputs)))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Lesson, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            distill("birds", folder, teacher=TEACHER, home=home, steps=2)
+    classifier_file, path = own_classifier_file(home, "birds"), own_weights_path("birds", home)
+    assert classifier_file.is_file()
+    assert not path.exists()
+    classifier_file.write_bytes(b"of another time")
+    done = distill("birds", folder, teacher=TEACHER, home=home, steps=2)
+    assert done.without_classifier == ""
+
+    spec = embedder_spec("birds", home=home)
+    classifier = kept_classifier(spec, home)
+    assert classifier
+    pictures = [decode_image(each).pixels for each in sorted(folder.glob("*.png"))]
+    teacher = ToyTeacher()
+    wanted = teacher.embed_prepared([resize_and_crop(pixels, 224) for pixels in pictures]) @ (54 * kernel) + bias
+    given = classifier.logits(load_embedder(spec, home).embed(pictures))
+    differences = given - given.mean(axis=0), wanted - wanted.mean(axis=0)  # from picture to picture
+    assert np.corrcoef(differences[0].ravel(), differences[1].ravel())[0, 1] > 0.3
+    assert abs(np.corrcoef(differences[0][::-1].ravel(), differences[1].ravel())[0, 1]) < 0.15
+
+
+@pytest.mark.parametrize("layer", ["pooled", "logits"])
+def test_the_command_makes_an_embedder_for_collections(layer: str, folder: Path, tmp_path: Path, home: Path) -> None:
     weights = tmp_path / "random.weights.h5"
-    random_model("mobilenet_v2").save_weights(weights)
+    random_model("mobilenet_v2", layer).save_weights(weights)
     run = CliRunner().invoke
     arguments = ["--images", str(folder), "--teacher", "mobilenet_v2", "--weights", str(weights), "--name", "birds"]
     done = run(cli, ["distill", *arguments, "--steps", "1"])
     assert done.exit_code == 0, done.stderr
     assert done.stdout.startswith("birds is ready, of 54 pictures. Cosine to mobilenet_v2 on 6 others: 0.")
     assert "Left out broken.jpg" in done.stderr
+    assert ("Its collections can be asked for words.\n" in done.stdout) == (layer == "logits")
+    assert ("cannot be asked for words. The weights of mobilenet_v2" in done.stderr) == (layer == "pooled")
 
     built = run(cli, ["build", "flock", "--images", str(folder), "--embedder", "birds"])
     assert built.exit_code == 0, built.stderr
     assert "spaces: birds." in built.stdout
+    assert (Collection.open("flock", home).word_space is not None) == (layer == "logits")
+    assert ("birds cannot be asked for words" in built.stderr) == (layer == "pooled")
     found = run(cli, ["query", "flock", str(folder / "07.png"), "-k", "1", "--json"])
     assert json.loads(found.stdout)["results"][0]["item_id"] == "07.png"
 
