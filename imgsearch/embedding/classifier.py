@@ -216,8 +216,10 @@ def classifier_of_weights(
     found = read_classifier(weights_of(spec, home, progress), backbone)
     if found is None:
         raise BackboneUnavailableError(
-            f"The weights of {spec.name} that are here hold no classifier"
-            + (f"; those at {backbone.url_for('logits')} do." if spec.weights == IMAGENET else "."),
+            f"The weights of {spec.name} that are here hold no classifier."
+            + (
+                f" Those at {backbone.url_for('logits')} do, once they lie beside them." if spec.weights == IMAGENET else ""
+            ),
             hint=f"It makes them {backbone.classifier_bytes / 1e6:.1f} MB larger.",
         )
     return found

@@ -100,7 +100,7 @@ def _add_what_needs_no_pictures(
     if not added and problems:
         raise type(reason)(f"{reason.message} {problems[0].message}", hint=problems[0].hint) from problems[0]
     if not added:
-        raise reason
+        raise type(reason)(" ".join([reason.message, *without_classes]), hint=reason.hint)
     remarks = [
         f"{reason.message} What needs no pictures was added: {', '.join(added)}.",
         *(each.message for each in problems),

@@ -465,6 +465,19 @@ def test_a_build_that_was_killed_while_it_told_classes_goes_on(
     assert report.collection.word_space
 
 
+def test_update_says_why_it_can_add_none(
+    seen: Collection, pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> None:
+        raise BackboneError("The classifier of mini is damaged.")
+
+    without_classes(seen)
+    shutil.rmtree(pictures)
+    monkeypatch.setattr("imgsearch.embedding.classifier.kept_classifier", damaged)
+    with pytest.raises(BuildError, match=r"mini cannot be asked for words\. The classifier of mini is damaged\."):
+        update_collection("discs", home)
+
+
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [

@@ -85,7 +85,8 @@ def test_what_cannot_be_exported_leaves_nothing_and_tensorflow_builds(
     monkeypatch.setattr(networks, "_CPU_S", 1)  # it is ended before TensorFlow has been imported
     report = build_collection("discs", pictures, home=home, specs=[spec])
     assert report.remarks == [
-        "TensorFlow runs mobilenet_v2. mobilenet_v2 cannot be exported for LiteRT: what does it ended early."
+        "TensorFlow runs mobilenet_v2. mobilenet_v2 cannot be exported for LiteRT: what does it ended early.",
+        "mobilenet_v2 cannot be asked for words. The weights of mobilenet_v2 that are here hold no classifier.",
     ]
     assert report.collection.space().spec == spec
     assert list(networks_folder(home).iterdir()) == []
