@@ -18,7 +18,7 @@ from imgsearch.files.home import sample_queries_folder
 from imgsearch.retrieval.ask import AUTO
 from imgsearch.retrieval.rerank import DEFAULT_RERANKING
 from imgsearch.supply.sample import install_sample
-from tests.e2e.browser import Server, card_items, cards, run_server, wait_for_health, wait_until_idle
+from tests.e2e.browser import Server, boxes, card_items, cards, run_server, wait_for_health, wait_until_idle
 from tests.e2e.conftest import Visitors
 from tests.e2e.test_access import PHONE
 
@@ -165,6 +165,14 @@ def test_the_order_is_chosen_beside_the_heading_and_nothing_else_moves(visit: Vi
     expect(page).to_have_url(re.compile("Husky_01.jpg$"))
     wait_until_idle(page)
     assert card_items(page) == usual
+
+
+def test_buttons_below_the_picture_are_large_enough_for_a_finger(visit: Visit) -> None:
+    page = visit(f"?example={CLUTTERED}", **PHONE)
+    expect(page.get_by_text(FOUND["en"][CLUTTERED])).to_be_visible()
+    buttons = boxes(page.locator(".st-key-region_picker button:visible"))
+    assert len(buttons) >= 2
+    assert all(min(box["width"], box["height"]) >= 40 for box in buttons), buttons
 
 
 @pytest.mark.parametrize(("width", "height", "most"), [(1280, 900, 520), (390, 844, 600)], ids=["wide", "phone"])
