@@ -147,7 +147,7 @@ def find_classifier(
     Args:
         spec: The backbone.
         home: The folder of collections.
-        pictures: Of a collection, to measure on; N_MEASURED of them are read.
+        pictures: Of a collection, to measure on; up to N_MEASURED of them are read.
         progress: Told how far a download of weights is.
 
     Raises:
