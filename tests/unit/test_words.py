@@ -51,6 +51,20 @@ def found(page: SearchPage) -> list[tuple[int, float | None]]:
     return [(result.row, result.worth) for result in page.results]
 
 
+def test_worths_are_right_to_the_smallest_probability_that_is_stored() -> None:
+    every = np.arange(0x3C01, dtype=np.uint16).view(np.float16)  # 0 to 1
+    values = np.zeros((1000, len(every)), np.float16)
+    values[BEAGLE] = every
+    values[BASSET] = 1 - every
+    values[SIAMESE] = values[CRANE_BIRD] = np.float16(2.0**-24)  # the smallest that there is
+    words = Words(gallery(len(every), "-" * len(every)), replace(FAN, class_values=values))
+    assert words.worths("beagle").tolist() == every.tolist()
+    sums = np.minimum(values[[BEAGLE, BASSET]].astype(np.float64).sum(axis=0), 1)
+    assert np.array_equal(words.worths("hound"), sums.astype(np.float32))
+    assert words.worths("Siamese cat").tolist() == [2.0**-24] * len(every)
+    assert np.allclose(words.worths("animal"), np.minimum(sums + 2.0**-23, 1), rtol=0, atol=2.0**-23)
+
+
 def test_the_worth_is_the_sum_over_the_classes_that_a_word_stands_for() -> None:
     assert WORDS.worths("beagle").tolist() == [0.75, 0.25, 0.125, 0, 0]
     assert WORDS.worths("Hounds").tolist() == [0.875, 0.75, 0.125, 0, 0]
