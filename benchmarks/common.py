@@ -151,6 +151,12 @@ def spread(values: Sequence[float], form: str = ".2f") -> str:
     return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
+def middle(values: Sequence[float], form: str = ".2f") -> str:
+    """Median (tenth to ninetieth percentile): single queries have outliers when others use the machine."""
+    low, high = np.percentile(values, [10, 90])
+    return spread([low, float(np.median(values)), high], form)
+
+
 def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
     """Quotients of what was measured in the same round: what slows the whole machine falls out."""
     return [a / b for a, b in zip(above, below, strict=True)]

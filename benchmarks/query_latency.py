@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import arguments, clock, compiled, gather, machine, print_table, ratios, spread, subject
+from benchmarks.common import arguments, clock, compiled, gather, machine, middle, print_table, ratios, subject
 from imgsearch.collection.build import build_collection
 from imgsearch.embedding.worker.client import WorkerClient, WorkerEmbedders
 from imgsearch.pictures.decode import decode_image
@@ -86,12 +86,6 @@ def main() -> None:
             (title, middle(times, ".1f"), "1" if name == "peer" else middle(ratios(seconds[name], seconds["peer"])))
         )
     print_table(("", "ms", "/ peer"), rows)
-
-
-def middle(values: list[float], form: str = ".2f") -> str:
-    """Median (tenth to ninetieth percentile): single queries have outliers when others use the machine."""
-    low, high = np.percentile(values, [10, 90])
-    return spread([low, float(np.median(values)), high], form)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,11 @@ from imgsearch.vectors.space import Space
 from imgsearch.vocabulary import Sense, find_senses, suggest, words
 
 SHOWS = 0.2
-"""Worth from which a picture shows what a word means. Measured by `python -m benchmarks.words`."""
+"""Worth from which a picture shows what a word means: the least with which 85 in 100 of what is shown are right.
+
+Measured by `python -m benchmarks.words`; how often it is wrong that some picture shows a word, or that none does:
+docs/measurements.md, Words.
+"""
 _N_SUGGESTED = 3
 _MOST_QUOTED = 40
 _BOTH = 0.5
