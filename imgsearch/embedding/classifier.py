@@ -28,6 +28,7 @@ from imgsearch.progress import Progress
 
 RIDGE = 1e-3
 """Of a fitted classifier: share of the mean square of its inputs."""
+_STRETCHES = np.arange(1.0, 2.0, 0.05)
 N_MEASURED = 64
 """Pictures that the usual length of a network's output is measured on."""
 _MEMORY_BYTES = 1 << 40  # TensorFlow reserves address space as it likes
@@ -57,11 +58,7 @@ class Classifier:
 
     def probabilities(self, embeddings: np.ndarray) -> np.ndarray:
         """float32 (n, dim), rows of length 1 -> float32 (n, 1000), rows of sum 1."""
-        values = self.logits(embeddings)
-        values -= values.max(axis=1, keepdims=True)
-        np.exp(values, out=values)
-        values /= values.sum(axis=1, keepdims=True)
-        return values
+        return _softmax(self.logits(embeddings))
 
     def to_array(self) -> np.ndarray:
         """float16 (dim + 1, 1000), the bias last.
@@ -88,6 +85,12 @@ class Classifier:
             raise ValueError("A classifier must hold finite values, and does not.")
         values = array.astype(np.float32)
         return cls(values[:-1], values[-1])
+
+
+def _softmax(values: np.ndarray) -> np.ndarray:
+    """(n, m) -> (n, m), rows of sum 1."""
+    exponentials = np.exp(values - values.max(axis=1, keepdims=True))
+    return np.array(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def read_classifier(path: Path, backbone: Backbone) -> tuple[np.ndarray, np.ndarray] | None:
@@ -247,6 +250,9 @@ def usual_length_here(spec: Mapping[str, Any], home: str, pictures: Sequence[str
 def fit_classifier(embeddings: np.ndarray, values: np.ndarray) -> Classifier:
     """The classifier that comes nearest to what is wanted of embeddings: ridge regression (Hoerl and Kennard 1970).
 
+    That shrinks the logits, so that every probability comes out low. They are stretched by the factor with the least
+    cross-entropy to the probabilities wanted (as temperatures are chosen: Guo et al. 2017, arXiv:1706.04599).
+
     Args:
         embeddings: float32 (n, dim), rows of length 1.
         values: float32 (n, 1000), what the logits should be.
@@ -254,5 +260,14 @@ def fit_classifier(embeddings: np.ndarray, values: np.ndarray) -> Classifier:
     inputs = np.hstack([embeddings, np.ones((len(embeddings), 1))]).astype(np.float64)
     squares = inputs.T @ inputs
     ridge = RIDGE * np.trace(squares) / len(squares) * np.eye(len(squares))
-    solution = np.linalg.solve(squares + ridge, inputs.T @ values).astype(np.float32)  # (dim + 1, 1000)
+    solution = np.linalg.solve(squares + ridge, inputs.T @ values)  # (dim + 1, 1000)
+    wanted, given = _softmax(values.astype(np.float64)), inputs @ solution
+    given -= given.max(axis=1, keepdims=True)
+
+    def cross_entropy(factor: float) -> float:
+        """Of the probabilities that the logits give when they are multiplied, with those wanted: the mean."""
+        sums = np.log(np.exp(factor * given).sum(axis=1))
+        return float(np.mean(sums - factor * np.sum(wanted * given, axis=1)))
+
+    solution = (min(_STRETCHES, key=cross_entropy) * solution).astype(np.float32)
     return Classifier(solution[:-1], solution[-1])

@@ -144,6 +144,17 @@ def test_a_fitted_classifier_says_what_was_wanted() -> None:
     np.testing.assert_allclose(fitted.bias, bias, atol=0.02)
 
 
+def test_what_the_ridge_shrinks_is_stretched_again() -> None:
+    # What tells the two kinds apart is a twentieth of a vector: its mean square is 0.05 ** 2, to which the ridge adds
+    # 0.001 * 2 / 3, so that regression alone gives 0.79 of the logits wanted.
+    embeddings = np.array([[np.sqrt(1 - 0.05**2), sign * 0.05] for sign in (1, -1)] * 8, np.float32)
+    values = np.zeros((16, 1000), np.float32)
+    values[:, 0] = [8, -8] * 8
+    fitted = fit_classifier(embeddings, values).logits(embeddings)
+    gaps = fitted[:, 0] - fitted[:, 1:].mean(axis=1)
+    np.testing.assert_allclose(gaps, [8, -8] * 8, rtol=0.05)
+
+
 # --- in a weights file
 
 
