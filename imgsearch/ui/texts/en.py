@@ -1,6 +1,6 @@
 """The page in English."""
 
-from imgsearch.ui.texts import en_duplicates, en_search
+from imgsearch.ui.texts import en_duplicates, en_search, en_words
 
 TEXTS = {
     **en_search.TEXTS,
@@ -259,4 +259,5 @@ TEXTS = {
     "2.0), [Pillow](https://python-pillow.github.io) for reading pictures (MIT-CMU), "
     "those of iPhones with [pillow-heif](https://github.com/bigcat88/pillow_heif) (BSD 3-Clause; its libraries LGPL and GPL). This project: MIT; the weights of `mini`, derived from MobileNetV2's by Google: Apache License 2.0.",
     **en_duplicates.TEXTS,
+    **en_words.TEXTS,
 }

@@ -1,6 +1,6 @@
 """The page in Korean. Words of the field stay as Korean engineers write them: CNN, 임베딩, 라벨, 거리."""
 
-from imgsearch.ui.texts import ko_duplicates, ko_search
+from imgsearch.ui.texts import ko_duplicates, ko_search, ko_words
 
 TEXTS = {
     **ko_search.TEXTS,
@@ -244,4 +244,5 @@ TEXTS = {
     "[Pillow](https://python-pillow.github.io)로 읽고(MIT-CMU), 아이폰의 HEIC 사진은 [pillow-heif](https://github.com/bigcat88/pillow_heif)로 "
     "읽습니다(BSD 3-Clause, 포함된 라이브러리는 LGPL과 GPL). 이 프로젝트의 라이선스는 MIT이며, 구글의 MobileNetV2에서 만든 `mini`의 가중치는 Apache License 2.0을 따릅니다.",
     **ko_duplicates.TEXTS,
+    **ko_words.TEXTS,
 }
