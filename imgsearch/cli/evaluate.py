@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,6 +19,7 @@ from imgsearch.measure.evaluation import (
     query_time_ratio,
     save_evaluation,
 )
+from imgsearch.measure.words import WordQuality, word_quality
 from imgsearch.retrieval.metrics import Estimate, Evaluation
 from imgsearch.retrieval.rerank import RERANKINGS
 
@@ -49,7 +52,8 @@ def evaluate_command(
 
     Each labelled picture asks once and is left out of its own answers, or those of a folder ask with --queries. Intervals
     hold 95 % of the means of resampled queries. The time of a query is given relative to one that compares with every
-    picture. Without options the result is kept with the collection, for the page to show.
+    picture. Without options the result is kept with the collection, for the page to show. Where labels are words that a
+    network here learned, a last line says how well their names alone find them.
 
     \b
     Examples:
@@ -76,12 +80,12 @@ def evaluate_command(
                 )
             for each in skipped:
                 click.echo(f"Left out {printable(each.item_id)}: {printable(each.reason)}", err=True)
-    _print(collection, evaluations, as_json)
+    _print(collection, evaluations, word_quality(collection) if queries is None else (), as_json)
     if queries is None and not names:
         save_evaluation(collection, evaluations)
 
 
-def _print(collection: Collection, evaluations: Sequence[Evaluation], as_json: bool) -> None:
+def _print(collection: Collection, evaluations: Sequence[Evaluation], words: Sequence[WordQuality], as_json: bool) -> None:
     if not as_json:
         click.echo(_HEADER + "\n|" + "---|" * (_HEADER.count("|") - 1))
     for it in evaluations:
@@ -91,7 +95,9 @@ def _print(collection: Collection, evaluations: Sequence[Evaluation], as_json: b
         dim = space.embeddings.shape[1]
         ratio = query_time_ratio(collection.items, space, it.rerank)
         if as_json:
-            facts = {"dim": dim, "index_bytes": index_bytes, "time_ratio": round(ratio, 3)}
+            facts: dict[str, Any] = {"dim": dim, "index_bytes": index_bytes, "time_ratio": round(ratio, 3)}
+            if space is collection.word_space and not it.rerank:
+                facts["words"] = [_word_facts(each) for each in words]
             print_json({**it.to_json(), **facts})
             continue
         measures = (it.precision_at_k[1], it.precision_at_k[5], it.mean_average_precision)
@@ -112,6 +118,27 @@ def _print(collection: Collection, evaluations: Sequence[Evaluation], as_json: b
                 f"as with {printable(each.examples[0])}",
                 err=True,
             )
+    if words:
+        click.echo(_word_line(collection, words), err=True)
+
+
+def _word_line(collection: Collection, words: Sequence[WordQuality]) -> str:
+    """How well a network finds labels by their names, in one line."""
+    assert collection.word_space  # else there are none
+    mean = {
+        name: sum(getattr(each, name) for each in words) / len(words)
+        for name in ("average_precision", "precision_at_5", "chance")
+    }
+    worst = ", ".join(f"{printable(each.label)} {each.average_precision:.2f}" for each in words[:_N_WORST])
+    return (
+        f"words: {counted(len(words), 'label')} that {collection.word_space.name} knows by name: "
+        f"mAP {mean['average_precision']:.3f}, "
+        f"precision@5 {mean['precision_at_5']:.3f} (by chance {mean['chance']:.3f}); worst: {worst}"
+    )
+
+
+def _word_facts(quality: WordQuality) -> dict[str, Any]:
+    return {**asdict(quality), "senses": [sense.text for sense in quality.senses]}
 
 
 def _cell(estimate: Estimate) -> str:

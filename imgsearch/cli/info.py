@@ -20,7 +20,7 @@ from imgsearch.vectors.engines import ENGINES
 def info(name: str, as_json: bool) -> None:
     """Say what the collection NAME is made of, and which pictures were left out."""
     collection = Collection.open(name)
-    facts = describe_all(collection)
+    facts = {**describe_all(collection), "n_words": len(collection.words.offered("en"))}
     if as_json:
         print_json(facts)
         return
@@ -41,9 +41,18 @@ def info(name: str, as_json: bool) -> None:
             + (", class values" if parts["class_values_bytes"] else "")
             + (", uploads need TensorFlow" if parts["needs_tensorflow"] else "")
         )
+    click.echo(_words_line(collection, facts["n_words"]))
     print_notices(collection)
     for skipped in collection.skipped:
         click.echo(f"left out {printable(skipped.item_id)}: {printable(skipped.reason)}")
+
+
+def _words_line(collection: Collection, n_words: int) -> str:
+    """How many words pictures can be asked for by."""
+    if collection.word_space:
+        return f"{counted(n_words, 'word')} can be asked for, by {collection.word_space.name}"
+    what = f"only its {counted(n_words, 'label')} can be asked for" if n_words else "none can be asked for"
+    return f"words: {what}. python -m imgsearch update {collection.name} adds others, where a network has a classifier."
 
 
 def describe_all(collection: Outline) -> dict[str, Any]:
