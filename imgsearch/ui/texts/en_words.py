@@ -1,3 +1,5 @@
 """What is said of words that are searched with, in English."""
 
-TEXTS: dict[str, str] = {}
+TEXTS: dict[str, str] = {
+    "why_words.both": "Both look like: **{name}**",
+}

@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 import streamlit as st
 
+from imgsearch import vocabulary
 from imgsearch.collection.collection import Collection
 from imgsearch.embedding.descriptors import Match
 from imgsearch.errors import ImgSearchError
@@ -23,7 +24,7 @@ from imgsearch.ui.parts.messages import show_error
 from imgsearch.ui.server.internals import DeltaGenerator
 from imgsearch.ui.server.looking import VisitorEmbedders
 from imgsearch.ui.state import View
-from imgsearch.ui.texts import match_words, t
+from imgsearch.ui.texts import language, match_words, t
 from imgsearch.ui.texts.markdown import escape
 from imgsearch.vectors.space import Space
 
@@ -52,8 +53,9 @@ def open_why(collection: Collection, view: View, answer: Answer, result: SearchR
         space = collection.space(view.space)
         # Of several pictures that were searched with together, the one that is nearest.
         nearest = int(np.argmax(answer.vectors @ space.embeddings[result.row]))
-        _render_numbers(answer, result)
         query = answer.asked[nearest]
+        _render_numbers(answer, result)
+        _render_in_common(collection, space, answer, nearest, result)
         maps = _render_pictures(collection, query, result)
         pair = _Pair(collection, space, query, answer.vectors[nearest], result, answer.part)
         try:
@@ -92,6 +94,20 @@ def _render_numbers(answer: Answer, result: SearchResult) -> None:
     if len(answer.asked) > 1:
         words.append(t("why.several"))
     st.markdown(" ".join(words))
+
+
+def _render_in_common(collection: Collection, space: Space, answer: Answer, nearest: int, result: SearchResult) -> None:
+    """What a network takes both for, where it knows of both and that is the same."""
+    item, values = answer.asked[nearest].item, None
+    if item and not answer.part:
+        values = collection.words.of_row(collection.items.row_of(item.item_id))
+    elif space is collection.word_space and space.classifier:
+        (values,) = space.classifier.probabilities(answer.vectors[nearest : nearest + 1])
+    other = collection.words.of_row(result.row)
+    if values is None or other is None:
+        return
+    if sense := collection.words.in_common(values, other):
+        st.markdown(t("why_words.both", name=escape(vocabulary.shown(sense, language()))))
 
 
 def _render_pictures(collection: Collection, query: QueryPicture, result: SearchResult) -> list[DeltaGenerator]:
