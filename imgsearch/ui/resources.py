@@ -13,6 +13,7 @@ from imgsearch.embedding.embedders import Embedders
 from imgsearch.embedding.worker.client import WorkerClient, WorkerEmbedders
 from imgsearch.errors import CollectionNotFoundError
 from imgsearch.files.home import MANIFEST_FILE, collection_path, list_collections, sample_queries_folder
+from imgsearch.measure import words
 from imgsearch.settings import SAMPLE_COLLECTION, get_settings
 
 MAX_OPEN_COLLECTIONS = 8
@@ -79,6 +80,24 @@ def session_collections() -> SessionCollections:
     """The collections that visitors make of their own pictures."""
     settings = get_settings()
     return SessionCollections(SessionLimits(max_bytes=settings.max_own_mb * 2**20, max_of_one=settings.max_own_of_one))
+
+
+def word_quality(collection: Collection) -> tuple[words.WordQuality, ...]:
+    """How well the labels that a network knows by name are found by it, the worst first: measured once."""
+    space = collection.word_space
+    values = collection.manifest.spaces[space.name].class_values if space else None
+    return _word_quality((collection.manifest.items.sha256, values.sha256), collection) if values else ()
+
+
+@st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
+def _word_quality(digests: tuple[str, str], _collection: Collection) -> tuple[words.WordQuality, ...]:
+    del digests  # only a part of the key
+    return words.word_quality(_collection)
+
+
+def weak_words(collection: Collection) -> frozenset[str]:
+    """What the network finds badly here, as far as labels tell: see `measure.words.weak_words`."""
+    return words.weak_words(word_quality(collection))
 
 
 def open_first_collection() -> Collection | None:

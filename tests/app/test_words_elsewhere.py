@@ -11,7 +11,13 @@ from streamlit.testing.v1 import AppTest
 from imgsearch import Collection
 from imgsearch.collection.draft import Draft
 from imgsearch.embedding.classifier import Classifier
+from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
+from imgsearch.measure.words import word_quality
+from imgsearch.ui import resources
+from imgsearch.ui.views import quality
+from imgsearch.vocabulary import find_senses
 from tests.app.test_page import page, png, state_uploader
+from tests.app.test_quality import rows
 from tests.conftest import draw_picture
 
 BEAGLE, SIAMESE, TEAPOT = 162, 284, 849
@@ -62,3 +68,50 @@ def test_why_knows_a_picture_from_outside_and_a_part_by_the_space_that_is_asked(
     assert "Both look like: **beagle**" in said(at)
     # Of a part, what is in that: red alone is no disc on grey, which is what the network learned.
     assert "Both look like" not in said(page(item="red/0.png", region="0.4,0.4,0.6,0.6", k="12", why="red/1.png"))
+
+
+def labelled(collection: Collection, labels: dict[str, str]) -> Collection:
+    """The same, with other labels in place of some."""
+    items = [replace(item, label=labels.get(item.label, item.label)) for item in collection.items]
+    replace(Draft.of(collection), items=items).renew(collection)
+    return Collection.open(collection.name, collection.home)
+
+
+def test_quality_says_how_many_of_the_first_show_a_word_that_is_asked_for(known: Collection) -> None:
+    # Four discs of each; what is a beagle comes first, and no teapot is what is labelled so.
+    measured = labelled(known, {"red": "Beagle", "blue": "teapot", "green": "sunset"})
+    at = page(view="quality")
+    assert "**Asked for the name of a label, 2.0 of the first 5 have it; by chance it would be 1.7.**" in said(at)
+    assert "2 labels here are words that" in said(at)
+    assert "**Weak here:** teapot." in said(at)
+    assert [(row["name"], row["text"]) for row in rows(at, "Average precision by word")] == [
+        ("teapot", f"{word_quality(measured)[0].average_precision:.2f}"),
+        ("Beagle", "1.00"),
+    ]
+    assert resources.weak_words(measured) == {"teapot", find_senses("teapot")[0].wnid}
+
+
+def test_quality_sets_words_beside_the_picture_query_of_the_same_labels(known: Collection) -> None:
+    measured = labelled(known, {"red": "Beagle", "blue": "Siamese_cat"})
+    evaluations = evaluate_collection(measured)
+    save_evaluation(measured, evaluations)
+    both = [each for each in evaluations[0].per_label if each.label in ("Beagle", "Siamese_cat")]
+    by_picture = 5 * sum(each.precision_at_k[5] for each in both) / 2
+    # Four of the five are right.
+    shown = said(page(view="quality"))
+    assert "4.0 of the first 5 have it; by chance it would be 1.7." in shown
+    assert f"Searched with one of them, it is {by_picture:.1f}.**" in shown
+    assert "Weak here" not in shown
+    assert f"사진으로 검색하면 {by_picture:.1f}장입니다" in said(page(view="quality", lang="ko"))
+
+
+def test_of_many_words_quality_shows_the_worst_and_the_best(known: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    labelled(known, {"red": "Beagle", "blue": "Siamese_cat", "green": "pug"})
+    monkeypatch.setattr(quality, "_N_WORDS", 1)
+    at = page(view="quality")
+    assert [row["name"] for row in rows(at, "The worst words, by average precision")] == ["pug"]
+    assert [row["name"] for row in rows(at, "The best words, by average precision")] == ["Beagle"]
+
+
+def test_quality_says_nothing_of_words_where_no_label_is_one(known: Collection) -> None:
+    assert not any(header.value == "Words" for header in page(view="quality").header)

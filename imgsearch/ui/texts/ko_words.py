@@ -2,4 +2,13 @@
 
 TEXTS: dict[str, str] = {
     "why_words.both": "두 이미지에 함께 보이는 것: **{name}**",
+    "quality_words.title": "단어",
+    "quality_words.in_short": "라벨의 이름으로 찾으면 처음 {k}장 가운데 평균 {right}장이 그 라벨입니다. 우연이라면 {chance}장입니다.",
+    "quality_words.by_picture": "그 라벨의 사진으로 검색하면 {n}장입니다.",
+    "quality_words.intro": "이 컬렉션의 라벨 가운데 {n}개가 {name} 모델이 배운 단어입니다. 라벨은 전혀 쓰지 않고, 신경망이 사진에서 본 것만으로 순서를 "
+    "정했습니다. 라벨이 같은 사진이 모두 앞에 오면 평균 정밀도가 1입니다. 점선은 우연일 때의 대략적인 값입니다.",
+    "quality_words.weak": "**이 컬렉션에서 약한 단어:** {words}. 신경망이 이 컬렉션에서 잘 찾지 못하는 단어입니다.",
+    "quality_words.all": "단어별 평균 정밀도",
+    "quality_words.worst": "평균 정밀도가 가장 낮은 단어",
+    "quality_words.best": "평균 정밀도가 가장 높은 단어",
 }

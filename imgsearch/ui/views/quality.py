@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.measure.evaluation import chance_precision
 from imgsearch.measure.judgements import precision_by_eye, to_csv
+from imgsearch.measure.words import WordQuality
 from imgsearch.pictures.items import label_words
 from imgsearch.retrieval.metrics import Estimate, Evaluation, LabelScores
 from imgsearch.retrieval.rerank import RERANKINGS, default_reranking
@@ -15,6 +18,7 @@ from imgsearch.settings import get_settings
 from imgsearch.ui import state
 from imgsearch.ui.parts.bars import Bar, draw_bars
 from imgsearch.ui.parts.words import rerank_words, space_title, space_words
+from imgsearch.ui.resources import word_quality
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
@@ -23,11 +27,13 @@ from imgsearch.ui.views.search import judging
 _K = 5
 _N_LABELS = 10
 _N_CONFUSED = 10
+_N_WORDS = 5
 
 
 def render(collection: Collection, view: View) -> None:
     """Draws what was measured, and what people said."""
     _render_measured(collection, view)
+    _render_words(collection)
     _render_judged(collection)
 
 
@@ -181,6 +187,49 @@ def _render_confused(collection: Collection, shown: Evaluation, view: View) -> N
         for each in confused
     ]
     draw_bars(rows, name=t("quality.confused"), key="confused")
+
+
+def _render_words(collection: Collection) -> None:
+    """How well the network alone finds what labels mean, where it knows them by name."""
+    quality = word_quality(collection)
+    if not quality or not collection.word_space:
+        return
+    st.header(t("quality_words.title"), anchor=False)
+    right, chance = (
+        _n_of_first(sum(each) / len(quality))
+        for each in ([each.precision_at_5 for each in quality], [each.chance for each in quality])
+    )
+    words = [t("quality_words.in_short", k=_K, right=right, chance=chance)]
+    by_picture = _precision_of_pictures(collection, quality)
+    if by_picture is not None:
+        words.append(t("quality_words.by_picture", n=_n_of_first(by_picture)))
+    st.markdown(f"**{' '.join(words)}**")
+    spec = collection.word_space.spec
+    st.markdown(t("quality_words.intro", n=len(quality), name=escape(spec.own or spec.name)))
+    if weak := [escape(label_words(each.label)) for each in quality if each.is_weak]:
+        st.markdown(t("quality_words.weak", words=", ".join(weak)))
+    few = len(quality) <= 2 * _N_WORDS
+    best = sorted(quality, key=lambda each: -each.average_precision)[:_N_WORDS]
+    lists = {"all": quality} if few else {"worst": quality[:_N_WORDS], "best": best}
+    for which, some in lists.items():
+        name = t(f"quality_words.{which}")
+        st.caption(name)
+        draw_bars([_word_row(each) for each in some], name=name, key=f"{which}_words")
+
+
+def _precision_of_pictures(collection: Collection, quality: Sequence[WordQuality]) -> float | None:
+    """Precision@5 where pictures with those labels ask, by the space that knows the words; None where that is not known."""
+    labels = {each.label for each in quality}
+    for each in collection.evaluation:
+        if collection.word_space and each.space == collection.word_space.name and not each.rerank:
+            found = [scores.precision_at_k[_K] for scores in each.per_label if scores.label in labels]
+            return sum(found) / len(found) if found else None
+    return None
+
+
+def _word_row(quality: WordQuality) -> Bar:
+    value = quality.average_precision
+    return Bar(label_words(quality.label), value, f"{value:.2f}", chance=quality.chance)
 
 
 def _render_judged(collection: Collection) -> None:
