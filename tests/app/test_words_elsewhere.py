@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +14,12 @@ from imgsearch import Collection
 from imgsearch.collection.draft import Draft
 from imgsearch.embedding.classifier import Classifier
 from imgsearch.measure.evaluation import evaluate_collection, save_evaluation
+from imgsearch.measure.map_names import map_names
 from imgsearch.measure.words import word_quality
 from imgsearch.ui import resources
+from imgsearch.ui.server import map_points
 from imgsearch.ui.views import quality
-from imgsearch.vocabulary import find_senses
+from imgsearch.vocabulary import find_senses, shown
 from tests.app.test_page import page, png, state_uploader
 from tests.app.test_quality import rows
 from tests.conftest import draw_picture
@@ -115,3 +119,50 @@ def test_of_many_words_quality_shows_the_worst_and_the_best(known: Collection, m
 
 def test_quality_says_nothing_of_words_where_no_label_is_one(known: Collection) -> None:
     assert not any(header.value == "Words" for header in page(view="quality").header)
+
+
+NOTE = "The names on the map are words"
+
+
+def spots(collection: Collection) -> list[dict[str, Any]]:
+    """The names that the browser is given."""
+    names: list[dict[str, Any]] = json.loads(map_points.map_points(collection, "color_histogram"))["names"]
+    return names
+
+
+def test_words_name_the_clusters_of_a_map_where_there_are_no_labels(known: Collection) -> None:
+    assert spots(known) == []  # three labels
+    assert NOTE not in said(page(view="map"))
+    bare = labelled(known, {"red": "", "blue": "", "green": ""})
+    names = map_names(bare.space().projection, known.space().class_values)
+    assert {name.sense.text for name in names} <= {"beagle", "Siamese cat", "teapot"}
+    assert len(names) > 0
+    assert [(spot["words"]["en"], spot["n"]) for spot in spots(bare)] == [(name.sense.text, 4) for name in names]
+    assert all(spot["words"]["ko"] == shown(name.sense, "ko") for spot, name in zip(spots(bare), names, strict=True))
+    assert NOTE in said(page(view="map"))
+
+
+def test_a_few_labels_leave_the_names_to_words(known: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = labelled(known, {"red": "", "blue": ""})  # one label is left
+    assert spots(bare) == spots(labelled(bare, {"green": ""})) != []
+    two = labelled(known, {"green": ""})
+    assert spots(two) == []
+    monkeypatch.setattr(map_points, "_FEW_LABELLED", 0.7)  # 8 of 12 are labelled
+    assert spots(two) != []
+
+
+def test_names_of_clusters_are_told_from_some_of_many_points(known: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = labelled(known, {"red": "", "blue": "", "green": ""})
+    given: list[int] = []
+    monkeypatch.setattr(map_points, "map_names", lambda places, values: given.append(len(places)) or [])
+    monkeypatch.setattr(map_points, "_MAX_NAMED", 5)
+    map_points.names_on_map(bare, "color_histogram")
+    assert given == [4]  # every third
+
+
+def test_the_file_of_a_map_has_another_address_where_the_network_sees_something_else(collection: Collection) -> None:
+    digests = {map_points.map_digest(collection, "color_histogram")}
+    for index in (BEAGLE, TEAPOT):
+        digests.add(map_points.map_digest(taught(collection, {"red": index}), "color_histogram"))
+    assert len(digests) == 3
+    assert all(len(digest) == 64 for digest in digests)

@@ -58,6 +58,7 @@ def many(page: Page, n: int = N, n_labels: int = N_LABELS) -> tuple[dict[str, li
         "label": label,
         "id": [f"{i}.png" for i in range(n)],
         "thumbnail": [f"{i:064x}" for i in range(n)],
+        "names": [],
     }
     thumbnails: set[str] = set()
     known = {f"{i:064x}" for i in range(n)}
@@ -262,6 +263,33 @@ def test_hues_of_a_few_labels_differ_and_many_have_names_at_their_clusters(crowd
         seen = page.evaluate(_HUES)
         assert len(seen) == 8
         assert min(sum((a - b) ** 2 for a, b in zip(*pair, strict=True)) ** 0.5 for pair in combinations(seen, 2)) > 60
+
+
+@pytest.mark.parametrize(("language", "expected"), [("en", ["cat", HOSTILE]), ("ko", ["고양이", "비글"])])
+def test_words_name_clusters_in_the_language_of_the_visitor(visit: Visit, language: str, expected: list[str]) -> None:
+    page = visit(f"?view=about&lang={language}")
+    points, _ = many(page, n=400, n_labels=2)
+    points |= {
+        "x": [0.01 * (i % 100) for i in range(400)],
+        "y": [0.25 * (i // 100) for i in range(400)],
+        "labels": [],
+        "label": [-1] * 400,
+        "names": [
+            {"x": 0.25, "y": 0.5, "n": 9, "words": {"en": "cat", "ko": "고양이"}},
+            {"x": 0.255, "y": 0.5, "n": 4, "words": {"en": "covered", "ko": "가려짐"}},  # by the larger one
+            {"x": 0.75, "y": 0.5, "n": 5, "words": {"en": HOSTILE, "ko": "비글"}},
+        ],
+    }
+    page.goto(f"/?view=map&lang={language}")
+    wait_until_idle(page)
+    names = page.locator(".names span")
+    expect(names).to_have_text(expected)
+    left, right = boxes(names)
+    chart = page.locator(".st-key-map canvas").first.bounding_box()
+    assert chart
+    middle = [box["x"] + box["width"] / 2 - chart["x"] for box in (left, right)]
+    assert middle == [pytest.approx(each * (chart["width"] - 56) + 28, abs=12) for each in (0.25 / 0.99, 0.75 / 0.99)]
+    assert left["y"] == pytest.approx(right["y"], abs=2)
 
 
 _HUES = """() => {

@@ -9,7 +9,7 @@ from imgsearch.collection.collection import Collection
 from imgsearch.ui.parts.addresses import map_url, thumbnail_pattern
 from imgsearch.ui.parts.component import component, follow
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
-from imgsearch.ui.texts import t
+from imgsearch.ui.texts import language, t
 from imgsearch.vectors.projection import Placement
 
 _MAP = component(__file__, scripts=("map_labels", "map_pictures", "map_drawing", "map_gestures"))
@@ -54,6 +54,7 @@ def draw_map(collection: Collection, space: str, marks: Marks, *, href: str, key
         "most": MAX_QUERY_PICTURES,
         "kept": t("map.kept", n="{n}", most=MAX_QUERY_PICTURES),
         "hint": t("map.hint"),
+        "language": language(),
         "name": t("map.name"),
         "instructions": t("map.instructions"),
         "loading": t("map.loading"),

@@ -1,4 +1,4 @@
-// Labels on the map: hues that can be told apart, and names at the clusters.
+// Labels on the map: hues that can be told apart, and names at the clusters, which words give where labels do not.
 // Degrees, lightness and chroma in OKLCH: each at the lightness where it is most itself, so that no two differ in hue alone.
 const HUES = [
   [255, 0.5, 0.17],
@@ -52,17 +52,31 @@ function hues(places) {
   return given;
 }
 
-// Names of labels at their clusters, the largest first, where none covers another or the answer.
+// What clusters are called, {x, y, n, text, hue}: by words where labels give no names, else by the labels to be seen.
+function nameable(chart) {
+  const { clusters: places, label: chosen, points, data } = chart;
+  if (points.names.length) {
+    return chosen === null ? points.names.map((name) => ({ ...name, text: name.words[data.language] })) : [];
+  }
+  const named = places.map((place, label) => ({ ...place, text: points.labels[label], hue: chart.colorOf(label) }));
+  return places.length < 2 ? [] : named.filter((_, label) => chosen === null || label === chosen);
+}
+
+// Of a name, px, about: Korean signs are wider.
+function halfWidth(text) {
+  return [...text].reduce((sum, sign) => sum + (sign < "\u1100" ? 3.4 : 5.6), 8);
+}
+
+// Names at their clusters, the largest first, where none covers another or the answer.
 function placeNames(chart) {
-  const { box, clusters: places, label: chosen, points } = chart;
+  const { box } = chart;
   const taken = [...chart.drawing.stands];
   const names = [];
-  for (const label of [...places.keys()].sort((a, b) => places[b].n - places[a].n)) {
-    if (names.length === MOST_NAMES || places.length < 2) break;
-    const at = chart.place(places[label].x, places[label].y);
-    if ((chosen !== null && label !== chosen) || !chart.isInSight(at)) continue;
-    const text = points.labels[label];
-    const half = Math.min(70, 8 + text.length * 3.4);
+  for (const { x: across, y: down, text, hue } of nameable(chart).sort((a, b) => b.n - a.n)) {
+    if (names.length === MOST_NAMES) break;
+    const at = chart.place(across, down);
+    if (!chart.isInSight(at)) continue;
+    const half = Math.min(70, halfWidth(text));
     const left = Math.min(Math.max(at[0], half + 4), box.clientWidth - half - 4);
     const top = Math.min(at[1] + 16, box.clientHeight - 12);
     if (taken.some(([x, y, across, down]) => Math.abs(left - x) < half + across && Math.abs(top - y) < 9 + down)) continue;
@@ -70,7 +84,7 @@ function placeNames(chart) {
     const name = element("span", "", text);
     name.style.left = `${left}px`;
     name.style.top = `${top}px`;
-    name.style.setProperty("--hue", chart.colorOf(label));
+    if (hue) name.style.setProperty("--hue", hue);
     names.push(name);
   }
   chart.names.replaceChildren(...names);

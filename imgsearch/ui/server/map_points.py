@@ -1,32 +1,46 @@
-"""The points of a map as a file that the browser keeps: places, labels, ids and thumbnails of a space's items."""
+"""The points of a map as a file that the browser keeps: places, labels, ids and thumbnails of a space's items, and names
+for clusters where labels give none."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 import numpy as np
+import streamlit as st
 
 from imgsearch.collection.collection import Collection
+from imgsearch.measure.map_names import MapName, map_names
 from imgsearch.pictures.items import label_words
+from imgsearch.ui.resources import MAX_OPEN_COLLECTIONS
+from imgsearch.ui.texts import LANGUAGES
+from imgsearch.version import __version__
+from imgsearch.vocabulary import shown
 
 MAX_MAP_POINTS = 20_000
 """Larger collections show a sample: more points would hide each other, and cost seconds on a phone."""
 _SEED = 0
+_MAX_NAMED = 4_000
+"""Points that names of clusters are told from; of more, some."""
+_FEW_LABELLED = 0.1
+"""Share of the pictures with a label below which words name the clusters."""
 
 
 def map_digest(collection: Collection, space: str) -> str:
     """What the points depend on, as a name for their file: hexadecimal, 64 characters."""
     manifest = collection.manifest
-    return manifest.items.sha256[:32] + manifest.spaces[space].projection.sha256[:32]
+    files = [manifest.items, manifest.spaces[space].projection]
+    if collection.word_space and (values := manifest.spaces[collection.word_space.name].class_values):
+        files.append(values)
+    # The version too: it says how the file is written, and what words are called.
+    return hashlib.sha256(" ".join([__version__, *(each.sha256 for each in files)]).encode()).hexdigest()
 
 
 def map_points(collection: Collection, space: str) -> bytes:
-    """The file: a JSON object of parallel lists row, x, y, label (an index into `labels`, -1 for none), id, thumbnail."""
-    n = len(collection.items)
-    rows = np.arange(n)
-    if n > MAX_MAP_POINTS:
-        rows = np.sort(np.random.default_rng(_SEED).choice(n, MAX_MAP_POINTS, replace=False))
+    """The file: a JSON object of parallel lists row, x, y, label (an index into `labels`, -1 for none), id, thumbnail; and
+    `names`, a list of objects with x, y, n and `words`, the name in each language."""
+    rows = _rows(collection)
     places = collection.space(space).projection[rows].astype(float).round(4)
     labels = list(collection.items.label_counts)
     number = {label: index for index, label in enumerate(labels)}
@@ -39,5 +53,39 @@ def map_points(collection: Collection, space: str) -> bytes:
         "label": [number.get(item.label, -1) for item in items],
         "id": [item.item_id for item in items],
         "thumbnail": [item.thumbnail for item in items],
+        "names": [
+            {
+                "x": round(name.x, 4),
+                "y": round(name.y, 4),
+                "n": name.n,
+                "words": {code: shown(name.sense, code) for code in LANGUAGES},
+            }
+            for name in names_on_map(collection, space)
+        ],
     }
     return json.dumps(points, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def names_on_map(collection: Collection, space: str) -> list[MapName]:
+    """What clusters of a map are called by words; [] where labels name them, and where no network knows what they show."""
+    n_labelled = sum(collection.items.label_counts.values())
+    has_labels = len(collection.items.label_counts) > 1 and n_labelled >= _FEW_LABELLED * len(collection.items)
+    return [] if has_labels or collection.word_space is None else _names(map_digest(collection, space), collection, space)
+
+
+@st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
+def _names(digest: str, _collection: Collection, _space: str) -> list[MapName]:
+    del digest  # only a part of the key
+    rows = _rows(_collection)
+    rows = rows[:: -(-len(rows) // _MAX_NAMED)]
+    assert _collection.word_space  # else nobody asks
+    assert _collection.word_space.class_values is not None
+    return map_names(_collection.space(_space).projection[rows], _collection.word_space.class_values[:, rows])
+
+
+def _rows(collection: Collection) -> np.ndarray:
+    """int64, ascending: the items that are points."""
+    n = len(collection.items)
+    if n <= MAX_MAP_POINTS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(_SEED).choice(n, MAX_MAP_POINTS, replace=False))

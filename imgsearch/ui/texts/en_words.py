@@ -12,4 +12,5 @@ TEXTS: dict[str, str] = {
     "quality_words.all": "Average precision by word",
     "quality_words.worst": "The worst words, by average precision",
     "quality_words.best": "The best words, by average precision",
+    "map_words.note": "The names on the map are words: what the network takes most of the pictures around them for.",
 }

@@ -11,4 +11,5 @@ TEXTS: dict[str, str] = {
     "quality_words.all": "단어별 평균 정밀도",
     "quality_words.worst": "평균 정밀도가 가장 낮은 단어",
     "quality_words.best": "평균 정밀도가 가장 높은 단어",
+    "map_words.note": "지도 위의 이름은 신경망이 그 주변 사진 대부분에서 본 것을 나타내는 단어입니다.",
 }

@@ -13,7 +13,7 @@ from imgsearch.ui.parts.grid import draw_grid, result_cards
 from imgsearch.ui.parts.links import Link, draw_links
 from imgsearch.ui.parts.map import Marks, draw_map
 from imgsearch.ui.parts.words import space_words
-from imgsearch.ui.server.map_points import MAX_MAP_POINTS
+from imgsearch.ui.server.map_points import MAX_MAP_POINTS, names_on_map
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
@@ -37,6 +37,8 @@ def render(collection: Collection, view: View) -> None:
         st.caption(t("map.foreign" if answer.is_foreign else "map.marks"))
     if collection.manifest.n_items > MAX_MAP_POINTS:
         st.caption(t("map.sample", n=MAX_MAP_POINTS, n_items=collection.manifest.n_items))
+    if names_on_map(collection, space.name):
+        st.caption(t("map_words.note"))
     entry = collection.manifest.spaces[space.name]
     is_tsne = entry.map_method == "tsne" and method_for(space.embeddings) == "tsne"
     st.caption(t("map.note" if is_tsne else "map.note_pca"))
