@@ -155,6 +155,7 @@ def test_names_of_clusters_are_told_from_some_of_many_points(known: Collection, 
     bare = labelled(known, {"red": "", "blue": "", "green": ""})
     given: list[int] = []
     monkeypatch.setattr(map_points, "map_names", lambda places, values: given.append(len(places)) or [])
+    monkeypatch.setattr(map_points, "_names", map_points._names.__wrapped__)  # what is kept is kept
     monkeypatch.setattr(map_points, "_MAX_NAMED", 5)
     map_points.names_on_map(bare, "color_histogram")
     assert given == [4]  # every third
@@ -166,3 +167,22 @@ def test_the_file_of_a_map_has_another_address_where_the_network_sees_something_
         digests.add(map_points.map_digest(taught(collection, {"red": index}), "color_histogram"))
     assert len(digests) == 3
     assert all(len(digest) == 64 for digest in digests)
+
+
+def test_about_says_how_many_words_can_be_asked_for_and_how_to_get_some(collection: Collection) -> None:
+    at = page(view="about")
+    assert "Here only the labels can be asked for, **3 words**." in said(at)
+    assert [code.value for code in at.code] == ["python -m imgsearch update discs"]
+    known = taught(collection, {"red": BEAGLE})
+    at = page(view="about", lang="ko")
+    assert f"단어 **{len(known.words.offered('ko'))}개**로 찾을 수 있습니다" in said(at)
+    at = page(view="about")
+    assert f"**{len(known.words.offered('en'))} words** can be asked for here" in said(at)
+    assert len(at.code) == 0
+    labelled(collection, {"red": "", "blue": "", "green": ""})
+    assert "WordNet" in said(page(view="about"))
+
+
+def test_about_says_where_no_words_can_be_asked_for(collection: Collection) -> None:
+    labelled(collection, {"red": "", "blue": "", "green": ""})
+    assert "Here no words can be asked for." in said(page(view="about"))

@@ -13,4 +13,14 @@ TEXTS: dict[str, str] = {
     "quality_words.worst": "The worst words, by average precision",
     "quality_words.best": "The best words, by average precision",
     "map_words.note": "The names on the map are words: what the network takes most of the pictures around them for.",
+    "about_words.title": "Where the words come from",
+    "about_words.text": "A network with its classifier was trained to tell 1,000 kinds of things apart, those of ImageNet (Russakovsky et "
+    "al. 2015, *ImageNet Large Scale Visual Recognition Challenge*). [WordNet 3.0](https://wordnet.princeton.edu) (Princeton University) "
+    "says what they are called and what is above them: a beagle is a hound, a dog and an animal. So words are looked up among what the "
+    "network took each picture for when the collection was made. What it never learned, such as a sunset or a person, cannot be asked for.",
+    "about_words.count": "**{n:,} {n:word|words}** can be asked for here: the labels, and what some picture shows by {name}.",
+    "about_words.labels": "Here only the labels can be asked for, **{n:,} {n:word|words}**.",
+    "about_words.none": "Here no words can be asked for.",
+    "about_words.builder": "The builder of the collection can add words, without the pictures, where the weights of a network have a "
+    "classifier:",
 }

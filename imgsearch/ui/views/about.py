@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
+from imgsearch.collection.session import SESSION_NAME
 from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.networks import needs_tensorflow
 from imgsearch.embedding.spec import EmbedderSpec
@@ -15,7 +16,7 @@ from imgsearch.settings import SAMPLE_COLLECTION, get_settings
 from imgsearch.ui.parts.addresses import thumbnail_url
 from imgsearch.ui.parts.figure import draw_figure
 from imgsearch.ui.state import View
-from imgsearch.ui.texts import t
+from imgsearch.ui.texts import language, t
 from imgsearch.ui.texts.markdown import escape
 from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.space import Space
@@ -34,6 +35,7 @@ def render(collection: Collection, view: View) -> None:
     with st.container(width=_TEXT_WIDTH):
         st.markdown(t("about.distance"))
         _render_spaces(collection)
+        _render_words(collection)
         _render_data(collection)
         st.header(t("about.limits"), anchor=False)
         st.markdown(t("about.limits_text"))
@@ -119,6 +121,19 @@ def _space_row(space: Space) -> str:
         terms = t("about.own_weights", license=terms)
     tensorflow = t("about.needs_tensorflow") if needs_tensorflow(spec, get_settings().home) else ""
     return f"**{escape(space.name)}** · {numbers}{reduced}{tensorflow}  \n{spec.reference}  \n:small[{terms}]"
+
+
+def _render_words(collection: Collection) -> None:
+    st.header(t("about_words.title"), anchor=False)
+    st.markdown(t("about_words.text"))
+    n_words = len(collection.words.offered(language()))
+    if space := collection.word_space:
+        st.markdown(t("about_words.count", n=n_words, name=escape(space.spec.own or space.spec.name)))
+        return
+    st.markdown(t("about_words.labels", n=n_words) if n_words else t("about_words.none"))
+    if not SESSION_NAME.fullmatch(collection.name):
+        st.markdown(t("about_words.builder"))
+        st.code(f"python -m imgsearch update {collection.name}", language="sh")
 
 
 def _render_data(collection: Collection) -> None:
