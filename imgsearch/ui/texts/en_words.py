@@ -18,7 +18,7 @@ TEXTS: dict[str, str] = {
     "al. 2015, *ImageNet Large Scale Visual Recognition Challenge*). [WordNet 3.0](https://wordnet.princeton.edu) (Princeton University) "
     "says what they are called and what is above them: a beagle is a hound, a dog and an animal. So words are looked up among what the "
     "network took each picture for when the collection was made. What it never learned, such as a sunset or a person, cannot be asked for.",
-    "about_words.count": "**{n:,} {n:word|words}** can be asked for here: the labels, and what some picture shows by {name}.",
+    "about_words.count": "**{n:,} {n:word|words}** can be asked for here: each is a label, or what some picture shows to {name}.",
     "about_words.labels": "Here only the labels can be asked for, **{n:,} {n:word|words}**.",
     "about_words.none": "Here no words can be asked for.",
     "about_words.builder": "The builder of the collection can add words, without the pictures, where the weights of a network have a "
