@@ -92,7 +92,13 @@ class Answer:
     @property
     def caption(self) -> str:
         """The query in words."""
-        return caption(self.asked)
+        return caption(self.asked) if self.asked else ", ".join(self.words)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that alone are searched with; none where there is a picture."""
+        ask = self.page.ask
+        return ask.words if ask and ask.is_by_words else ()
 
     @property
     def is_foreign(self) -> bool:

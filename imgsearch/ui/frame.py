@@ -13,7 +13,7 @@ from imgsearch.ui.answer import found_in, part_to_ask
 from imgsearch.ui.parts.links import Link, draw_links
 from imgsearch.ui.parts.messages import show_error, show_notes
 from imgsearch.ui.parts.native_words import say_native_words
-from imgsearch.ui.parts.words import collection_words
+from imgsearch.ui.parts.words import asked_words, collection_words, conditions_words
 from imgsearch.ui.server import access
 from imgsearch.ui.server.delivery.previews import page_title
 from imgsearch.ui.server.limits import has_place, keep_pace
@@ -80,11 +80,15 @@ def _title_words(collection: Collection, view: View) -> list[str]:
     words = [] if view.name == state.SEARCH else [t(f"nav.{view.name}")]
     if view.name not in (state.SEARCH, "compare"):
         return words
-    asked = ", ".join((*view.ask.items, *[t("title.upload")] * bool(view.uploads)))
+    ask = view.ask
+    conditions = [text for text, _ in conditions_words(collection, ask)]
+    if ask.is_by_words:
+        return [*words, asked_words(collection, ask), *conditions]
+    asked = ", ".join((*ask.items, *[t("title.upload")] * bool(view.uploads)))
     if view.example:
         asked = t("title.example", name=view.example)
     part = part_to_ask(view, found_in(collection, view))
-    return [*words, t("title.part", name=asked) if part else asked]
+    return [*words, t("title.part", name=asked) if part else asked, *conditions]
 
 
 def _render_top(frame: Frame, names: list[str]) -> None:
@@ -104,7 +108,7 @@ def _render_links(frame: Frame) -> None:
     ]
     if access.is_required():
         links.append(sign_in.way_out())
-    query = state.link({name: frame.params.get(name, []) for name in state.PICTURES})
+    query = state.link({name: frame.params.get(name, []) for name in (*state.PICTURES, *state.WORDS)})
     say_native_words()
     draw_links(links, name=t("nav.name"), key="nav", page=f"{frame.name} {frame.collection}", query=query)
 

@@ -92,6 +92,7 @@ NEVER_ONE = {
         "map.kept",
         "duplicates.group",
         "note.too_many_kept",
+        "note.too_many_words",
         "collections.own_intro",
     ),
 }

@@ -8,6 +8,7 @@ from imgsearch.collection.collection import Collection
 from imgsearch.pictures.items import Item
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui.server import access, internals, routes
+from imgsearch.ui.server.delivery.word_list import words_digest
 from imgsearch.ui.server.map_points import map_digest
 
 
@@ -30,6 +31,12 @@ def map_url(collection: Collection, space: str) -> str:
     """Where the browser gets the points of a map."""
     key = access.key(collection.name)
     return f"{_base_path()}{routes.MAP_ROUTE}/{collection.name}/{space}/{map_digest(collection, space)}.json{key}"
+
+
+def words_url(collection: Collection, language: str) -> str:
+    """Where the browser gets the words that a collection can be asked for."""
+    key = access.key(collection.name)
+    return f"{_base_path()}{routes.WORDS_ROUTE}/{collection.name}/{language}/{words_digest(collection)}.json{key}"
 
 
 def picture_url(data: bytes, place: str) -> str:

@@ -44,7 +44,7 @@ def result_cards(
     liked: Names[str] = (),
 ) -> list[dict[str, Any]]:
     """Cards of search results, for `draw_grid`: with rank, distance, a bar that says how near that is among the
-    pairs of pictures here, and a mark where the label is the query's.
+    pairs of pictures here (of words alone: with the worth, and a bar of that), and a mark where the label is the query's.
 
     In place of the distance of a copy of the query, held here or handed in from outside, stands that it is the same.
 
@@ -63,8 +63,8 @@ def result_cards(
         # Begins with what is seen on the card, in that order: who speaks to the browser says what they see.
         words = "card.result_same_label" if is_same else "card.result"
         note = notes.get(result.row)
-        distance = f"{result.distance:.3f}"
-        if result.is_copy or not float(distance):
+        distance = result.number
+        if result.is_copy or (result.distance is not None and not float(distance)):
             distance = t("card.same_picture")
         shown = distance + (f", {note.text}" if note else "")
         description = t(words, rank=result.rank, name=name, shown=shown)
@@ -75,7 +75,7 @@ def result_cards(
                 "small": small_thumbnail_url(collection, result.item),
                 "href": href(result.item.item_id),
                 "label": name,
-                "title": t("card.result_title", item=result.item.item_id, share=f"{result.nearer_than:g}"),
+                "title": _title(result),
                 "description": f"{description} ({note.spoken})" if note and note.spoken else description,
                 "rank": result.rank,
                 "same": is_same,
@@ -88,6 +88,12 @@ def result_cards(
             }
         )
     return cards
+
+
+def _title(result: SearchResult) -> str:
+    if result.nearer_than is None:
+        return t("words.card_title", item=result.item.item_id, worth=result.number)
+    return t("card.result_title", item=result.item.item_id, share=f"{result.nearer_than:g}")
 
 
 def gallery_cards(

@@ -181,7 +181,7 @@ class Drawing {
       const [px, py] = chart.place(x, y);
       const { clientWidth: width, clientHeight: height } = chart.box;
       const isInSight = px >= 0 && py >= 0 && px <= width && py <= height;
-      context.globalAlpha = chart.data.place.faded ? 0.5 : 1;
+      context.globalAlpha = chart.data.place?.faded ? 0.5 : 1;
       let [left, top] = [px - PIN / 2, py - radius - STEM - PIN];
       if (top < 4) top = py + radius + STEM;
       if (!isInSight) {

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from imgsearch.collection.collection import Collection
 from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.ui.texts import t
+from imgsearch.errors import UnknownWordError
+from imgsearch.pictures.items import label_words
+from imgsearch.retrieval.ask import Ask
+from imgsearch.ui.texts import language, t
+from imgsearch.vocabulary import shown
+
+_MAX_SHOWN = 64
+"""Characters of a word that is not known."""
 
 
 def unique_words(words: Mapping[str, str]) -> Callable[[str], str]:
@@ -53,3 +61,30 @@ def _kind_words(spec: EmbedderSpec) -> str:
 def rerank_words(name: str) -> str:
     """What a re-ranking is called, for people; "" is none."""
     return t(f"rerank.{name or 'none'}")
+
+
+def word_shown(collection: Collection, word: str) -> str:
+    """A word that is asked for, in the visitor's language; as it was typed where that may mean more. No Markdown."""
+    try:
+        meaning = collection.words.meaning(word)
+    except UnknownWordError:
+        return word[:_MAX_SHOWN]
+    if meaning.label is not None:
+        return label_words(meaning.label)
+    return shown(meaning.senses[0], language()) if [sense.text for sense in meaning.senses] == [word] else word
+
+
+def asked_words(collection: Collection, ask: Ask) -> str:
+    """The words that are asked for, the same way."""
+    return ", ".join(word_shown(collection, word) for word in ask.words)
+
+
+def conditions_words(collection: Collection, ask: Ask) -> list[tuple[str, dict[str, list[str]]]]:
+    """What results have to show and not to show: `only: terrier`, no Markdown, and the address's change without it."""
+    words = {"words": () if ask.is_by_words else ask.words, "not": ask.not_words}
+    keys = {"words": "words.only", "not": "words.not"}
+    return [
+        (t(keys[name], word=word_shown(collection, word)), {name: [each for each in given if each != word]})
+        for name, given in words.items()
+        for word in given
+    ]

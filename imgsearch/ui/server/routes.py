@@ -1,4 +1,4 @@
-"""What the server answers beside Streamlit's own: thumbnails, example queries, maps, contact sheets, its health."""
+"""What the server answers beside Streamlit's own: thumbnails, example queries, maps, words, contact sheets, its health."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ from imgsearch.ui.server import access
 from imgsearch.ui.server.delivery import thumbnails
 from imgsearch.ui.server.delivery.contact_sheet import MEDIA_TYPE, contact_sheet, sheet_digest
 from imgsearch.ui.server.delivery.previews import SHEET_ROUTE
+from imgsearch.ui.server.delivery.word_list import word_list, words_digest
 from imgsearch.ui.server.map_points import map_digest, map_points
 from imgsearch.ui.server.pulling import pulling
+from imgsearch.ui.texts import LANGUAGES
 
 SCRIPT = Path(__file__).parents[1] / "page.py"
 """What Streamlit runs for every visitor and every click."""
 THUMBNAIL_ROUTE = "/app/static/thumbs"
 SMALL_THUMBNAIL_ROUTE = "/app/static/small-thumbs"
 MAP_ROUTE = "/app/static/maps"
+WORDS_ROUTE = "/app/static/words"
 EXAMPLE_ROUTE = "/app/static/examples"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -74,6 +77,21 @@ async def points(request: Request) -> Response:
         data = await run_in_threadpool(map_points, collection, space)
     except ImgSearchError:
         return PlainTextResponse("Not found", 404)
+    return Response(data, media_type="application/json", headers=_kept(name))
+
+
+async def words(request: Request) -> Response:
+    """The words that a collection can be asked for. The address holds their digest, so a browser may keep them for ever."""
+    name, language, digest = (request.path_params[part] for part in ("collection", "language", "digest"))
+    if not COLLECTION_NAME.fullmatch(name) or language not in LANGUAGES:
+        return PlainTextResponse("Not found", 404)
+    try:
+        collection = await run_in_threadpool(resources.open_collection, name)
+    except ImgSearchError:
+        return PlainTextResponse("Not found", 404)
+    if digest != words_digest(collection):
+        return PlainTextResponse("Not found", 404)
+    data = await run_in_threadpool(word_list, collection, language)
     return Response(data, media_type="application/json", headers=_kept(name))
 
 
@@ -135,6 +153,7 @@ def routes() -> list[BaseRoute]:
         Route(THUMBNAIL_ROUTE + "/{collection}/{digest}.webp", _guarded(thumbnail)),
         Route(SMALL_THUMBNAIL_ROUTE + "/{collection}/{digest}.webp", _guarded(small_thumbnail)),
         Route(MAP_ROUTE + "/{collection}/{space}/{digest}.json", _guarded(points)),
+        Route(WORDS_ROUTE + "/{collection}/{language}/{digest}.json", _guarded(words)),
         Route(EXAMPLE_ROUTE + "/{name}", _guarded(example)),
         Route(SHEET_ROUTE + "/{collection}/{digest}.jpg", sheet),
         Route("/api/health", health),

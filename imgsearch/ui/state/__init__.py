@@ -3,7 +3,18 @@
 The address is the only source of the query. A widget's callback writes the address; each run sets the widgets from it.
 """
 
-from imgsearch.ui.state.address import OF_A_COLLECTION, PICTURES, bound, follow, go, link, search, widget_key
+from imgsearch.ui.state.address import (
+    OF_A_COLLECTION,
+    PICTURES,
+    WORDS,
+    bound,
+    follow,
+    go,
+    link,
+    search,
+    search_words,
+    widget_key,
+)
 from imgsearch.ui.state.session import (
     empty_uploaders,
     forget_upload,
@@ -38,6 +49,7 @@ __all__ = [
     "PICTURES",
     "SEARCH",
     "WHOLE",
+    "WORDS",
     "Frame",
     "View",
     "bound",
@@ -51,6 +63,7 @@ __all__ = [
     "read_frame",
     "read_view",
     "search",
+    "search_words",
     "take_notes",
     "upload_bytes",
     "upload_name",

@@ -18,9 +18,11 @@ Value = str | int | float | Iterable[str] | None
 
 PICTURES = ("item", "upload", "example")
 """Parameters that name what is searched with."""
+WORDS = ("words", "not")
+"""Parameters with words: the question where there are no PICTURES, else what results are to show and not to show."""
 OF_A_QUERY = (*PICTURES, "region", "liked", "disliked", "why")
 """Parameters that mean nothing once something else is searched with."""
-OF_A_COLLECTION = ("space", *OF_A_QUERY, "label", "space2", "browse", "page", "keep", "group_page")
+OF_A_COLLECTION = ("space", *OF_A_QUERY, *WORDS, "label", "space2", "browse", "page", "keep", "group_page")
 """Parameters that mean nothing in another collection."""
 PARAMETERS = frozenset(
     ("lang", "view", "collection", *OF_A_COLLECTION, "k", "max_distance", "without_copies", "rerank", "effort")
@@ -41,7 +43,14 @@ def go(**changes: Value) -> None:
 
 def search(**pictures: Value) -> None:
     """Searches with something else and leaves the rest as it is: `search(item="cat.jpg")`. For callbacks."""
-    go(**{**dict.fromkeys(OF_A_QUERY), **pictures})
+    params = _current()
+    left = () if any(map(params.get, PICTURES)) or not params.get("words") else WORDS
+    go(**{**dict.fromkeys((*OF_A_QUERY, *left)), **pictures})
+
+
+def search_words(*words: str) -> None:
+    """Searches with words alone and leaves the rest as it is. For callbacks."""
+    go(**{**dict.fromkeys((*OF_A_QUERY, *WORDS)), "words": words})
 
 
 def follow(href: str) -> None:
@@ -170,6 +179,10 @@ class Reader:
     def asked(self, name: str) -> str:
         """A parameter as it stands in the address, "" where it does not."""
         return str(st.query_params.get(name, ""))
+
+    def all(self, name: str) -> list[str]:
+        """A parameter that may be repeated, as it stands in the address."""
+        return st.query_params.get_all(name)
 
     def drop(self, name: str, *, note: str) -> None:
         """Leaves out a parameter that does not go with another."""

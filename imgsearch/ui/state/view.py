@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection as Names
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +13,9 @@ from imgsearch.collection.collection import Collection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.distance import MAX_DISTANCE
 from imgsearch.embedding.embedders import Source
-from imgsearch.errors import ImgSearchError
+from imgsearch.errors import ImgSearchError, UnknownWordError
 from imgsearch.pictures.regions import Region
-from imgsearch.retrieval.ask import AUTO, Ask
+from imgsearch.retrieval.ask import AUTO, MAX_WORDS, Ask
 from imgsearch.retrieval.rerank import RERANKINGS, default_reranking
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from imgsearch.ui.state import address, session
@@ -29,6 +30,8 @@ GALLERY_PAGE_SIZE = 24
 MAX_JUDGED = 20
 MAX_KEPT = 200
 MAX_GROUP_PAGES = 9999
+MAX_WORD = 200
+"""Characters: labels may be longer than words, and every link of a page holds them."""
 ALL_LABELS = ""
 WHOLE: Literal["whole"] = "whole"
 """The region of an address that asks for the whole of a picture from outside, which is else looked through for objects."""
@@ -65,6 +68,11 @@ class Frame:
         """
         return address.link(self.params, view=view, **{**dict.fromkeys(address.OF_A_QUERY), **pictures})
 
+    def words_link(self, *words: str) -> str:
+        """An address that searches with words alone and leaves the rest as it is."""
+        changes = {**dict.fromkeys((*address.OF_A_QUERY, *address.WORDS)), "words": words}
+        return address.link(self.params, view=None, **changes)
+
 
 @dataclass(frozen=True)
 class View(Frame):
@@ -73,7 +81,8 @@ class View(Frame):
     Attributes:
         ask: The search, its pictures and label among it.
         uploads: Ids of the uploads that are searched with.
-        example: Name of the example query that is searched with, alone; None for none.
+        example: Name of the example query that is searched with, alone; None for none. Without
+            any picture, the words of `ask` are searched with.
         space2: The space that Compare sets beside the query's; None where the collection has only one.
         browse: Only gallery pictures with this label; "" for all.
         page: Page of the gallery, from 1.
@@ -97,6 +106,11 @@ class View(Frame):
         """Name of the space that is searched."""
         assert self.ask.space is not None  # whoever reads the address names one
         return self.ask.space
+
+    def search_link(self, view: str | None = None, **pictures: address.Value) -> str:
+        """See `Frame.search_link`. Words that are asked with alone are what is searched with before, and are left."""
+        left = dict.fromkeys(address.WORDS) if self.ask.is_by_words else {}
+        return super().search_link(view, **{**left, **pictures})
 
 
 def read_frame(views: Names[str], collections: list[str]) -> Frame:
@@ -162,6 +176,25 @@ def read_view(frame: Frame, collection: Collection, examples: Mapping[str, Path]
 def _read_ask(
     reader: address.Reader, collection: Collection, space: str, items: tuple[str, ...], pictures: tuple[Source, ...]
 ) -> Ask:
+    default = default_reranking(collection.space(space).spec) or NO_RERANKING
+    rerank = reader.one("rerank", address.choice((NO_RERANKING, *RERANKINGS)), default)
+    known = partial(_known_word, collection)
+    plain = Ask(
+        items=items,
+        pictures=pictures,
+        # Alone they are the question, which gets an answer whether they are known or not.
+        words=reader.many("words", known if items or pictures else _word, most=MAX_WORDS, too_many="note.too_many_words"),
+        not_words=reader.many("not", known, most=MAX_WORDS, too_many="note.too_many_words"),
+        space=space,
+        k=reader.one("k", address.whole_number(1, MAX_PAGE_K), DEFAULT_K, most=MAX_PAGE_K),
+        label=reader.one("label", address.choice(collection.items.label_counts), None),
+    )
+    # Of words alone there are no distances, and nothing that changes them: links keep it for the next picture.
+    max_distance = reader.one("max_distance", address.decimal(0, MAX_DISTANCE), None, most=f"{MAX_DISTANCE:g}")
+    without_copies = reader.one("without_copies", {"1": True}.get, False, is_noted=False)
+    effort = Effort(reader.one("effort", address.choice(Effort), str(Effort.NORMAL)))
+    if plain.is_by_words:
+        return plain
     asked_region = reader.one("region", _region, None)
     if asked_region and len(items) + len(pictures) > 1:
         reader.drop("region", note="note.region_of_many")
@@ -171,21 +204,15 @@ def _read_ask(
     region = asked_region or (AUTO if is_to_find else None)
     liked = reader.many("liked", collection.items.find, most=MAX_JUDGED)
     disliked = reader.many("disliked", collection.items.find, most=MAX_JUDGED)
-    default = default_reranking(collection.space(space).spec) or NO_RERANKING
-    rerank = reader.one("rerank", address.choice((NO_RERANKING, *RERANKINGS)), default)
-    return Ask(
-        items=items,
-        pictures=pictures,
+    return replace(
+        plain,
         region=None if region == WHOLE else region,
-        space=space,
-        k=reader.one("k", address.whole_number(1, MAX_PAGE_K), DEFAULT_K, most=MAX_PAGE_K),
-        label=reader.one("label", address.choice(collection.items.label_counts), None),
-        max_distance=reader.one("max_distance", address.decimal(0, MAX_DISTANCE), None, most=f"{MAX_DISTANCE:g}"),
         liked=liked,
         disliked=tuple(item for item in disliked if item not in liked),
-        without_copies=reader.one("without_copies", {"1": True}.get, False, is_noted=False),
+        max_distance=max_distance,
+        without_copies=without_copies,
         rerank="" if rerank == NO_RERANKING else rerank,
-        effort=Effort(reader.one("effort", address.choice(Effort), str(Effort.NORMAL))),
+        effort=effort,
     )
 
 
@@ -199,7 +226,24 @@ def _read_pictures(
     example = reader.one("example", address.choice(examples), None)
     if example:
         return (), (), example
+    if any(map(_word, reader.all("words"))):
+        return (), (), None
     return (collection.typical_item,), (), None
+
+
+def _word(text: str) -> str | None:
+    """A word as it is asked for, whether it is known or not."""
+    text = text.strip()
+    return text if 0 < len(text) <= MAX_WORD else None
+
+
+def _known_word(collection: Collection, text: str) -> str | None:
+    """A word that the collection can be asked for."""
+    word = _word(text)
+    try:
+        return word and collection.words.meaning(word).text
+    except UnknownWordError:
+        return None
 
 
 def _region(text: str) -> Region | Literal["auto", "whole"] | None:

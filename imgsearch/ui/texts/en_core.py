@@ -7,6 +7,7 @@ REASONS = {
 """Code of a reason, see `imgsearch/reasons.py` -> what is said in its place, hint included."""
 
 HINTS = {
+    "UnknownWordError": "Search with a picture, or with another word.",
     "BackboneError": "You can still search with pictures of the collection.",
     "CollectionError": "Choose another collection, or come back later.",
 }

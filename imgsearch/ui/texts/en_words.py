@@ -1,6 +1,54 @@
 """What is said of words that are searched with, in English."""
 
-TEXTS: dict[str, str] = {
+TEXTS = {
+    "note.words": "“{asked}” is not a word that this collection can be asked for; it is left out.",
+    "note.not": "“{asked}” is not a word that this collection can be asked for; what shows it stays.",
+    "note.too_many_words": "A search takes at most {most} words of a kind; the first {most} are used.",
+    "preview.of_words": "Pictures that show {words}, found among {n:,} by how they look.",
+    # Asking.
+    "words.label": "Search by words",
+    "words.placeholder": "Search by words, e.g. beagle",
+    "words.words_label": "Only what shows",
+    "words.not_label": "Not what shows",
+    "words.narrow_placeholder": "a word, e.g. terrier",
+    "words.examples": "Words to try",
+    "words.found": "Suggestions: {n}. Arrow keys choose one.",
+    "words.none_found": "No suggestions. Press Enter to search.",
+    "words.asking": "You are searching with {n:this word|these words}:",
+    "words.quoted": "“{words}”",
+    # The answer.
+    "words.title": "{n:,} {n:picture shows|pictures show} it",
+    "words.title_all": "{n:,} {n:picture shows|pictures show} all of it",
+    "words.first": "The surest {k} of them.",
+    "words.surest": "The surest first.",
+    "words.grid": "Pictures that show it",
+    "words.card_title": "{item}, {worth} sure to show it: search with this picture",
+    "words.worth": "Per cent: how sure the network is that a picture shows it; from {least:.0%} on it counts. "
+    "A picture whose label says so has 100 %.",
+    "words.by_label": "Found by their labels.",
+    "words.searched": "{n:,} {n:picture|pictures} searched in {ms:.0f} ms.",
+    "words.senses": "It means several things; choose one",
+    "words.only": "only: {word}",
+    "words.not": "not: {word}",
+    "words.chip": "{condition} ×",
+    "words.remove": "{condition}, remove",
+    "words.conditions": "What results have to show",
+    # No answer.
+    "words.nothing_title": "No picture shows it",
+    "words.nothing": "The network knows “{word}”, but it is not sure of it in any picture here.",
+    "words.nothing_left": "No picture of this collection fits all of the words and what is set under Refine.",
+    "words.unknown_title": "Not a word to search with",
+    "words.unknown": "“{word}” is not a word that this network learned. It learned a thousand kinds of things, "
+    "most of them animals, tools and vehicles. Search with a picture instead, or with another word.",
+    "words.no_label": "The words of this collection are its labels, and “{word}” is none of them. Search with a picture instead.",
+    "words.none_here": "This collection cannot be searched by words such as “{word}” yet. Search with a picture instead.",
+    "words.near": "Did you mean:",
+    "words.can_ask": "{n:,} {n:word is|words are} shown by pictures here; the field above completes {n:it|them}. For example:",
+    # Elsewhere.
+    "found.words": "Without the index, which cannot be asked for words: {n:|all }{n:,} {n:picture that fits was|pictures that fit were} compared, so nothing is "
+    "missed.",
+    "words.compare": "Words alone have one answer, whatever pictures are compared by. Choose a picture of it to compare with.",
+    "words.map": "What shows it stands out on the map, with the ranks of the results.",
     "why_words.both": "Both look like: **{name}**",
     "quality_words.title": "Words",
     "quality_words.in_short": "Asked for the name of a label, {right} of the first {k} have it; by chance it would be {chance}.",

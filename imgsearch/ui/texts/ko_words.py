@@ -1,6 +1,52 @@
 """What is said of words that are searched with, in Korean; see `en_words`."""
 
-TEXTS: dict[str, str] = {
+TEXTS = {
+    "note.words": "“{asked}”(으)로는 이 컬렉션을 검색할 수 없어 제외했습니다.",
+    "note.not": "“{asked}”(으)로는 이 컬렉션을 검색할 수 없어 결과에서 빼지 못했습니다.",
+    "note.too_many_words": "단어는 종류마다 최대 {most}개까지 사용할 수 있습니다. 처음 {most}개만 사용합니다.",
+    "preview.of_words": "이미지 {n:,}장 가운데 {words} 이미지를 찾아 보여 줍니다.",
+    # Asking.
+    "words.label": "단어로 검색",
+    "words.placeholder": "단어로 검색 (예: 비글)",
+    "words.words_label": "이것이 있는 결과만",
+    "words.not_label": "이것이 있는 결과 제외",
+    "words.narrow_placeholder": "단어 (예: 테리어)",
+    "words.examples": "추천 단어",
+    "words.found": "추천 단어 {n}개. 화살표 키로 선택하세요.",
+    "words.none_found": "추천 단어가 없습니다. Enter 키를 누르면 입력한 단어로 검색합니다.",
+    "words.asking": "{n:이 단어로|이 단어들로} 검색하고 있습니다.",
+    "words.quoted": "“{words}”",
+    # The answer.
+    "words.title": "이미지 {n:,}장에 있습니다",
+    "words.title_all": "이미지 {n:,}장에 모두 있습니다",
+    "words.first": "가장 확실한 {k}장입니다.",
+    "words.surest": "확실한 순서입니다.",
+    "words.grid": "단어로 찾은 이미지 목록",
+    "words.card_title": "{item}, 확신도 {worth}: 이 이미지로 검색",
+    "words.worth": "퍼센트는 이미지에 그 대상이 있다고 모델이 확신하는 정도이며, {least:.0%}부터 결과에 포함합니다. 라벨이 일치하는 이미지는 100%입니다.",
+    "words.by_label": "라벨로 찾았습니다.",
+    "words.searched": "{n:,}장을 {ms:.0f} ms에 검색했습니다.",
+    "words.senses": "뜻이 여러 가지입니다. 하나를 선택하세요",
+    "words.only": "포함: {word}",
+    "words.not": "제외: {word}",
+    "words.chip": "{condition} ×",
+    "words.remove": "{condition}, 조건 해제",
+    "words.conditions": "결과에 적용한 단어",
+    # No answer.
+    "words.nothing_title": "해당하는 이미지가 없습니다",
+    "words.nothing": "모델이 아는 단어이지만, 이 컬렉션에는 “{word}” 이미지라고 확신할 만한 것이 없습니다.",
+    "words.nothing_left": "모든 단어와 상세 설정에 맞는 이미지가 이 컬렉션에 없습니다.",
+    "words.unknown_title": "검색할 수 없는 단어입니다",
+    "words.unknown": "“{word}”은(는) 모델이 배우지 않은 단어입니다. 모델은 동물, 도구, 탈것을 비롯한 사물 1,000종을 배웠습니다. "
+    "이미지나 다른 단어로 검색해 보세요.",
+    "words.no_label": "이 컬렉션은 라벨로만 단어 검색을 할 수 있으며, “{word}” 라벨은 없습니다. 이미지로 검색해 보세요.",
+    "words.none_here": "이 컬렉션은 아직 “{word}” 같은 단어로 검색할 수 없습니다. 이미지로 검색해 보세요.",
+    "words.near": "혹시 이 단어를 찾으셨나요?",
+    "words.can_ask": "이 컬렉션은 단어 {n:,}개로 검색할 수 있으며, 위의 입력란에서 자동 완성됩니다. 예를 들면 다음과 같습니다.",
+    # Elsewhere.
+    "found.words": "인덱스는 단어로 골라 찾을 수 없습니다. 단어에 맞는 이미지 {n:,}장을 모두 비교했으므로 놓친 이미지가 없습니다.",
+    "words.compare": "단어만으로 검색하면 비교 기준과 관계없이 결과가 하나입니다. 비교하려면 이미지를 하나 선택하세요.",
+    "words.map": "단어로 찾은 이미지가 지도에 순위와 함께 표시됩니다.",
     "why_words.both": "두 이미지에 함께 보이는 것: **{name}**",
     "quality_words.title": "단어",
     "quality_words.in_short": "라벨의 이름으로 찾으면 처음 {k}장 가운데 평균 {right}장이 그 라벨입니다. 우연이라면 {chance}장입니다.",

@@ -25,6 +25,15 @@ _MEASURED_AT = 5
 
 def render(collection: Collection, view: View) -> None:
     """Draws both answers."""
+    if view.ask.is_by_words:
+        st.info(t("words.compare"))
+        draw_links(
+            [Link(t("compare.change"), view.link(view=None))],
+            name=t("compare.change"),
+            key="compare_links",
+            is_bordered=True,
+        )
+        return
     if view.space2 is None:
         is_own = SESSION_NAME.fullmatch(collection.name)
         words = space_words(collection.manifest, view.space)

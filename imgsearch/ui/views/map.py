@@ -12,7 +12,7 @@ from imgsearch.ui.parts.addresses import picture_url
 from imgsearch.ui.parts.grid import draw_grid, result_cards
 from imgsearch.ui.parts.links import Link, draw_links
 from imgsearch.ui.parts.map import Marks, draw_map
-from imgsearch.ui.parts.words import space_words
+from imgsearch.ui.parts.words import asked_words, space_words
 from imgsearch.ui.server.map_points import MAX_MAP_POINTS, names_on_map
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
@@ -33,7 +33,9 @@ def render(collection: Collection, view: View) -> None:
     marks = _marks(collection, view, answer) if answer else Marks()
     with left:
         draw_map(collection, view.space, marks, href=view.search_link(view.name), key="map")
-    if answer:
+    if answer and answer.words:
+        st.caption(t("words.map"))
+    elif answer:
         st.caption(t("map.foreign" if answer.is_foreign else "map.marks"))
     if collection.manifest.n_items > MAX_MAP_POINTS:
         st.caption(t("map.sample", n=MAX_MAP_POINTS, n_items=collection.manifest.n_items))
@@ -45,8 +47,10 @@ def render(collection: Collection, view: View) -> None:
 
 
 def _render_answer(collection: Collection, view: View, answer: Answer) -> None:
-    st.header(t("search.foreign_results" if answer.is_foreign else "search.results"), anchor=False)
-    st.caption(t("map.query", name=escape(answer.caption)))
+    words = asked_words(collection, view.ask) if answer.words else ""
+    title = t("search.foreign_results" if answer.is_foreign else "search.results")
+    st.header(t("words.title", n=answer.page.n_shown) if words else title, anchor=False)
+    st.caption(t("map.query", name=escape(words or answer.caption)))
     draw_links([Link(t("map.open"), view.link(view=None))], name=t("map.open"), key="map_links", is_bordered=True)
     cards = result_cards(
         answer.page.results,
@@ -54,12 +58,20 @@ def _render_answer(collection: Collection, view: View, answer: Answer) -> None:
         answer.query_label,
         lambda item_id: view.search_link(view.name, item=item_id),
     )
-    draw_grid(cards, name=t("search.results_grid"), key="map_grid", is_strip=True, is_calm=answer.is_foreign)
+    draw_grid(
+        cards,
+        name=t("words.grid" if words else "search.results_grid"),
+        key="map_grid",
+        is_strip=True,
+        is_calm=answer.is_foreign,
+    )
 
 
 def _marks(collection: Collection, view: View, answer: Answer) -> Marks:
     nearest = [result.row for result in sorted(answer.page.results, key=lambda result: result.distance or 0)]
     queries = [collection.items.row_of(item.item_id) for item in answer.items]
+    if answer.words:  # which stand nowhere
+        return Marks([result.row for result in answer.page.results])
     if not nearest:
         return Marks(queries=queries)
     # An item stands where it stands; an upload has no place of its own.

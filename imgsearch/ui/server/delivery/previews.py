@@ -18,6 +18,7 @@ from imgsearch.ui.texts import spoken, text
 SITE = "imgsearch"
 SHEET_ROUTE = "/app/static/sheets"
 _MAX_TITLE = 120
+_MAX_WORDS = 80
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def preview_of(query: str, accepted_languages: str) -> Preview | None:
         query: Of the address, without its question mark; anybody's text.
         accepted_languages: As in the header Accept-Language.
     """
-    asked = {name: values[0] for name, values in parse_qs(query).items()}
+    params = parse_qs(query)
+    asked = {name: values[0] for name, values in params.items()}
     names = resources.collection_names()
     name = asked.get("collection", "")
     if access.is_required() or SESSION_NAME.fullmatch(name) or not names:
@@ -78,11 +80,13 @@ def preview_of(query: str, accepted_languages: str) -> Preview | None:
         return None
     language = spoken(asked.get("lang", ""), accepted_languages)
     item = outline.items.find(asked.get("item", "")) or ""
-    words = {"n": len(outline.items), "title": outline.manifest.title or outline.name, "item": item}
+    asked_words = ", ".join(params.get("words", ()))[:_MAX_WORDS].strip()
+    key = "item" if item else "words" if asked_words else "collection"
+    words = {"n": len(outline.items), "title": outline.manifest.title or outline.name, "item": item, "words": asked_words}
     url = get_settings().url
     return Preview(
-        title=page_title(outline, [item]),
-        description=text(language, "preview.of_item" if item else "preview.of_collection", **words),
+        title=page_title(outline, [item, asked_words]),
+        description=text(language, f"preview.of_{key}", **words),
         language=language,
         picture=PreviewPicture(_sheet_url(url, outline), text(language, "preview.sheet", **words)) if url else None,
     )

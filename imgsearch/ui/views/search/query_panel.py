@@ -1,4 +1,4 @@
-"""What is searched with: the picture, on which a part can be marked, and the ways to hand in another one."""
+"""What is searched with: the picture, on which a part can be marked, or words, and the ways to ask with something else."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from imgsearch.ui.parts.addresses import picture_url
 from imgsearch.ui.parts.grid import draw_grid, example_cards
 from imgsearch.ui.parts.query.region_picker import region_picker
 from imgsearch.ui.parts.query.uploads import help_uploader
+from imgsearch.ui.parts.words import asked_words
 from imgsearch.ui.server.internals import UploadedFile, release_upload
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
+from imgsearch.ui.views.search.words import render_word_input
 
 _MAX_PICTURE_HEIGHT = "9.5rem"
 _SHOWN = "query_shown"
@@ -41,10 +43,13 @@ class QueryPanel:
                 with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="hand_in"):
                     _render_uploader()
                     _render_camera()
+                    render_word_input(collection, view)
                 help_uploader(uploader="uploader_", most_mb=get_settings().max_upload_mb, key="uploads_on_their_way")
                 _render_examples(collection, view)
         self._is_complete = not (view.uploads or view.example)
-        if self._is_complete:
+        if view.ask.is_by_words:
+            self._show_words()
+        elif self._is_complete:
             self._show(asked_items(collection, view.ask))
         elif st.session_state.get(_SHOWN) != self._asked:  # a picture that is asked about again, by a part, stays
             self._show_awaited()
@@ -70,6 +75,13 @@ class QueryPanel:
         with self._picture.container(key="query_awaited", vertical_alignment="center"):
             st.caption(f":material/hourglass_top: {t('search.awaited')}", text_alignment="center")
         self._say(t("search.example" if self._view.example else "search.your_picture"))
+
+    def _show_words(self) -> None:
+        st.session_state[_SHOWN] = self._asked
+        words = escape(asked_words(self._collection, self._view.ask))
+        with self._picture.container(key="query_as_words", vertical_alignment="center"):
+            st.markdown(t("words.quoted", words=words), text_alignment="center")
+        self._words.markdown(f":small[{t('words.asking', n=len(self._view.ask.words))}]  \n**{words}**")
 
     def _show(self, asked: Sequence[QueryPicture]) -> None:
         st.session_state[_SHOWN] = self._asked

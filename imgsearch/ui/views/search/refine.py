@@ -17,6 +17,7 @@ from imgsearch.ui.parts.words import rerank_words, space_title, unique_words
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import t
 from imgsearch.ui.texts.markdown import escape
+from imgsearch.ui.views.search.words import render_narrowing
 from imgsearch.vectors.engines.face import Effort
 
 _WIDTH = 260
@@ -34,23 +35,8 @@ def _render_controls(collection: Collection, view: View) -> None:
     ask = view.ask
     with st.container(horizontal=True, gap="medium", vertical_alignment="top"):
         st.slider(t("search.k"), 1, state.MAX_PAGE_K, width=_WIDTH, **state.bound("k", ask.k))
-        max_distance = MAX_DISTANCE if ask.max_distance is None else ask.max_distance
-        st.select_slider(
-            t("search.max_distance"),
-            sorted({*_DISTANCES, max_distance, MAX_DISTANCE}),
-            format_func=lambda value: t("search.any") if value == MAX_DISTANCE else f"{value:g}",
-            width=_WIDTH,
-            help=t("search.max_distance_help"),
-            **state.bound("max_distance", max_distance, absent=MAX_DISTANCE),
-        )
-        st.selectbox(
-            t("search.space"),
-            list(collection.spaces),
-            format_func=lambda name: space_title(collection.manifest, name),
-            width=_WIDTH,
-            help=f"{t('search.space_help')} {t('words.technical', name=escape(view.space))}",
-            **state.bound("space", view.space),
-        )
+        if not ask.is_by_words:
+            _render_distances(collection, view)
         labels = [state.ALL_LABELS, *collection.items.label_counts]
         if len(labels) > 1:
             st.selectbox(
@@ -60,14 +46,37 @@ def _render_controls(collection: Collection, view: View) -> None:
                 width=_WIDTH,
                 **state.bound("label", ask.label or state.ALL_LABELS),
             )
-        with st.container(width=_WIDTH, gap="xsmall"):
-            st.selectbox(
-                t("search.rerank"),
-                [state.NO_RERANKING, *RERANKINGS],
-                format_func=rerank_words,
-                **state.bound("rerank", ask.rerank or state.NO_RERANKING),
-            )
-            st.caption(t(f"rerank.{ask.rerank or 'none'}_help"))
+        render_narrowing(collection, view, _WIDTH)
+
+
+def _render_distances(collection: Collection, view: View) -> None:
+    """Draws what changes distances, and their order."""
+    ask = view.ask
+    max_distance = MAX_DISTANCE if ask.max_distance is None else ask.max_distance
+    st.select_slider(
+        t("search.max_distance"),
+        sorted({*_DISTANCES, max_distance, MAX_DISTANCE}),
+        format_func=lambda value: t("search.any") if value == MAX_DISTANCE else f"{value:g}",
+        width=_WIDTH,
+        help=t("search.max_distance_help"),
+        **state.bound("max_distance", max_distance, absent=MAX_DISTANCE),
+    )
+    st.selectbox(
+        t("search.space"),
+        list(collection.spaces),
+        format_func=lambda name: space_title(collection.manifest, name),
+        width=_WIDTH,
+        help=f"{t('search.space_help')} {t('words.technical', name=escape(view.space))}",
+        **state.bound("space", view.space),
+    )
+    with st.container(width=_WIDTH, gap="xsmall"):
+        st.selectbox(
+            t("search.rerank"),
+            [state.NO_RERANKING, *RERANKINGS],
+            format_func=rerank_words,
+            **state.bound("rerank", ask.rerank or state.NO_RERANKING),
+        )
+        st.caption(t(f"rerank.{ask.rerank or 'none'}_help"))
 
 
 def render_found(collection: Collection, view: View, answer: Answer) -> None:
@@ -80,6 +89,9 @@ def render_found(collection: Collection, view: View, answer: Answer) -> None:
         n = len(collection.items)
         if space.index.is_exact:
             st.markdown(t("found.no_index", n=n))
+            return
+        if ask.words or ask.not_words:
+            st.markdown(t("found.words", n=answer.page.n_candidates))
             return
         if ask.label:
             st.markdown(t("found.label", n=len(collection.items.rows_with_label(ask.label))))

@@ -51,5 +51,6 @@ def take_away(collection: Collection, page: SearchPage, link: str) -> None:
 def _stem(report: Report) -> str:
     """A name that every system takes, with what tells one download from the next."""
     names = [item.item_id.rsplit("/", 1)[-1].rsplit(".", 1)[0] for item in report.query_items]
+    names += report.page.ask.words if report.page.ask else ()
     words = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(["imgsearch", report.collection.name, *names])).strip("-")
     return words[:80]

@@ -30,6 +30,7 @@ from imgsearch.ui.views.search.query_panel import QueryPanel
 from imgsearch.ui.views.search.refine import label_options, render_found, render_refine
 from imgsearch.ui.views.search.take_away import take_away
 from imgsearch.ui.views.search.why import open_why
+from imgsearch.ui.views.search.words import render_chips, render_words_answer
 
 _STEPS = ("decode", "embed", "search", "rerank")
 
@@ -40,10 +41,15 @@ def render(collection: Collection, view: View) -> None:
     # Drawn from top to bottom, so that nothing that is on the screen is pushed down by what comes later.
     panel = QueryPanel(collection, view)
     render_refine(collection, view)
+    if view.ask.is_by_words:
+        render_words_answer(collection, view, _link_to(view))
+        _render_gallery(collection, view)
+        return
     head = st.container(horizontal=True, vertical_alignment="center", key="results_head")
     # Not placeholders, which are empty until they are filled: what stood there before stays until then, and nothing moves.
     title, order = head.container(width="content", key="results_title"), head.container(width="content", key="order")
-    steering, waiting = head.container(width="content"), head.container(width="stretch", key="waiting")
+    chips, steering = head.container(width="content"), head.container(width="content")
+    waiting = head.container(width="stretch", key="waiting")
     answer = answer_to(collection, view, waiting=waiting)
     panel.complete(answer)
     if answer:
@@ -52,6 +58,8 @@ def render(collection: Collection, view: View) -> None:
         _say(line, collection, answer.page, _searched_with(view, answer))
         with order:
             _render_order(collection, view.ask)
+        with chips:
+            render_chips(collection, view)
         with steering:
             _render_steering(collection, view.ask)
         with head, st.container(horizontal=True, gap="xsmall", width="content", key="hand_on"):
@@ -172,11 +180,12 @@ def _render_results(collection: Collection, view: View, answer: Answer) -> None:
         **state.bound("without_copies", ask.without_copies),
     )
     if not cards:
-        is_refined = ask.label or ask.max_distance is not None
+        is_refined = ask.label or ask.max_distance is not None or ask.words or ask.not_words
         st.info(t("search.nothing_left" if is_refined else "search.nothing"), icon=":material/info:")
     steps = " · ".join(t(f"search.step.{step}", ms=page.timings_ms[step]) for step in _STEPS if step in page.timings_ms)
     words = "search.distance_label" if answer.query_label else "search.distance"
     n = collection.items.label_counts[ask.label] if ask.label else len(collection.items)
+    n = page.n_candidates if ask.words or ask.not_words else n
     rate = t("search.foreign_rate", rate=page.verdict.false_alarm_rate) if answer.is_foreign and page.verdict else ""
     st.caption(f"{t(words, n=n, steps=steps)} {rate}")
     if view.uploads and page.results:
