@@ -93,6 +93,15 @@ def test_quality_says_how_many_of_the_first_show_a_word_that_is_asked_for(known:
         ("Beagle", "1.00"),
     ]
     assert resources.weak_words(measured) == {"teapot", find_senses("teapot")[0].wnid}
+    assert rows(at, "Average precision by word")[1]["href"] == "?words=Beagle"
+
+
+def test_an_answer_to_a_weak_word_says_so(known: Collection) -> None:
+    labelled(known, {"red": "Beagle", "blue": "teapot", "green": "sunset"})
+    assert "often takes something else for teapot." in said(page(words="teapot"))
+    assert "잘못 볼 때가 많습니다: 찻주전자." in said(page(words="찻주전자", lang="ko"))
+    assert "often takes something else" not in said(page(words="beagle"))
+    assert "often takes something else" not in said(page(words="cat"))
 
 
 def test_quality_sets_words_beside_the_picture_query_of_the_same_labels(known: Collection) -> None:

@@ -71,4 +71,6 @@ TEXTS = {
     "about_words.none": "Here no words can be asked for.",
     "about_words.builder": "The builder of the collection can add words, without the pictures, where the weights of a network have a "
     "classifier:",
+    "quality_words.ask": "Ask for it",
+    "quality_words.weak_here": "By the labels of this collection, the network often takes something else for {words}.",
 }

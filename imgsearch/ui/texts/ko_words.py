@@ -67,4 +67,6 @@ TEXTS = {
     "about_words.labels": "이 컬렉션에서는 라벨 **{n:,}개**로만 찾을 수 있습니다.",
     "about_words.none": "이 컬렉션에서는 단어로 찾을 수 없습니다.",
     "about_words.builder": "신경망의 가중치에 분류기가 있으면, 컬렉션을 만든 사람이 원본 이미지 없이도 다음 명령으로 단어를 추가할 수 있습니다.",
+    "quality_words.ask": "이 단어로 찾기",
+    "quality_words.weak_here": "이 컬렉션의 라벨에 비추어 보면, 신경망이 다른 것을 이 단어로 잘못 볼 때가 많습니다: {words}.",
 }

@@ -33,7 +33,7 @@ _N_WORDS = 5
 def render(collection: Collection, view: View) -> None:
     """Draws what was measured, and what people said."""
     _render_measured(collection, view)
-    _render_words(collection)
+    _render_words(collection, view)
     _render_judged(collection)
 
 
@@ -189,7 +189,7 @@ def _render_confused(collection: Collection, shown: Evaluation, view: View) -> N
     draw_bars(rows, name=t("quality.confused"), key="confused")
 
 
-def _render_words(collection: Collection) -> None:
+def _render_words(collection: Collection, view: View) -> None:
     """How well the network alone finds what labels mean, where it knows them by name."""
     quality = word_quality(collection)
     if not quality or not collection.word_space:
@@ -214,7 +214,7 @@ def _render_words(collection: Collection) -> None:
     for which, some in lists.items():
         name = t(f"quality_words.{which}")
         st.caption(name)
-        draw_bars([_word_row(each) for each in some], name=name, key=f"{which}_words")
+        draw_bars([_word_row(each, view) for each in some], name=name, key=f"{which}_words")
 
 
 def _precision_of_pictures(collection: Collection, quality: Sequence[WordQuality]) -> float | None:
@@ -227,9 +227,10 @@ def _precision_of_pictures(collection: Collection, quality: Sequence[WordQuality
     return None
 
 
-def _word_row(quality: WordQuality) -> Bar:
-    value = quality.average_precision
-    return Bar(label_words(quality.label), value, f"{value:.2f}", chance=quality.chance)
+def _word_row(quality: WordQuality, view: View) -> Bar:
+    value, word = quality.average_precision, label_words(quality.label)
+    link = view.words_link(word)
+    return Bar(word, value, f"{value:.2f}", href=link, title=t("quality_words.ask"), chance=quality.chance)
 
 
 def _render_judged(collection: Collection) -> None:

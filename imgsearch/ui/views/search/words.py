@@ -18,6 +18,7 @@ from imgsearch.ui.parts.grid import draw_grid, result_cards
 from imgsearch.ui.parts.links import Link, draw_links
 from imgsearch.ui.parts.query.word_input import word_input
 from imgsearch.ui.parts.words import asked_words, conditions_words, word_shown
+from imgsearch.ui.resources import weak_words
 from imgsearch.ui.server.delivery.word_list import word_examples
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import language, t
@@ -155,6 +156,14 @@ def _render_results(collection: Collection, view: View, answer: Answer) -> None:
     draw_grid(cards, name=t("words.grid"), key="results_grid")
     searched = t("words.searched", n=len(collection.items), ms=page.timings_ms["search"])
     st.caption(f"{t('words.worth', least=SHOWS) if page.space else t('words.by_label')} {searched}")
+    if weak := [escape(word_shown(collection, word)) for word in view.ask.words if _is_weak(collection, word)]:
+        st.caption(t("quality_words.weak_here", words=", ".join(weak)))
+
+
+def _is_weak(collection: Collection, word: str) -> bool:
+    """Whether the network finds it badly here, as far as labels tell."""
+    meaning = collection.words.meaning(word)
+    return not weak_words(collection).isdisjoint({meaning.label, *(sense.wnid for sense in meaning.senses)})
 
 
 def _render_none(collection: Collection, view: View) -> None:
