@@ -10,10 +10,13 @@ from imgsearch.embedding.backbones import N_CLASSES
 from imgsearch.vocabulary import Sense, words
 
 MOST_NAMES = 12
-_SURE = 0.5
-"""Worth from which a picture counts: a name on a map is no answer, so it says only what is plain."""
+_SURE = 0.3
+_BY_CLASSES = 0.9
+"""Worth from which a picture counts, and more for the share of the classes that a word stands for: a network that is unsure
+gives to "animal", four in ten of the classes, four tenths of what it has to give, whatever it sees."""
 _FEWEST = 4
-"""Pictures that make a cluster."""
+_LEAST = 0.01
+"""Pictures that make a cluster, and share of all."""
 _SHARE = 0.75
 """Of the pictures that show something, as many make its cluster; the others may stand anywhere."""
 _FAR = 0.2
@@ -68,8 +71,9 @@ def map_names(places: np.ndarray, class_values: np.ndarray) -> list[MapName]:
     stands_for = np.zeros((len(senses), N_CLASSES), np.float32)
     for row, sense in enumerate(senses):
         stands_for[row, list(sense.classes)] = 1
-    shown = stands_for @ np.asarray(class_values, np.float32) >= _SURE  # (n_senses, n)
-    several = np.flatnonzero(shown.sum(axis=1) >= _FEWEST).tolist()
+    worths = stands_for @ np.asarray(class_values, np.float32)  # (n_senses, n)
+    shown = worths >= _SURE + _BY_CLASSES * stands_for.mean(axis=1, keepdims=True)
+    several = np.flatnonzero(shown.sum(axis=1) >= max(_FEWEST, _LEAST * len(places))).tolist()
     named = [row for row in several if not _is_left_to_narrower(row, shown, stands_for)]
     clusters = [_cluster(senses[row], places, shown[row]) for row in named]
     kept: list[_Cluster] = []

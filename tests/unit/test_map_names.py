@@ -13,15 +13,18 @@ BEAGLE, BASSET, SIAMESE, PERSIAN, TEAPOT, DAISY = 162, 161, 284, 283, 849, 985
 """Places of these classes in Keras' order."""
 
 
-def named(*groups: tuple[int, tuple[float, float], int]) -> list[MapName]:
-    """Names for groups of pictures: what they show (-1 for nothing), where, on a line of 0.02, and how many."""
+def named(*groups: tuple[int, tuple[float, float], int], rest: float = 0.0001) -> list[MapName]:
+    """Names for groups of pictures: what they show (-1 for nothing), where, on a line of 0.02, and how many.
+
+    Each other class gets `rest`.
+    """
     places, classes = [], []
     for index, (x, y), n in groups:
         places += [(x, y + 0.02 * step / max(n - 1, 1)) for step in range(n)]
         classes += [index] * n
     values = np.zeros((1000, len(classes)), np.float16)
     for row, index in enumerate(classes):
-        values[:, row] = 0.001
+        values[:, row] = rest
         if index >= 0:
             values[index, row] = 0.75
     return map_names(np.array(places, np.float32), values)
@@ -53,6 +56,14 @@ def test_what_is_scattered_mixed_or_rare_gets_no_name() -> None:
     assert texts(named((TEAPOT, (0.5, 0.5), 4), (-1, (0.5, 0.5), 5))) == []
     assert texts(named((TEAPOT, (0.5, 0.5), 4), (-1, (0.5, 0.5), 3))) == ["teapot"]
     assert texts(named((BEAGLE, (0.2, 0.2), 3))) == []
+    assert texts(named((BEAGLE, (0.2, 0.2), 4), (-1, (0.8, 0.8), 396))) == ["beagle"]
+    assert texts(named((BEAGLE, (0.2, 0.2), 4), (-1, (0.8, 0.8), 397))) == []  # less than one in a hundred
+
+
+def test_a_network_that_is_unsure_sees_no_animals_everywhere() -> None:
+    # A thousand classes that are all as likely: 398 of them are animals.
+    assert texts(named((-1, (0.2, 0.2), 50), rest=0.001)) == []
+    assert texts(named((-1, (0.2, 0.2), 50), rest=0.0015)) == []  # 0.6 for "animal"
 
 
 def test_the_heaviest_come_first_and_the_rest_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
