@@ -7,10 +7,11 @@ is above several labels ("terrier"). Beside it: the picture query of the same sp
 the others, and a random order. What is right is told by labels alone; those that the network never learned have a row in
 KINDS, so that "cat" is known to be right of them.
 
-Then the threshold `SHOWS`, from which a picture shows a word: on one half of the pictures and on the other. Absent from
-pets and flowers is what such photos do not show (ABSENT). The collection of --photos begins with a picture of each of
-ImageNet's classes, in their order, and goes on, from its row 1,500, with cats and dogs. Of the first, a word is absent from
-a half of which the pictures of its classes are taken away. Of the others, the more pictures, the more false alarms.
+Then the threshold `SHOWS`, from which a picture shows a word (`least_worth`): on one half of the pictures and on the
+other. Absent from pets and flowers is what such photos do not show (ABSENT). The collection of --photos begins with a
+picture of each of ImageNet's classes, in their order, and goes on, from its row 1,500, with cats and dogs. Of the first,
+a word is absent from a half of which the pictures of its classes are taken away. Of the others, the more pictures, the
+more false alarms.
 
     false alarms  absent words that are answered with some picture;
     misses        words that some picture shows, and that are answered with none;
@@ -37,7 +38,7 @@ from imgsearch.collection.draft import Draft
 from imgsearch.distance import normalize
 from imgsearch.pictures.items import Items, label_words
 from imgsearch.retrieval.metrics import average_precision
-from imgsearch.retrieval.words import SHOWS, Words
+from imgsearch.retrieval.words import SHOWS, Words, least_worth
 from imgsearch.vectors.space import Space
 from imgsearch.vocabulary import Sense, find_senses, words
 
@@ -213,15 +214,16 @@ def answers(space: Space, asked: Sequence[Asked]) -> list[Answers]:
     values = np.array(space.class_values, np.float32)
     present = [each for each in asked if each.is_shown.any()]
     nothing = [each for each in asked if not each.is_shown.any()]
-    of_present = [(values[list(each.classes)][:, each.rows].sum(axis=0), each.is_shown) for each in present]
+    of_present = [(values[list(each.classes)][:, each.rows].sum(axis=0), each) for each in present]
     most = np.array([values[list(each.classes)][:, each.rows].sum(axis=0).max() for each in nothing])
     given = []
     for threshold in THRESHOLDS:
-        hits = [(worths >= threshold, is_shown) for worths, is_shown in of_present]
+        hits = [(worths >= least_worth(len(each.classes), threshold), each.is_shown) for worths, each in of_present]
+        least = np.array([least_worth(len(each.classes), threshold) for each in nothing])
         right = [is_shown[hit].mean() for hit, is_shown in hits if hit.any()]
         given.append(
             Answers(
-                false_alarms=float((most >= threshold).mean()),
+                false_alarms=float((most >= least).mean()),
                 misses=float(np.mean([not hit.any() for hit, _ in hits])) if hits else np.nan,
                 found=float(np.mean([hit[is_shown].mean() for hit, is_shown in hits])) if hits else np.nan,
                 precision=float(np.mean(right)) if right else np.nan,

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from imgsearch.embedding.backbones import N_CLASSES
+from imgsearch.retrieval.words import least_worth
 from imgsearch.vocabulary import Sense, words
 
 MOST_NAMES = 12
-_SURE = 0.3
-_BY_CLASSES = 0.9
-"""Worth from which a picture counts, and more for the share of the classes that a word stands for: a network that is unsure
-gives to "animal", four in ten of the classes, four tenths of what it has to give, whatever it sees."""
+_SURE = 0.4
+"""As `words.SHOWS`, from which a picture counts."""
 _FEWEST = 4
 _LEAST = 0.01
 """Pictures that make a cluster, and share of all."""
@@ -72,7 +71,7 @@ def map_names(places: np.ndarray, class_values: np.ndarray) -> list[MapName]:
     for row, sense in enumerate(senses):
         stands_for[row, list(sense.classes)] = 1
     worths = stands_for @ np.asarray(class_values, np.float32)  # (n_senses, n)
-    shown = worths >= _SURE + _BY_CLASSES * stands_for.mean(axis=1, keepdims=True)
+    shown = worths >= np.array([[least_worth(len(sense.classes), _SURE)] for sense in senses])
     several = np.flatnonzero(shown.sum(axis=1) >= max(_FEWEST, _LEAST * len(places))).tolist()
     named = [row for row in several if not _is_left_to_narrower(row, shown, stands_for)]
     clusters = [_cluster(senses[row], places, shown[row]) for row in named]

@@ -2,7 +2,7 @@
 
 The worth of a picture for a word is the sum of the probabilities of the classes that the word stands for. No network runs:
 class values are stored with a space. Distances between pictures say nothing about words, so these have a verdict of their
-own: whether any picture reaches SHOWS.
+own: whether any picture reaches `least_worth`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
+from imgsearch.embedding.backbones import N_CLASSES
 from imgsearch.errors import UnknownWordError
 from imgsearch.pictures.items import Gallery, label_words, nfc
 from imgsearch.retrieval.ask import Ask
@@ -23,15 +24,25 @@ from imgsearch.vectors.space import Space
 from imgsearch.vocabulary import Sense, find_senses, suggest, words
 
 SHOWS = 0.2
-"""Worth from which a picture shows what a word means: the least with which 85 in 100 of what is shown are right.
+"""Share of the way from chance to certainty from which a picture shows what a word means, see `least_worth`.
 
-Measured by `python -m benchmarks.words`; how often it is wrong that some picture shows a word, or that none does:
+Chosen by `python -m benchmarks.words`; how often it is wrong that some picture shows a word, or that none does:
 docs/measurements.md, Words.
 """
 _N_SUGGESTED = 3
 _MOST_QUOTED = 40
 _BOTH = 0.5
-"""Worth for a word from which it says what two pictures have in common."""
+"""As SHOWS, for what both of two pictures look like."""
+
+
+def least_worth(n_classes: int, sureness: float = SHOWS) -> float:
+    """Worth from which a picture shows a word for so many classes.
+
+    That is `sureness` of what is left above chance, as in Cohen 1960, A Coefficient of Agreement for Nominal Scales: a
+    network that has no idea what it sees gives 0.4 to "animal", for which 398 of the 1,000 classes stand.
+    """
+    chance = n_classes / N_CLASSES
+    return chance + sureness * (1 - chance)
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,11 @@ class Meaning:
     def classes(self) -> list[int]:
         """The classes that it stands for in any of its senses, ascending."""
         return sorted({index for sense in self.senses for index in sense.classes})
+
+    @property
+    def least_worth(self) -> float:
+        """Worth from which a picture shows it, see `least_worth`."""
+        return least_worth(len(self.classes))
 
 
 class Words:
@@ -148,7 +164,8 @@ class Words:
         for _, sense in words("en"):
             of_classes = most[list(sense.classes)]
             # Only between the two bounds do the pictures have to be looked at.
-            if of_classes.max() >= SHOWS or (of_classes.sum() >= SHOWS and self._worths(sense.classes).max() >= SHOWS):
+            least = least_worth(len(of_classes))
+            if of_classes.max() >= least or (of_classes.sum() >= least and self._worths(sense.classes).max() >= least):
                 found.add(sense.wnid)
         return frozenset(found)
 
@@ -168,7 +185,8 @@ class Words:
         both = [
             (len(sense.classes), -min(worths), sense)
             for _, sense in words("en")
-            if min(worths := [float(each[list(sense.classes)].sum()) for each in (one, other)]) >= _BOTH
+            if min(worths := [float(each[list(sense.classes)].sum()) for each in (one, other)])
+            >= least_worth(len(sense.classes), _BOTH)
         ]
         return min(both, key=lambda each: each[:2])[2] if both else None
 
@@ -183,7 +201,7 @@ class Words:
         is_labelled = np.zeros(len(self._items), bool)
         if meaning.label is not None:
             is_labelled[self._items.rows_with_label(meaning.label)] = True
-        return _Seen(self._worths(meaning.classes), is_labelled)
+        return _Seen(self._worths(meaning.classes), is_labelled, meaning.least_worth)
 
     def _rows(self, seen: Iterable[_Seen], unlike: Iterable[str]) -> np.ndarray:
         """See `rows_showing`."""
@@ -216,15 +234,17 @@ class _Seen:
     Attributes:
         worths: float32 (n,), see `Words.worths`.
         is_labelled: bool (n,): whether the word is its label.
+        least: See `Meaning.least_worth`.
     """
 
     worths: np.ndarray
     is_labelled: np.ndarray
+    least: float
 
     @property
     def shows(self) -> np.ndarray:
         """bool (n,), see `Words.shows`."""
-        return self.is_labelled | (self.worths >= SHOWS)
+        return self.is_labelled | (self.worths >= self.least)
 
 
 def _plain(text: str) -> str:

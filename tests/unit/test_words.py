@@ -240,3 +240,17 @@ def test_a_collection_is_asked_by_words_from_python_and_the_command_line(collect
         run = CliRunner().invoke(cli, ["query", "discs", *arguments])
         assert run.exit_code
         assert said in run.output
+
+
+def test_a_word_for_many_classes_is_shown_only_where_the_network_says_more_than_chance() -> None:
+    values = np.full((1000, 2), 0.001, np.float16)  # of the first picture the network has no idea
+    values[:, 1] = 0
+    values[BEAGLE, 1] = 0.625
+    words = Words(gallery(2, "--"), replace(FAN, class_values=values))
+    assert words.worths("animal")[0] == pytest.approx(0.398, abs=2e-3)
+    # 0.398 are animals; 0.2 of what is left above that is 0.12.
+    assert words.meaning("animal").least_worth == pytest.approx(0.398 + 0.2 * 0.602)
+    assert found(words.search(Ask(words=("animal",)))) == [(1, 0.625)]
+    assert not words.shows("artifact").any()
+    assert "animal" in words.offered("en")
+    assert "artifact" not in words.offered("en")

@@ -10,7 +10,7 @@ import numpy as np
 
 from imgsearch.collection.collection import Collection
 from imgsearch.pictures.items import label_words
-from imgsearch.retrieval.words import SHOWS
+from imgsearch.retrieval.words import least_worth
 from imgsearch.version import __version__
 from imgsearch.vocabulary import Sense, shown, words
 
@@ -60,7 +60,10 @@ def _most_shown(collection: Collection, language: str) -> list[str]:
         return []
     values = space.class_values[:, :: -(-len(collection.items) // _MOST_LOOKED_AT)]
     senses = [sense for _, sense in words("en") if sense.wnid in answerable]
-    shows = {sense: values[list(sense.classes)].sum(axis=0, dtype=np.float32) >= SHOWS for sense in senses}
+    shows = {
+        sense: values[list(sense.classes)].sum(axis=0, dtype=np.float32) >= least_worth(len(sense.classes))
+        for sense in senses
+    }
     most = max(1, values.shape[1] // 2)
     telling = [sense for sense in senses if 0 < np.count_nonzero(shows[sense]) <= most]
     common = [sense for sense in telling if _is_common(sense)]

@@ -10,7 +10,6 @@ import streamlit as st
 from imgsearch.collection.collection import Collection
 from imgsearch.errors import UnknownWordError
 from imgsearch.retrieval.ask import MAX_WORDS, Ask
-from imgsearch.retrieval.words import SHOWS
 from imgsearch.ui import state
 from imgsearch.ui.answer import Answer, answer_to
 from imgsearch.ui.parts.copy_link import draw_copy_link
@@ -155,7 +154,8 @@ def _render_results(collection: Collection, view: View, answer: Answer) -> None:
     cards = result_cards(page.results, collection.name, "", lambda item_id: view.search_link(item=item_id))
     draw_grid(cards, name=t("words.grid"), key="results_grid")
     searched = t("words.searched", n=len(collection.items), ms=page.timings_ms["search"])
-    st.caption(f"{t('words.worth', least=SHOWS) if page.space else t('words.by_label')} {searched}")
+    least = max(collection.words.meaning(word).least_worth for word in view.ask.words)
+    st.caption(f"{t('words.worth', least=least) if page.space else t('words.by_label')} {searched}")
     if weak := [escape(word_shown(collection, word)) for word in view.ask.words if _is_weak(collection, word)]:
         st.caption(t("quality_words.weak_here", words=", ".join(weak)))
 
