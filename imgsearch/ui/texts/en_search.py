@@ -74,11 +74,11 @@ TEXTS = {
     "search.nothing_left": "Nothing else in this collection fits what is set under Refine.",
     "search.results_grid": "Most similar pictures",
     "search.nothing": "There is nothing else to compare with in this collection.",
-    "search.distance": "Distance: 0 is the same picture, 1.41 has nothing in common. A bar is full where one pair of pictures "
-    "here in a thousand is nearer, and has two thirds for one in a hundred, one third for one in ten. {n:,} {n:picture|pictures} searched: {steps}.",
-    "search.distance_label": "Distance: 0 is the same picture, 1.41 has nothing in common. A bar is full where one pair of "
-    "pictures here in a thousand is nearer, and has two thirds for one in a hundred, one third for one in ten. ✓ marks the query's label. "
+    "search.distance": "Distance: 0 is the same picture, 1.41 has nothing in common. {n:,} {n:picture|pictures} searched: {steps}.",
+    "search.distance_label": "Distance: 0 is the same picture, 1.41 has nothing in common. ✓ marks the query's label. "
     "{n:,} {n:picture|pictures} searched: {steps}.",
+    "search.bars": "A bar is full where one pair of pictures here in a thousand is nearer. It has two thirds where one in a hundred is, "
+    "and one third where one in ten is.",
     "search.step.decode": "decode {ms:.0f} ms",
     "search.step.embed": "embed {ms:.0f} ms",
     "search.step.search": "search {ms:.0f} ms",

@@ -187,7 +187,7 @@ def _render_results(collection: Collection, view: View, answer: Answer) -> None:
     n = collection.items.label_counts[ask.label] if ask.label else len(collection.items)
     n = page.n_candidates if ask.words or ask.not_words else n
     rate = t("search.foreign_rate", rate=page.verdict.false_alarm_rate) if answer.is_foreign and page.verdict else ""
-    st.caption(f"{t(words, n=n, steps=steps)} {rate}")
+    st.caption(f"{t(words, n=n, steps=steps)} {rate}", help=t("search.bars"))
     if view.uploads and page.results:
         st.caption(t("search.share", link=view.search_link(item=page.results[0].item.item_id)))
 
