@@ -45,7 +45,7 @@ def render(collection: Collection, view: View) -> None:
 
 def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, Any]]:
     """The four steps of the figure, with a real picture, its real vector and its real neighbours."""
-    items = view.ask.items or (collection.items[len(collection.items) // 2].item_id,)
+    items = view.ask.items or (collection.typical_item,)
     page = collection.search(item_id=items[0], k=_N_NEAREST, space=space.name)
     (item,) = page.query_items
     row = collection.items.row_of(item.item_id)
