@@ -444,7 +444,8 @@ def test_info_names_what_was_left_out(pictures: Path) -> None:
     assert lines[0].startswith("My discs (discs), updated 20")
     assert lines[1] == "12 pictures, 3 labels, 1 left out"
     assert lines[2].startswith("space color_histogram: 256 dimensions, pooled, float32, Annoy (50 trees), 0.1 MiB")
-    assert lines[3] == "left out bad.jpg: The file is empty."
+    assert lines[3].startswith("words: only its 3 labels can be asked for")
+    assert lines[4] == "left out bad.jpg: The file is empty."
     facts = json.loads(run("info", "discs", "--json").stdout)
     assert facts["skipped"] == [{"item_id": "bad.jpg", "reason": "The file is empty.", "n": 1}]
     assert facts["spaces"]["color_histogram"]["dim"] == 256
@@ -693,6 +694,7 @@ def test_what_makes_and_brings_collections_prints_them_as_info_does(pictures: Pa
     (pictures / "bad.jpg").touch()
     built = json.loads(build(pictures, "--json").stdout)
     info = json.loads(run("info", "discs", "--json").stdout)
+    assert info.pop("n_words") == 3  # which only info counts: that reads all class values
     assert built == {**info, "is_unchanged": False, "n_embedded": 12, "device": "", "remarks": []}
     assert info["skipped"] == [{"item_id": "bad.jpg", "reason": "The file is empty.", "n": 1}]
     updated = json.loads(run("update", "discs", "--json").stdout)

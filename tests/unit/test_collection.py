@@ -119,7 +119,7 @@ def test_a_label_filters(collection: Collection) -> None:
 
 @pytest.mark.parametrize("parts", [{}, {"liked": ["red/0.png"]}, {"item_id": [], "row": [], "picture": []}])
 def test_a_search_needs_something_to_search_with(collection: Collection, parts: dict[str, Any]) -> None:
-    with pytest.raises(InvalidQueryError, match="needs an item_id, a row, a picture or an embedding"):
+    with pytest.raises(InvalidQueryError, match="needs an item_id, a row, a picture, an embedding or words"):
         collection.search(**parts)
 
 
