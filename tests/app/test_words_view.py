@@ -22,7 +22,7 @@ from imgsearch.ui.server.delivery.word_list import word_examples, words_digest
 from imgsearch.ui.state import address
 from imgsearch.ui.texts.markdown import escape
 from imgsearch.ui.views.search import words as words_view
-from tests.app.conftest import get
+from tests.app.conftest import get, refined
 from tests.app.test_page import cards, page, png, results, state_uploader
 from tests.app.test_previews import head
 from tests.app.test_search_view import data_of
@@ -130,7 +130,7 @@ def test_a_label_is_a_word_and_comes_first(words: Collection) -> None:
     ("lang", "title", "name", "chip"),
     [
         ("en", "4 pictures show all of it", "What results have to show", "not: red"),
-        ("ko", "이미지 4장에 모두 있습니다", "결과에 적용한 단어", "제외: red"),
+        ("ko", "모두 있는 이미지 4장", "결과에 적용한 단어", "제외: red"),
     ],
 )
 def test_several_words_and_exceptions_are_asked_together(
@@ -145,7 +145,7 @@ def test_several_words_and_exceptions_are_asked_together(
 
 def test_korean_words_are_asked_and_answered_in_korean(words: Collection) -> None:
     at = page(words="비글", lang="ko")
-    assert at.header[0].value == "이미지 4장에 있습니다"
+    assert at.header[0].value == "찾은 이미지 4장"
     assert shown(at, "단어로 찾은 이미지 목록") == shown(page(words="beagle"))
     assert "이 단어로 검색하고 있습니다." in said(at)
     assert "**비글**" in said(page(words="beagle", lang="ko"))
@@ -317,8 +317,8 @@ def test_a_picture_that_was_picked_leaves_words_that_are_asked_alone(words: Coll
 
 
 def test_the_fields_say_what_they_are_and_where_the_words_are(words: Collection) -> None:
-    at = page()
-    assert list(fields(at)) == ["Search by words", "Only what shows", "Not what shows"]
+    at = refined(page())
+    assert list(fields(at)) == ["Search by words", "Only pictures that show", "No pictures that show"]
     field = fields(at)["Search by words"]
     assert (field["value"], field["exampleHref"]) == ("", "?words=")
     assert field["url"] == f"/app/static/words/discs/en/{words_digest(words)}.json"
@@ -390,7 +390,7 @@ def test_compare_says_that_words_have_one_answer(words: Collection, lang: str, s
     assert sentence in at.info[0].value
 
 
-@pytest.mark.parametrize(("lang", "title"), [("en", "4 pictures show it"), ("ko", "이미지 4장에 있습니다")])
+@pytest.mark.parametrize(("lang", "title"), [("en", "4 pictures show it"), ("ko", "찾은 이미지 4장")])
 def test_the_map_marks_what_shows_a_word_and_no_query(words: Collection, lang: str, title: str) -> None:
     at = page(words="beagle", view="map", lang=lang)
     chart = data_of(at, "thumbnails")
@@ -406,7 +406,7 @@ def test_the_title_says_what_is_asked(words: Collection, monkeypatch: pytest.Mon
     page(words="beagle")
     page(words=["crane (wading bird)", "비글"], lang="ko", **{"not": "red"})
     page(item="red/0.png", words="crane")
-    assert titles[2::3] == [
+    assert titles[1::2] == [
         "beagle · discs · imgsearch",
         "두루미, 비글 · 제외: red · discs · imgsearch",
         "red/0.png · only: crane · discs · imgsearch",
@@ -425,7 +425,9 @@ def test_a_link_is_shown_elsewhere_with_the_words(words: Collection, lang: str, 
 def test_files_are_named_after_the_words(words: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
     monkeypatch.setattr("streamlit.download_button", lambda *args, file_name, **rest: names.append(file_name))
-    page(words="crane (wading bird)")
+    at = page(words="crane (wading bird)")
+    at.session_state["take_away"] = True
+    at.run()
     assert "imgsearch-discs-crane-wading-bird.html" in names
 
 

@@ -44,7 +44,7 @@ _LIVE = """() => [...document.querySelectorAll(
   '[data-testid="stMarkdownContainer"], [data-testid="stCaptionContainer"], [data-testid="stHeading"]'
 )].flatMap(text => [...text.querySelectorAll('a, img, code, pre, em, del, table, hr, input, blockquote, ol, svg, math, '
   + '.katex, [role=img], [class*=stMarkdown]:not([data-testid]), [class*=Skeleton], streamlit-help-icon')]
-  .filter(found => !found.closest('.st-key-subtitle [data-testid="stTooltipIcon"]'))
+  .filter(found => !found.closest('[data-testid="stTooltipIcon"]'))
   .map(found => found.outerHTML.slice(0, 200)))"""
 _SEEN = """() => Object.fromEntries([...document.querySelectorAll('[class*="st-key-seen_"]')].flatMap(place => {
   const text = place.querySelector('[data-testid="stMarkdownContainer"], [data-testid="stCaptionContainer"]');

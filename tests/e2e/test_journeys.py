@@ -31,7 +31,7 @@ def nearest(discs: Collection, item: str, k: int = 12, label: str | None = None)
 def choose(page: Page, label: str, option: str) -> None:
     """Chooses in a select box; opens it again where something that moved meanwhile has closed it."""
     wait_until_idle(page)
-    box, wanted = page.get_by_role("combobox", name=label), page.get_by_role("option", name=option, exact=True)
+    box, wanted = page.get_by_role("combobox", name=label, exact=True), page.get_by_role("option", name=option, exact=True)
     for _ in range(3):
         box.click()
         try:

@@ -84,7 +84,7 @@ def test_a_page_of_the_gallery_is_turned_in_place(visit: Visit, size: dict[str, 
 def test_a_filter_of_the_gallery_stays_where_it_is(visit: Visit, size: dict[str, int]) -> None:
     page = visit(**size)
     wait_until_idle(page)
-    chooser = page.get_by_role("combobox", name="Show")
+    chooser = page.get_by_role("combobox", name="Show", exact=True)
     chooser.evaluate("box => box.closest('[class*=st-key-browse]').scrollIntoView()")
     page.evaluate(f"{MAIN}.scrollTop -= 80")  # below the header
     before = Places(chooser)

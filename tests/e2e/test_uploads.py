@@ -200,7 +200,7 @@ def test_a_picture_can_be_pasted_anywhere_but_where_one_writes(visit: Visit, dis
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     data, start = png(draw_picture(BLUE, 3)), page.url
     page.evaluate(COPY, base64.b64encode(data).decode())
-    page.get_by_role("combobox", name="Show").focus()
+    page.get_by_role("combobox", name="Show", exact=True).focus()
     page.keyboard.press("Control+V")
     wait_until_idle(page)
     assert page.url == start

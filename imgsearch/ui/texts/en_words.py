@@ -8,8 +8,8 @@ TEXTS = {
     # Asking.
     "words.label": "Search by words",
     "words.placeholder": "Search by words, e.g. beagle",
-    "words.words_label": "Only what shows",
-    "words.not_label": "Not what shows",
+    "words.words_label": "Only pictures that show",
+    "words.not_label": "No pictures that show",
     "words.narrow_placeholder": "a word, e.g. terrier",
     "words.examples": "Words to try",
     "words.found": "Suggestions: {n}. Arrow keys choose one.",

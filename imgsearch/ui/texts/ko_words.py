@@ -8,8 +8,8 @@ TEXTS = {
     # Asking.
     "words.label": "단어로 검색",
     "words.placeholder": "단어로 검색 (예: 비글)",
-    "words.words_label": "이것이 있는 결과만",
-    "words.not_label": "이것이 있는 결과 제외",
+    "words.words_label": "포함할 단어",
+    "words.not_label": "제외할 단어",
     "words.narrow_placeholder": "단어 (예: 테리어)",
     "words.examples": "추천 단어",
     "words.found": "추천 단어 {n}개. 화살표 키로 선택하세요.",
@@ -17,8 +17,8 @@ TEXTS = {
     "words.asking": "{n:이 단어로|이 단어들로} 검색하고 있습니다.",
     "words.quoted": "“{words}”",
     # The answer.
-    "words.title": "이미지 {n:,}장에 있습니다",
-    "words.title_all": "이미지 {n:,}장에 모두 있습니다",
+    "words.title": "찾은 이미지 {n:,}장",
+    "words.title_all": "모두 있는 이미지 {n:,}장",
     "words.first": "가장 확실한 {k}장입니다.",
     "words.surest": "확실한 순서입니다.",
     "words.grid": "단어로 찾은 이미지 목록",

@@ -75,6 +75,7 @@ class Field {
   draw(data, send) {
     Object.assign(this, { data, send });
     this.label.textContent = data.label;
+    this.label.classList.toggle("tight", data.tight);
     this.input.placeholder = data.placeholder;
     this.list.setAttribute("aria-label", data.label);
     if (this.query !== data.query) {

@@ -24,6 +24,7 @@ def word_input(
     value: str = "",
     query: str = "",
     example_href: str = "",
+    is_tight: bool = False,
 ) -> None:
     """Draws the field. The browser gets the words by a URL of their own, when it first needs them.
 
@@ -36,6 +37,7 @@ def word_input(
         value: What stands in it.
         query: What the page is asked with: when that is something else, the field gets its value anew.
         example_href: Address to which `words=` is added for examples beside the field; "" for none.
+        is_tight: Whether the label is only read out where there is little room: then the placeholder has to say it.
     """
     data = {
         "url": words_url(collection, language()),
@@ -43,6 +45,7 @@ def word_input(
         "placeholder": placeholder,
         "value": value,
         "query": query,
+        "tight": is_tight,
         "exampleHref": example_href,
         "examplesName": t("words.examples"),
         "found": t("words.found", n="{n}"),

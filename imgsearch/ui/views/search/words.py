@@ -50,6 +50,7 @@ def render_word_input(collection: Collection, view: View) -> None:
         on_ask=state.search_words,
         value=asked[0] if len(asked) == 1 else "",
         query=_query(view),
+        is_tight=True,
         example_href=f"{link}{'&' if len(link) > 1 else ''}words=" if is_start else "",
     )
 
