@@ -45,7 +45,7 @@ TEXTS = {
     "search.results": "가장 비슷한 이미지",
     "search.order": "결과 순서",
     "search.reranked": "재정렬순",
-    "search.foreign_results": "비슷하지는 않지만 가장 가까운 이미지",
+    "search.foreign_results": "가장 가깝지만 닮지 않은 이미지",
     # 길이를 서로 비슷하게 맞춥니다. 하나가 다른 하나를 대신할 때 화면이 움직이지 않아야 합니다.
     "search.foreign": "**이 컬렉션에는 비슷한 이미지가 없습니다.** 가장 가까운 이미지이지만 거리가 멉니다.",
     "search.foreign_part": "**이 영역과 비슷한 이미지가 없습니다.** 가장 가까운 이미지이지만 거리가 멉니다.",
