@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from imgsearch import Collection
 from imgsearch.collection.draft import Draft
 from imgsearch.embedding.classifier import Classifier
+from imgsearch.measure.words import WordQuality
 from imgsearch.retrieval.words import Words
 from imgsearch.ui import state
 from imgsearch.ui.parts.query.word_input import word_input
@@ -22,6 +23,7 @@ from imgsearch.ui.server.delivery.word_list import word_examples, words_digest
 from imgsearch.ui.state import address
 from imgsearch.ui.texts.markdown import escape
 from imgsearch.ui.views.search import words as words_view
+from imgsearch.vocabulary import find_senses
 from tests.app.conftest import get, refined
 from tests.app.test_page import cards, page, png, results, state_uploader
 from tests.app.test_previews import head
@@ -368,6 +370,18 @@ def test_without_labels_examples_are_words_that_tell_pictures_from_others(
         assert len(examples) == 3
         assert sorted(map(len, rows)) == [4, 4, 4]
         assert set.union(*rows) == set(range(12))
+
+
+def test_examples_are_labels_that_the_network_finds_and_something_wider(
+    words: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beagle, dog = find_senses("beagle"), find_senses("dog")
+    measured = [("Great_Dane", dog, 0.4), ("red", beagle, 0.6), ("blue", beagle, 0.9)]
+    quality = tuple(WordQuality(label, tuple(senses), value, 1.0, 4, 1 / 3) for label, senses, value in measured)
+    monkeypatch.setattr("imgsearch.ui.server.delivery.word_list.word_quality", lambda collection: quality)
+    examples = word_examples(words, "en")
+    assert examples[:2] == ("blue", "red")  # the best first; Great Dane is weak
+    assert examples[2] not in ("beagle", "Great Dane", "green")
 
 
 def test_a_page_without_words_asks_no_class_values(words: Collection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ _SEEN = """() => Object.fromEntries([...document.querySelectorAll('[class*="st-k
 _OURS = re.compile(
     r'aria-label="(?!check )\w+ icon"|href="(\?|https://(keras\.io|www\.tensorflow\.org|github\.com/(google-ai-edge/LiteRT|spotify/annoy|unum-cloud/usearch|bigcat88/pillow_heif)|streamlit\.io'
     r'|python-pillow\.github\.io|wordnet\.princeton\.edu)")|>mini</code>'
-    r'|<em>(Cats and Dogs|ImageNet Large Scale Visual Recognition Challenge)</em>'
+    r"|<em>(Cats and Dogs|ImageNet Large Scale Visual Recognition Challenge)</em>"
 )
 """What our own sentences have besides: icons, links within the page, the sources of the about view."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from imgsearch.collection.collection import Collection
 from imgsearch.pictures.items import label_words
 from imgsearch.retrieval.words import least_worth
+from imgsearch.ui.resources import word_quality
 from imgsearch.version import __version__
 from imgsearch.vocabulary import Sense, shown, words
 
@@ -36,7 +37,11 @@ def word_list(collection: Collection, language: str) -> bytes:
 
 
 def word_examples(collection: Collection, language: str) -> tuple[str, ...]:
-    """Words that a collection answers well: its most usual labels; where it has too few, what many pictures show."""
+    """Words that a collection answers well.
+
+    Labels that the network finds best by their names, as far as that can be measured, and something wider; then what many
+    pictures show, and the most usual labels.
+    """
     known = _known.setdefault(collection, {})
     if language not in known:
         known[language] = _examples(collection, language)
@@ -45,12 +50,14 @@ def word_examples(collection: Collection, language: str) -> tuple[str, ...]:
 
 def _examples(collection: Collection, language: str) -> tuple[str, ...]:
     counts = collection.items.label_counts
-    labels = [label_words(label) for label in sorted(counts, key=lambda label: -counts[label])[:N_EXAMPLES]]
-    found = labels if len(labels) == N_EXAMPLES else [*labels, *_most_shown(collection, language)]
-    return tuple(dict.fromkeys(found))[:N_EXAMPLES]
+    best = [each for each in reversed(word_quality(collection)) if not each.is_weak][: N_EXAMPLES - 1]
+    labels = [each.label for each in best] or sorted(counts, key=lambda label: -counts[label])
+    taken = {sense for each in best for sense in each.senses}
+    wider = [shown(sense, language) for sense in _most_shown(collection) if sense not in taken]
+    return tuple(dict.fromkeys([*map(label_words, labels), *wider]))[:N_EXAMPLES]
 
 
-def _most_shown(collection: Collection, language: str) -> list[str]:
+def _most_shown(collection: Collection) -> list[Sense]:
     """Words that together cover much and each at most half of the pictures, so that they tell some from others.
 
     Of those that have a name in each language, which are the commonest; of others where those are too few.
@@ -75,7 +82,7 @@ def _most_shown(collection: Collection, language: str) -> list[str]:
         is_covered |= shows[best]
         chosen.append(best)
         candidates = [sense for sense in candidates if sense is not best]
-    return [shown(sense, language) for sense in chosen]
+    return chosen
 
 
 def _is_common(sense: Sense) -> bool:
