@@ -68,7 +68,9 @@ class SearchResult:
     @property
     def number(self) -> str:
         """What is written on it: the distance to three decimals; of words alone the worth in per cent."""
-        return f"{self.worth or 0:.0%}" if self.distance is None else f"{self.distance:.3f}"
+        if self.distance is not None:
+            return f"{self.distance:.3f}"
+        return "100%" if self.worth == 1 else f"{min(self.worth or 0, 0.99):.0%}"  # what is not certain is not written so
 
     @property
     def nearer_than(self) -> float | None:

@@ -29,6 +29,8 @@ SHOWS = 0.2
 Chosen by `python -m benchmarks.words`; how often it is wrong that some picture shows a word, or that none does:
 docs/measurements.md, Words.
 """
+_SUREST = 0.9999
+"""Worth that a result has at most without the label: only a label is certain."""
 _N_SUGGESTED = 3
 _MOST_QUOTED = 40
 _BOTH = 0.5
@@ -141,7 +143,9 @@ class Words:
         is_labelled = np.all([each.is_labelled[rows] for each in seen], axis=0)
         best = np.lexsort((-worths, ~is_labelled))[: ask.k]  # stable, and the rows are in order
         results = tuple(
-            SearchResult(rank=rank, row=int(rows[at]), item=item, worth=1.0 if is_labelled[at] else float(worths[at]))
+            SearchResult(
+                rank=rank, row=int(rows[at]), item=item, worth=1.0 if is_labelled[at] else min(float(worths[at]), _SUREST)
+            )
             for rank, (at, item) in enumerate(zip(best, self._items.at(rows[best]), strict=True), start=1)
         )
         return SearchPage(

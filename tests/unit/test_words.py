@@ -98,6 +98,14 @@ def test_pictures_that_are_labelled_with_a_word_come_first() -> None:
     assert Words(labelled, SPACE).worths("beagle").tolist() == [0.75, 0.25, 0.125, 0, 0]  # the network's opinion alone
 
 
+def test_only_a_label_is_certain() -> None:
+    values = np.zeros((1000, 2), np.float16)
+    values[BEAGLE] = 1
+    items = type(ITEMS)([replace(item, label="beagle" if row else "") for row, item in enumerate(gallery(2, "--"))])
+    results = Words(items, replace(FAN, class_values=values)).search(Ask(words=("beagle",))).results
+    assert [(result.row, result.number) for result in results] == [(1, "100%"), (0, "99%")]
+
+
 @pytest.mark.parametrize("text", ["Egyptian_Mau", "egyptian mau", "EGYPTIAN  MAU", " egyptian-mau"])
 def test_a_label_is_found_however_it_is_written(text: str) -> None:
     items = gallery(3, "aaa")
