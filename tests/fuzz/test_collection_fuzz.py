@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import string
+import unicodedata
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +147,8 @@ HEX = st.text(string.hexdigits[:16], min_size=64, max_size=64)
 ITEMS = st.lists(
     st.builds(
         Item,
-        item_id=st.text(max_size=20),
-        label=st.text(max_size=10),
+        item_id=st.text(max_size=20).map(partial(unicodedata.normalize, "NFC")),  # as all names and labels are read
+        label=st.text(max_size=10).map(partial(unicodedata.normalize, "NFC")),
         width=st.integers(1, 2**31 - 1),
         height=st.integers(1, 2**31 - 1),
         bytes=st.integers(0, 2**62),
