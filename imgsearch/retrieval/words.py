@@ -7,7 +7,6 @@ own: whether any picture reaches `least_worth`.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.results import SearchPage, SearchResult
 from imgsearch.vectors.space import Space
 from imgsearch.vocabulary import Sense, find_senses, suggest, words
+from imgsearch.vocabulary.keys import key_of
 
 SHOWS = 0.2
 """Share of the way from chance to certainty from which a picture shows what a word means, see `least_worth`.
@@ -86,7 +86,7 @@ class Words:
         self._values = space.class_values if space else None
         # None is negative, so that their bits have their order. Not a memmap, whose rows take longer to make.
         self._bits = None if self._values is None else np.asarray(self._values).view(np.uint16)
-        self._labels = {_plain(label): label for label in reversed(list(items.label_counts))}
+        self._labels = {key_of(label): label for label in reversed(list(items.label_counts))}
 
     def meaning(self, text: str) -> Meaning:
         """What a word stands for here.
@@ -95,7 +95,8 @@ class Words:
             UnknownWordError: it is neither a label, nor a word that the network learned; also where it may be one, but the
                 gallery has no class values.
         """
-        label = self._labels.get(_plain(text))
+        name = nfc(text)
+        label = name if name in self._items.label_counts else self._labels.get(key_of(text) or name)
         senses = tuple(find_senses(text)) if self._values is not None else ()
         if label is None and not senses:
             raise _unknown(text, has_classes=self._values is not None)
@@ -176,9 +177,9 @@ class Words:
     def offered(self, language: str) -> list[str]:
         """What can be asked for, for completion: the labels, then other words that some picture shows, in that language."""
         labels = [label_words(label) for label in self._items.label_counts]
-        taken = {_plain(label) for label in labels}
+        taken = {key_of(label) for label in labels}
         others = [text for text, sense in words(language) if sense.wnid in self.answerable]
-        return labels + [text for text in others if _plain(text) not in taken]
+        return labels + [text for text in others if key_of(text) not in taken]
 
     def in_common(self, one: np.ndarray, other: np.ndarray) -> Sense | None:
         """What both of two pictures look like most narrowly; None where they look like nothing in common.
@@ -249,11 +250,6 @@ class _Seen:
     def shows(self) -> np.ndarray:
         """bool (n,), see `Words.shows`."""
         return self.is_labelled | (self.worths >= self.least)
-
-
-def _plain(text: str) -> str:
-    """What two spellings of a label have in common: `Egyptian_Mau` is "egyptian mau"."""
-    return " ".join(re.split(r"[\s_-]+", nfc(text).casefold().strip()))
 
 
 def _unknown(text: str, *, has_classes: bool) -> UnknownWordError:

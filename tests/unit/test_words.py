@@ -113,6 +113,15 @@ def test_a_label_is_found_however_it_is_written(text: str) -> None:
     assert [row for row, _ in found(Words(items, None).search(Ask(words=(text,))))] == [1, 2]
 
 
+def test_labels_that_differ_in_signs_alone_are_each_found_by_themselves() -> None:
+    items = type(ITEMS)([replace(item, label=label) for item, label in zip(ITEMS, ("a.b", "ab", "???", "!"), strict=False)])
+    words = Words(items, None)
+    for row, text in enumerate(("a.b", "ab", "???", "!")):
+        assert found(words.search(Ask(words=(text,)))) == [(row, 1.0)]
+    with pytest.raises(UnknownWordError):
+        words.meaning("?")
+
+
 def test_several_words_must_all_be_shown_and_the_least_counts() -> None:
     page = WORDS.search(Ask(words=("dog", "basset")))
     assert found(page) == [(1, 0.5)]
