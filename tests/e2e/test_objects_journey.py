@@ -175,7 +175,7 @@ def test_buttons_below_the_picture_are_large_enough_for_a_finger(visit: Visit) -
     assert all(min(box["width"], box["height"]) >= 40 for box in buttons), buttons
 
 
-@pytest.mark.parametrize(("width", "height", "most"), [(1280, 900, 520), (390, 844, 640)], ids=["wide", "phone"])
+@pytest.mark.parametrize(("width", "height", "most"), [(1280, 900, 520), (390, 844, 650)], ids=["wide", "phone"])
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_the_first_screen_says_what_is_happening_and_shows_the_first_results(
     visit: Visit, lang: str, width: int, height: int, most: int
