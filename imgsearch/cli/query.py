@@ -142,7 +142,7 @@ def query(
         liked=liked,
         disliked=disliked,
         without_copies=without_copies,
-        rerank=_reranking(chosen, rerank) if what else "" if rerank in (None, _NO_RERANKING) else rerank,
+        rerank=_reranking(chosen if what else None, rerank),
         effort=Effort(effort),
     )
     with worker_of(collection) as worker:
@@ -169,9 +169,10 @@ def _write_report(report: Report, file: Path) -> None:
     click.echo(f"Wrote {printable(str(file))}.", err=True)
 
 
-def _reranking(space: Space, name: str | None) -> str:
+def _reranking(space: Space | None, name: str | None) -> str:
+    """Its name, "" for none; without a space, which words alone need none of, none is usual."""
     if name is None:
-        return default_reranking(space.spec)
+        return default_reranking(space.spec) if space else ""
     return "" if name == _NO_RERANKING else name
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,15 +65,12 @@ def add_classifiers(name: str, home: Path, progress: Progress | None = None) -> 
         CollectionError: there is no such collection, or it is damaged.
         BuildError: a build of it is running, or the disk is full.
     """
-    path, _, _ = find(name, home)
-    with disk_errors(), alone(path), shared(networks_folder(home)):
-        collection = Collection.open(name, home)
+    with _changing(name, home) as collection:
         before = Draft.of(collection)
-        draft, remarks = before.with_classifiers(path, progress)
+        draft, remarks = before.with_classifiers(collection.path, progress)
         names = [space for space in draft.classifiers if space not in before.classifiers]
         if names:
             draft.renew(collection)
-    sweep(Outline.open(name, home))
     return names, remarks
 
 
@@ -94,9 +92,7 @@ def add_networks(name: str, home: Path, progress: Progress | None = None) -> tup
         CollectionError: there is no such collection, or it is damaged.
         BuildError: a build of it is running, or the disk is full.
     """
-    path, _, _ = find(name, home)
-    with disk_errors(), alone(path), shared(networks_folder(home)):
-        collection = Collection.open(name, home)
+    with _changing(name, home) as collection:
         draft = Draft.of(collection)
         others = exported(home)
         thumbnails = [collection.thumbnail_path(item) for item in collection.items]
@@ -112,6 +108,14 @@ def add_networks(name: str, home: Path, progress: Progress | None = None) -> tup
         names = [space for space, recipe in recipes.items() if recipe != draft.recipes[space]]
         if names:
             replace(draft, recipes=recipes).renew(collection)
-    sweep(Outline.open(name, home))
     sweep_networks(home)
     return names, problems
+
+
+@contextmanager
+def _changing(name: str, home: Path) -> Iterator[Collection]:
+    """The collection, while nobody else changes it or the networks of its home; afterwards what is no longer named goes."""
+    path, _, _ = find(name, home)
+    with disk_errors(), alone(path), shared(networks_folder(home)):
+        yield Collection.open(name, home)
+    sweep(Outline.open(name, home))

@@ -19,7 +19,7 @@ from imgsearch.embedding.backbones import IMAGENET, N_CLASSES, Backbone, get_bac
 from imgsearch.embedding.embedder import Embedder, NetworkEmbedder, load_embedder
 from imgsearch.embedding.networks import prepared, weights_of
 from imgsearch.embedding.spec import EmbedderSpec
-from imgsearch.embedding.weights import BUNDLED, bundled_digest
+from imgsearch.embedding.weights import BUNDLED, bundled_digest, import_h5py
 from imgsearch.errors import BackboneError, BackboneUnavailableError, WeightsError
 from imgsearch.files.confined import Died, confined
 from imgsearch.files.disk import file_digest
@@ -27,7 +27,7 @@ from imgsearch.files.home import own_classifier_file, own_weights_file
 from imgsearch.progress import Progress
 
 RIDGE = 1e-3
-"""Of a fitted classifier: share of the mean square of its inputs."""
+"""Of a fitted layer: share of the mean square of its inputs."""
 _STRETCHES = np.arange(1.0, 2.0, 0.05)
 N_MEASURED = 64
 """Pictures that the usual length of a network's output is measured on."""
@@ -110,7 +110,7 @@ def read_classifier(path: Path, backbone: Backbone) -> tuple[np.ndarray, np.ndar
     """
     if not (backbone.has_logits and backbone.has_pooled_logits):
         return None
-    h5py = _import_h5py()
+    h5py = import_h5py()
     found: dict[tuple[int, ...], list[np.ndarray]] = {(backbone.dim, N_CLASSES): [], (N_CLASSES,): []}
 
     def look(name: str, thing: object) -> None:
@@ -129,17 +129,6 @@ def read_classifier(path: Path, backbone: Backbone) -> tuple[np.ndarray, np.ndar
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
         raise WeightsError(f"The classifier of {backbone.name} holds values that are not finite.")
     return kernel, bias
-
-
-def _import_h5py() -> Any:
-    try:
-        import h5py  # comes with TensorFlow; slow to import
-    except ImportError as exc:
-        raise BackboneUnavailableError(
-            "Weights are read by h5py, which is not installed here.",
-            hint="Install requirements.txt, or the extra build of imgsearch-demo.",
-        ) from exc
-    return h5py
 
 
 def find_classifier(
@@ -215,7 +204,7 @@ def classifier_of_weights(
         raise BackboneError(f"The classifier of {spec.name} does not tell classes from its embedding.")
     if not backbone.has_logits:
         raise BackboneError(f"{spec.space} has no classifier.", hint="distill makes one where its teacher has one.")
-    _import_h5py()  # before weights are downloaded
+    import_h5py()  # before weights are downloaded
     found = read_classifier(weights_of(spec, home, progress), backbone)
     if found is None:
         raise BackboneUnavailableError(
@@ -248,20 +237,17 @@ def usual_length_here(spec: Mapping[str, Any], home: str, pictures: Sequence[str
 
 
 def fit_classifier(embeddings: np.ndarray, values: np.ndarray) -> Classifier:
-    """The classifier that comes nearest to what is wanted of embeddings: ridge regression (Hoerl and Kennard 1970).
+    """The classifier that comes nearest to what is wanted of embeddings, see `fit_layer`.
 
-    That shrinks the logits, so that every probability comes out low. They are stretched by the factor with the least
+    Its ridge shrinks the logits, so that every probability comes out low. They are stretched by the factor with the least
     cross-entropy to the probabilities wanted (as temperatures are chosen: Guo et al. 2017, arXiv:1706.04599).
 
     Args:
         embeddings: float32 (n, dim), rows of length 1.
         values: float32 (n, 1000), what the logits should be.
     """
-    inputs = np.hstack([embeddings, np.ones((len(embeddings), 1))]).astype(np.float64)
-    squares = inputs.T @ inputs
-    ridge = RIDGE * np.trace(squares) / len(squares) * np.eye(len(squares))
-    solution = np.linalg.solve(squares + ridge, inputs.T @ values)  # (dim + 1, 1000)
-    wanted, given = _softmax(values.astype(np.float64)), inputs @ solution
+    kernel, bias = fit_layer(embeddings, values)
+    wanted, given = _softmax(values.astype(np.float64)), embeddings.astype(np.float64) @ kernel + bias
     given -= given.max(axis=1, keepdims=True)
 
     def cross_entropy(factor: float) -> float:
@@ -269,5 +255,22 @@ def fit_classifier(embeddings: np.ndarray, values: np.ndarray) -> Classifier:
         sums = np.log(np.exp(factor * given).sum(axis=1))
         return float(np.mean(sums - factor * np.sum(wanted * given, axis=1)))
 
-    solution = (min(_STRETCHES, key=cross_entropy) * solution).astype(np.float32)
-    return Classifier(solution[:-1], solution[-1])
+    factor = min(_STRETCHES, key=cross_entropy)
+    return Classifier((factor * kernel).astype(np.float32), (factor * bias).astype(np.float32))
+
+
+def fit_layer(inputs: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The linear layer that comes nearest to what is wanted of its inputs, by ridge regression (Hoerl and Kennard 1970).
+
+    Args:
+        inputs: float (n, dim).
+        outputs: float (n, m), what is wanted.
+
+    Returns:
+        float64 kernel (dim, m) and bias (m,).
+    """
+    inputs = np.hstack([inputs, np.ones((len(inputs), 1))]).astype(np.float64)
+    squares = inputs.T @ inputs
+    ridge = RIDGE * np.trace(squares) / len(squares) * np.eye(len(squares))
+    solution = np.linalg.solve(squares + ridge, inputs.T @ outputs)  # (dim + 1, m)
+    return solution[:-1], solution[-1]

@@ -25,7 +25,14 @@ from PIL import Image, ImageEnhance
 from imgsearch.counting import counted
 from imgsearch.distance import normalize
 from imgsearch.embedding.backbones import BUNDLED_BACKBONE, get_backbone
-from imgsearch.embedding.classifier import N_MEASURED, Classifier, classifier_of_weights, fit_classifier, usual_length
+from imgsearch.embedding.classifier import (
+    N_MEASURED,
+    Classifier,
+    classifier_of_weights,
+    fit_classifier,
+    fit_layer,
+    usual_length,
+)
 from imgsearch.embedding.embedder import Embedder, load_embedder
 from imgsearch.embedding.network import FrozenNetwork, import_keras, model_with_weights_of
 from imgsearch.embedding.spec import EmbedderSpec, own_weights_path
@@ -52,8 +59,6 @@ WARM_UP = 0.03
 """Share of the steps in which the learning rate rises; after them it falls along a cosine."""
 NEW_CROPS = 1_024
 USES_OF_CROP = 4
-RIDGE = 1e-3
-"""Of the first head: share of the mean square of its inputs."""
 MAX_KEPT = 16_384
 """Crops to learn from that are kept in memory, 20 kB each."""
 
@@ -248,12 +253,8 @@ class _Lesson:
         # Not centred, so that cosines between the teacher's embeddings stay what they are.
         _, vectors = np.linalg.eigh(embeddings.T.astype(np.float64) @ embeddings)  # by ascending eigenvalue
         self.components = vectors[:, ::-1][:, : STUDENT.dim].astype(np.float32)
-        inputs = self._tail_without_head.predict(maps.astype(np.float32), verbose=0).astype(np.float64)  # (n, last_width)
-        inputs = np.hstack([inputs, np.ones((len(inputs), 1))])
-        squares = inputs.T @ inputs
-        ridge = RIDGE * np.trace(squares) / len(squares) * np.eye(len(squares))
-        solution = np.linalg.solve(squares + ridge, inputs.T @ self.targets(embeddings))  # (last_width + 1, dim)
-        self.tail.get_layer("head").set_weights([solution[:-1], solution[-1]])
+        inputs = self._tail_without_head.predict(maps.astype(np.float32), verbose=0)  # (n, last_width)
+        self.tail.get_layer("head").set_weights(list(fit_layer(inputs, self.targets(embeddings))))
 
     def look(self, pictures: Sequence[bytes], seeds: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """What the trunk and the teacher make of pictures.

@@ -7,6 +7,7 @@ import shutil
 import stat
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from imgsearch.embedding.backbones import Backbone
 from imgsearch.errors import BackboneUnavailableError, DownloadError, WeightsError
@@ -151,15 +152,25 @@ def find_weights(digest: str, home: Path) -> Path:
     )
 
 
-def _suffix(source: Path) -> str:
-    """The suffix by which Keras tells its two HDF5 layouts apart, judged by content: names are often wrong."""
+def import_h5py() -> Any:
+    """The h5py module, which comes with TensorFlow and is slow to import.
+
+    Raises:
+        BackboneUnavailableError: it is not installed.
+    """
     try:
-        import h5py  # comes with TensorFlow; slow to import
+        import h5py
     except ImportError as exc:
         raise BackboneUnavailableError(
             "Weights are read by TensorFlow and h5py, which are not installed here.",
             hint="Install requirements.txt, or the extra build of imgsearch-demo.",
         ) from exc
+    return h5py
+
+
+def _suffix(source: Path) -> str:
+    """The suffix by which Keras tells its two HDF5 layouts apart, judged by content: names are often wrong."""
+    h5py = import_h5py()
     try:
         with h5py.File(source, "r") as file:
             if "layer_names" in file.attrs or "model_weights" in file:

@@ -14,8 +14,8 @@ from imgsearch.collection.collection import Collection
 from imgsearch.measure.map_names import MapName, map_names
 from imgsearch.pictures.items import label_words
 from imgsearch.ui.resources import MAX_OPEN_COLLECTIONS
+from imgsearch.ui.server.delivery.word_list import words_digest
 from imgsearch.ui.texts import LANGUAGES
-from imgsearch.version import __version__
 from imgsearch.vocabulary import shown
 
 MAX_MAP_POINTS = 20_000
@@ -29,12 +29,9 @@ _FEW_LABELLED = 0.1
 
 def map_digest(collection: Collection, space: str) -> str:
     """What the points depend on, as a name for their file: hexadecimal, 64 characters."""
-    manifest = collection.manifest
-    files = [manifest.items, manifest.spaces[space].projection]
-    if collection.word_space and (values := manifest.spaces[collection.word_space.name].class_values):
-        files.append(values)
-    # The version too: it says how the file is written, and what words are called.
-    return hashlib.sha256(" ".join([__version__, *(each.sha256 for each in files)]).encode()).hexdigest()
+    # Items and words, and the version, which says how the file is written.
+    places = collection.manifest.spaces[space].projection.sha256
+    return hashlib.sha256(f"{words_digest(collection)} {places}".encode()).hexdigest()
 
 
 def map_points(collection: Collection, space: str) -> bytes:

@@ -27,12 +27,7 @@ def render(collection: Collection, view: View) -> None:
     """Draws both answers."""
     if view.ask.is_by_words:
         st.info(t("words.compare"))
-        draw_links(
-            [Link(t("compare.change"), view.link(view=None))],
-            name=t("compare.change"),
-            key="compare_links",
-            is_bordered=True,
-        )
+        _render_way_back(view)
         return
     if view.space2 is None:
         is_own = SESSION_NAME.fullmatch(collection.name)
@@ -61,6 +56,11 @@ def render(collection: Collection, view: View) -> None:
     find_objects(collection, view, left, note.caption)
 
 
+def _render_way_back(view: View) -> None:
+    name = t("compare.change")
+    draw_links([Link(name, view.link(view=None))], name=name, key="compare_links", is_bordered=True)
+
+
 def _render_head(collection: Collection, view: View, answer: Answer) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="query"):
         for picture in answer.pictures:
@@ -68,12 +68,7 @@ def _render_head(collection: Collection, view: View, answer: Answer) -> None:
         part = f"  \n{t('compare.part')}" if answer.part else ""
         with st.container(width="stretch", gap="xxsmall"):
             st.markdown(f"**{escape(answer.caption)}**{part}")
-            draw_links(
-                [Link(t("compare.change"), view.link(view=None))],
-                name=t("compare.change"),
-                key="compare_links",
-                is_bordered=True,
-            )
+            _render_way_back(view)
 
 
 def _render_side(collection: Collection, view: View, side: str, space: str, answer: Answer, other: SearchPage) -> None:
