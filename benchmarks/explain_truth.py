@@ -27,7 +27,7 @@ from imgsearch.embedding.embedder import Embedder, load_embedder
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import embedder_spec
 from imgsearch.embedding.weights import keep_weights
-from imgsearch.measure.explain import mean_embedding, similarity_map
+from imgsearch.measure.explain import similarity_map
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.regions import Region
 
@@ -46,7 +46,7 @@ class Pictures:
         self.prepared = [embedder.prepare(decode_image(path).pixels) for path in paths]
         self.embeddings = embedder.embed_prepared(self.prepared)
         self.maps = [embedder.feature_maps(pixels, WHOLE) for pixels in self.prepared]
-        self.mean = mean_embedding(self.embeddings)
+        self.mean = self.embeddings.mean(axis=0, dtype=np.float64)
         self.similarities = self.embeddings @ self.embeddings.T
 
     def neighbours(self, rank: int) -> np.ndarray:

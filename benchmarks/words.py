@@ -276,7 +276,7 @@ def enlarged(collection: Collection, home: Path, n_items: int) -> Collection:
         name, digest = f"{number:06}/{item.item_id}", f"{number:064x}"
         items.append(replace(item, item_id=name, sha256=digest))
         noise = rng.normal(0, NOISE / np.sqrt(space.dim), space.dim)
-        vectors[digest] = normalize((space.embeddings[row] + noise)[None].astype(np.float32))[0]
+        vectors[digest] = normalize((space.vectors(row) + noise)[None].astype(np.float32))[0]
     draft = Draft.of(collection)
     draft = replace(
         draft,

@@ -77,7 +77,15 @@ def random_space(spec: EmbedderSpec, folder: Path) -> Space:
     engine.build(vectors, folder / f"{spec.name}.index", params)
     index = engine.open(folder / f"{spec.name}.index", vectors, params)
     calibration = calibrate(vectors, neighbors, [""] * N_ITEMS)
-    return Space(spec.space, spec, vectors, index, neighbors, np.zeros((N_ITEMS, 2), np.float32), calibration)
+    return Space(
+        name=spec.space,
+        spec=spec,
+        embeddings=vectors,
+        index=index,
+        neighbors=neighbors,
+        projection=np.zeros((N_ITEMS, 2), np.float32),
+        calibration=calibration,
+    )
 
 
 def objects_ms(worker: WorkerClient, space: Space) -> float:

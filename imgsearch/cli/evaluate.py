@@ -92,7 +92,7 @@ def _print(collection: Collection, evaluations: Sequence[Evaluation], words: Seq
         space = collection.space(it.space)
         index = collection.manifest.spaces[it.space].index
         index_bytes = index.size if index else 0
-        dim = space.embeddings.shape[1]
+        dim = space.dim
         ratio = query_time_ratio(collection.items, space, it.rerank)
         if as_json:
             facts: dict[str, Any] = {"dim": dim, "index_bytes": index_bytes, "time_ratio": round(ratio, 3)}

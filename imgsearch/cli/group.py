@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 from tqdm import tqdm
 
-from imgsearch.collection.collection import Collection, exact_notice, tensorflow_notice
+from imgsearch.collection.face.opened import OpenedCollection, exact_notice, tensorflow_notice
 from imgsearch.collection.source import came_as_package
 from imgsearch.embedding.networks import is_bundled, needs_tensorflow
 from imgsearch.embedding.worker.client import WorkerClient, WorkerEmbedders
@@ -64,19 +64,19 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
-def print_notices(collection: Collection) -> None:
+def print_notices(collection: OpenedCollection) -> None:
     """Says to stderr which spaces are searched without an index, and which embed uploads without a network, and why."""
     for notice in filter(None, (exact_notice(collection), tensorflow_notice(collection))):
         click.echo(f"{notice[0]}\nHint: {notice[1]}", err=True)
 
 
 @contextmanager
-def worker_of(collection: Collection) -> Iterator[WorkerEmbedders | None]:
+def worker_of(collection: OpenedCollection) -> Iterator[WorkerEmbedders | None]:
     """A worker that looks at pictures for a collection whose network came with a package; None where this process may.
 
     What somebody else's network makes of a process then costs one answer.
     """
-    specs = [entry.embedder for entry in collection.manifest.spaces.values()]
+    specs = [entry.embedder for entry in collection.description.spaces.values()]
     brought = [spec for spec in specs if spec.network and not is_bundled(spec.network)]
     if not came_as_package(collection.name, collection.home) or all(
         needs_tensorflow(spec, collection.home) for spec in brought

@@ -18,7 +18,7 @@ from imgsearch.retrieval.results import SearchPage
 from imgsearch.retrieval.search import AnnRecall, ann_recall_at_k
 from imgsearch.settings import DEFAULT_K, MAX_K
 from imgsearch.vectors.engines.face import Effort
-from imgsearch.vectors.space import Space
+from imgsearch.vectors.space import OpenedSpace
 
 _NO_RERANKING = "none"
 _WIDTH = 10
@@ -169,10 +169,10 @@ def _write_report(report: Report, file: Path) -> None:
     click.echo(f"Wrote {printable(str(file))}.", err=True)
 
 
-def _reranking(space: Space | None, name: str | None) -> str:
+def _reranking(space: OpenedSpace | None, name: str | None) -> str:
     """Its name, "" for none; without a space, which words alone need none of, none is usual."""
     if name is None:
-        return default_reranking(space.spec) if space else ""
+        return default_reranking(space) if space else ""
     return "" if name == _NO_RERANKING else name
 
 

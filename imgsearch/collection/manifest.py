@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
+from imgsearch.collection.face.description import Description, SpaceDescription
 from imgsearch.distance import METRIC
 from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
 from imgsearch.errors import (
@@ -94,6 +95,27 @@ class SpaceEntry:
         classes = (self.classifier, self.class_values)
         return [*(file for file in (*files, *classes) if file), *_files_in(self.more)]
 
+    @property
+    def description(self) -> SpaceDescription:
+        """What it is."""
+        engine, shown = ENGINES[self.engine], (self.embeddings, self.projection, self.class_values)
+        return SpaceDescription(
+            embedder=self.embedder,
+            dim=self.recipe.dim,
+            pca=self.pca,
+            whiten=self.whiten,
+            engine=self.engine,
+            params=self.params,
+            engine_label=engine.label,
+            is_indexed=self.index is not None,
+            n_bytes=sum(file.size for file in self.files),
+            embeddings_bytes=self.embeddings.size,
+            index_bytes=self.index.size if self.index else 0,
+            class_values_bytes=self.class_values.size if self.class_values else 0,
+            map_method=self.map_method,
+            digest=hashlib.sha256(" ".join(file.sha256 if file else "" for file in shown).encode()).hexdigest(),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """As a JSON object; what was added later only where it is not the default, and `network` where there is one."""
         body = {**asdict(replace(self, more={})), "dim": self.recipe.dim}
@@ -143,6 +165,22 @@ class Manifest:
         of_spaces = [file for space in self.spaces.values() for file in space.files]
         own = [self.items, self.skipped, *([self.evaluation] if self.evaluation else [])]
         return [*own, *_files_in(self.more), *of_spaces]
+
+    @property
+    def description(self) -> Description:
+        """What the collection is."""
+        return Description(
+            title=self.title,
+            source=self.source,
+            license=self.license,
+            n_items=self.n_items,
+            n_skipped=self.n_skipped,
+            n_bytes=self.thumbnails_bytes + sum(file.size for file in self.files),
+            thumbnails_bytes=self.thumbnails_bytes,
+            has_evaluation=self.evaluation is not None,
+            digest=self.items.sha256,
+            spaces={name: space.description for name, space in self.spaces.items()},
+        )
 
     @property
     def networks(self) -> list[NetworkFile]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from imgsearch.collection.face.description import Described, Description
 from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.reading import COPY_AGAIN, read_manifest, read_outline
 from imgsearch.embedding.networks import needs_tensorflow
@@ -17,12 +18,12 @@ from imgsearch.records import parse
 from imgsearch.settings import get_settings
 
 
-class Outline:
-    """Manifest and items of a collection. Immutable, as `Collection` is.
+class Outline(Described):
+    """Manifest and items of a collection in files. Immutable, as `Collection` is.
 
     Attributes:
         path, name: Its folder and the name of that.
-        manifest, items: What it holds.
+        manifest: What it consists of.
         updated: UTC time at which this state of it came here, by a build or a pull, ISO 8601. Not part of the collection:
             the same pictures give the same bytes at any time.
     """
@@ -32,7 +33,7 @@ class Outline:
         self.path = path
         self.name = path.name
         self.manifest = manifest
-        self.items = items
+        self._items = items
         self.updated = updated
 
     @classmethod
@@ -50,6 +51,16 @@ class Outline:
         """
         path, manifest, updated = find(name, home)
         return cls(path, manifest, read_outline(path, manifest), updated)
+
+    @property
+    def items(self) -> Items:
+        """What it holds."""
+        return self._items
+
+    @cached_property
+    def description(self) -> Description:
+        """What it is."""
+        return self.manifest.description
 
     @property
     def home(self) -> Path:
@@ -73,6 +84,19 @@ class Outline:
         """WebP file, short side 320 px."""
         return thumbnail_path(self.path, item.thumbnail)
 
+    def thumbnail(self, item: Item) -> bytes:
+        """Its content.
+
+        Raises:
+            CollectionCorruptError: it cannot be read.
+        """
+        try:
+            return self.thumbnail_path(item).read_bytes()
+        except OSError as exc:
+            raise CollectionCorruptError(
+                f"The thumbnail of {item.item_id!r} cannot be read ({exc.strerror}).", hint=COPY_AGAIN
+            ) from exc
+
 
 def find(name: str, home: Path | str | None) -> tuple[Path, Manifest, str]:
     """Folder, manifest and time of the collection of that name, see `Outline`; raises as `Outline.open` does."""
@@ -90,32 +114,32 @@ def find(name: str, home: Path | str | None) -> tuple[Path, Manifest, str]:
     return path, manifest, datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def describe(outline: Outline) -> dict[str, Any]:
+def describe(outline: Described) -> dict[str, Any]:
     """What a collection is, as a JSON object."""
-    manifest = outline.manifest
+    it = outline.description
     return {
         "name": outline.name,
-        "title": manifest.title,
-        "source": manifest.source,
-        "license": manifest.license,
+        "title": it.title,
+        "source": it.source,
+        "license": it.license,
         "updated": outline.updated,
-        "n_items": manifest.n_items,
+        "n_items": it.n_items,
         "n_labels": len(outline.items.label_counts),
-        "n_skipped": manifest.n_skipped,
-        "thumbnails_bytes": manifest.thumbnails_bytes,
+        "n_skipped": it.n_skipped,
+        "thumbnails_bytes": it.thumbnails_bytes,
         "spaces": {
             name: {
                 **space.embedder.to_json(),
-                "dim": space.recipe.dim,
+                "dim": space.dim,
                 "pca": space.pca,
                 "whiten": space.whiten,
                 "engine": space.engine,
                 "params": dict(space.params),
-                "embeddings_bytes": space.embeddings.size,
-                "index_bytes": space.index.size if space.index else 0,
-                "class_values_bytes": space.class_values.size if space.class_values else 0,
+                "embeddings_bytes": space.embeddings_bytes,
+                "index_bytes": space.index_bytes,
+                "class_values_bytes": space.class_values_bytes,
                 "needs_tensorflow": needs_tensorflow(space.embedder, outline.home),
             }
-            for name, space in manifest.spaces.items()
+            for name, space in it.spaces.items()
         },
     }

@@ -21,6 +21,7 @@ from imgsearch.embedding.embedders import Embedded, Embedders, Wanted
 from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.errors import QueryError
 from imgsearch.pictures import folder
+from imgsearch.pictures.gallery import Gallery
 from imgsearch.pictures.items import Items, Skipped
 from imgsearch.pictures.left_out import LeftOut
 from imgsearch.progress import Progress, in_turn
@@ -302,7 +303,7 @@ class _Tally:
         return tuple(sorted(scores, key=lambda each: (each.precision_at_k[_CONFUSED_AT], each.label)))
 
 
-def chance_precision(items: Items, evaluation: Evaluation, k: int) -> float:
+def chance_precision(items: Gallery, evaluation: Evaluation, k: int) -> float:
     """The precision@k that answers in random order would have, on average, for the same queries asked leave-one-out.
 
     Args:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.distance import normalize
 from imgsearch.embedding.descriptors import Match
 from imgsearch.embedding.embedders import Embedders
@@ -32,7 +32,6 @@ LESS_COLOR: RGB = (33, 102, 172)
 UNSEEN_COLOR: RGB = (128, 128, 128)
 _MAX_OPACITY = 0.8
 _UNSEEN_OPACITY = 0.6
-_SAMPLE_FOR_MEAN = 4_096
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +122,7 @@ class Explanation:
 
 
 def explain(
-    collection: Collection,
+    collection: OpenedCollection,
     query: int | bytes,
     result: int,
     *,
@@ -160,19 +159,19 @@ def explain(
     result_data = _thumbnail(collection, result)
     (result_maps,) = looking.feature_maps(result_data, spec)
     if query_embedding is None and isinstance(query, int) and region is None:
-        query_embedding = chosen.embeddings[query]
+        query_embedding = chosen.vectors(query)
     if query_embedding is None:
         (query_embedding,) = chosen.points(normalize(query_maps.raw_embedding[None]))
-    result_embedding = chosen.embeddings[result]
-    mean = mean_embedding(chosen.embeddings)
-    query_map = similarity_map(query_maps, result_embedding, mean, chosen.transform)
-    result_map = similarity_map(result_maps, query_embedding, mean, chosen.transform)
+    result_embedding = chosen.vectors(result)
+    query_map = similarity_map(query_maps, result_embedding, chosen.mean, chosen.transform)
+    result_map = similarity_map(result_maps, query_embedding, chosen.mean, chosen.transform)
     scale = max(float(np.abs(map_.centred).max()) for map_ in (query_map, result_map))
     return Explanation(_explained(query_data, query_map, scale), _explained(result_data, result_map, scale))
 
 
-def _thumbnail(collection: Collection, row: int) -> bytes:
-    return collection.thumbnail_path(collection.items[row]).read_bytes()
+def _thumbnail(collection: OpenedCollection, row: int) -> bytes:
+    (item,) = collection.items.at([row])
+    return collection.thumbnail(item)
 
 
 def _explained(data: bytes, map_: SimilarityMap, scale: float) -> ExplainedPicture:
@@ -200,13 +199,6 @@ def match_map(matches: Sequence[Match], side: int = 8) -> np.ndarray | None:
         shares[top:bottom, left:right] += share / ((right - left) * (bottom - top))
     centred: np.ndarray = shares - shares.mean()
     return centred
-
-
-def mean_embedding(embeddings: np.ndarray) -> np.ndarray:
-    """Average of the rows, float32 (n, dim) -> float64 (dim,); of large collections, of 4,096 evenly spaced ones."""
-    step = -(-len(embeddings) // _SAMPLE_FOR_MEAN)
-    mean: np.ndarray = embeddings[::step].mean(axis=0, dtype=np.float64)
-    return mean
 
 
 def overlay(values: np.ndarray, window: Window, width: int, height: int, scale: float) -> np.ndarray:

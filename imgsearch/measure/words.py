@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
+from imgsearch.pictures.items import row_numbers
 from imgsearch.retrieval.metrics import average_precision
 from imgsearch.vocabulary import Sense
 
@@ -47,7 +48,7 @@ class WordQuality:
         return self.average_precision < WEAK
 
 
-def word_quality(collection: Collection) -> tuple[WordQuality, ...]:
+def word_quality(collection: OpenedCollection) -> tuple[WordQuality, ...]:
     """The quality of each label that is a word of the network and that two pictures share, the worst first.
 
     Empty where no label is, and without class values. No network runs.
@@ -59,7 +60,7 @@ def word_quality(collection: Collection) -> tuple[WordQuality, ...]:
         if n < _FEWEST or not senses:
             continue
         is_relevant = np.zeros(len(items), bool)
-        is_relevant[items.rows_with_label(label)] = True
+        is_relevant[row_numbers(items.where([label]))] = True
         order = np.lexsort((is_relevant, -words.worths(label)))
         in_order = is_relevant[order]
         precision = float(in_order[:K].sum()) / K

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -59,6 +59,29 @@ class Item:
     thumbnail_bytes: int
 
 
+@dataclass(frozen=True)
+class Condition:
+    """What some rows have in common, for a gallery that nobody has in memory: who keeps it finds them.
+
+    Attributes:
+        labels: Labels that each of them has; two different ones are had by none.
+        not_labels: Labels that none of them has.
+    """
+
+    labels: tuple[str, ...] = ()
+    not_labels: tuple[str, ...] = ()
+
+
+Rows = np.ndarray | Condition
+"""Some rows of a gallery: an int64 array, ascending, or what they have in common, whichever the gallery deals in."""
+
+
+def row_numbers(rows: Rows) -> np.ndarray:
+    """Rows of a gallery in memory, which deals in numbers."""
+    assert isinstance(rows, np.ndarray)
+    return rows
+
+
 def nfc(text: str) -> str:
     """The composed form of a text, in which names are compared: archives of a Mac hold `é` as `e` and an accent (NFD)."""
     return unicodedata.normalize("NFC", text)
@@ -94,37 +117,8 @@ def shared_label(items: Iterable[Item]) -> str:
     return labels.pop() if len(labels) == 1 else ""
 
 
-class Gallery(Protocol):
-    """The pictures that are searched, by row, wherever they lie: search, re-ranking and the page know no more of them.
-
-    Attributes:
-        label_counts: Number of items of each label, labels in alphabetical order; items without label are left out.
-    """
-
-    @property
-    def label_counts(self) -> Mapping[str, int]: ...
-
-    def __len__(self) -> int: ...
-
-    def at(self, rows: Iterable[int]) -> list[Item]:
-        """The items of some rows, in that order. ItemNotFoundError where there is no such row."""
-        ...
-
-    def find(self, name: str) -> str | None:
-        """The id of the item of that name, in whatever normal form it is written; None where there is none."""
-        ...
-
-    def row_of(self, name: str) -> int:
-        """The row of an item, by its name as `find` takes it. ItemNotFoundError where there is none."""
-        ...
-
-    def rows_with_label(self, label: str) -> np.ndarray:
-        """int64 array of the rows with that label, ascending. ItemNotFoundError where no item has it."""
-        ...
-
-
 class Items:
-    """The items of a collection's file: see `Gallery`."""
+    """The items of a collection's file: see `gallery.Gallery`."""
 
     def __init__(self, items: Sequence[Item]) -> None:
         self._items = tuple(items)
@@ -133,13 +127,17 @@ class Items:
         return len(self._items)
 
     def __getitem__(self, row: int) -> Item:
-        """The item of a row. Raises like `at`."""
+        """The item of a row.
+
+        Raises:
+            ItemNotFoundError: there is no such row.
+        """
         if not 0 <= row < len(self):
             raise ItemNotFoundError(f"A row must be between 0 and {len(self) - 1}. Received: {row}.")
         return self._items[row]
 
-    def at(self, rows: Iterable[int]) -> list[Item]:
-        """See `Gallery.at`."""
+    def at(self, rows: Iterable[int] | np.ndarray) -> list[Item]:
+        """The items of some rows, in that order. Raises like `[]`."""
         return [self[int(row)] for row in rows]
 
     def __iter__(self) -> Iterator[Item]:
@@ -188,6 +186,32 @@ class Items:
                 hint=f"Labels are: {', '.join(known[:_LABELS_NAMED])}{more}." if known else "Its pictures have no labels.",
             )
         return rows
+
+    def where(self, labels: Sequence[str] = (), not_labels: Sequence[str] = ()) -> np.ndarray:
+        """int64 array of the rows with all of these labels and none of the others, ascending; see `rows_with_label`."""
+        rows = np.arange(len(self))
+        for label in labels:
+            rows = np.intersect1d(rows, self.rows_with_label(label))
+        for label in not_labels:
+            rows = np.setdiff1d(rows, self.rows_with_label(label))
+        return rows
+
+    def count(self, rows: Rows) -> int:
+        """How many they are."""
+        return len(row_numbers(rows))
+
+    def page(self, rows: Rows | None, start: int, n: int) -> list[Item]:
+        """Some of those items, or of all, in the order of their rows: at most n from the `start`-th on."""
+        return self.at((range(len(self)) if rows is None else row_numbers(rows))[start : start + n])
+
+    def spread(self, n: int) -> list[Item]:
+        """So many items from all over the gallery, in their order; all of them, of fewer."""
+        return self.at(np.linspace(0, len(self) - 1, min(n, len(self))).round())
+
+    def any_but(self, item_ids: Collection[str]) -> Item:
+        """One item at random; another one than these, where there is another."""
+        rows = set(range(len(self))) - {self.row_of(item_id) for item_id in item_ids}
+        return self[random.choice(sorted(rows) or range(len(self)))]
 
     def write(self, path: Path) -> None:
         """Writes the table as Parquet; the same items give the same bytes."""

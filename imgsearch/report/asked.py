@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from imgsearch.collection.face.description import SpaceDescription
 from imgsearch.pictures.items import label_words
 from imgsearch.report.report import Report
 from imgsearch.report.texts import LANGUAGES
-from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.face import Effort
 
 NAMES = (
@@ -46,7 +46,7 @@ def asked_words(report: Report) -> dict[str, str]:
     words, values = LANGUAGES[report.language], asked_values(report)
     effort = values["effort"] or Effort.NORMAL
     is_exact = effort == Effort.EXACT or values["engine"] == "exact"
-    index = "" if is_exact else words["by_index"].format(name=ENGINES[values["engine"]].label, effort=words[effort])
+    index = "" if is_exact else words["by_index"].format(name=_described(report).engine_label, effort=words[effort])
     region = words["region_found" if values["is_region_found"] else "region_marked"].format(region=values["region"])
     is_by_words = report.page.ask is not None and report.page.ask.is_by_words
     order = words["by_worth"] if is_by_words else words["by_distance"]
@@ -70,4 +70,8 @@ def _engine(report: Report) -> str:
     """Name of the engine that the space has here; "exact" where words alone are asked with."""
     if report.page.ask is not None and report.page.ask.is_by_words:
         return "exact"
-    return "exact" if report.space.index.is_exact else report.collection.manifest.spaces[report.page.space].engine
+    return "exact" if report.space.index.is_exact else _described(report).engine
+
+
+def _described(report: Report) -> SpaceDescription:
+    return report.collection.description.spaces[report.space.name]

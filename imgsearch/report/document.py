@@ -48,7 +48,7 @@ def to_html(report: Report) -> bytes:
         ),
         _tag(
             "body",
-            _tag("header", _tag("h1", words["title"]), _tag("p", _tag("bdi", report.collection.manifest.title))),
+            _tag("header", _tag("h1", words["title"]), _tag("p", _tag("bdi", report.collection.description.title))),
             _tag(
                 "section",
                 _tag("h2", words["query"], class_="spoken"),
@@ -110,14 +110,14 @@ def _region(region: Region) -> ET.Element:
 
 
 def _facts(report: Report) -> Iterator[ET.Element]:
-    words, page, manifest = LANGUAGES[report.language], report.page, report.collection.manifest
+    words, page, description = LANGUAGES[report.language], report.page, report.collection.description
     facts = {
         words["collection"]: words["n_items"].format(
-            title=manifest.title, n=Count(len(report.collection.items)), updated=report.collection.updated[:10]
+            title=description.title, n=Count(len(report.collection.items)), updated=report.collection.updated[:10]
         ),
         **asked_words(report),
-        words["source"]: manifest.source,
-        words["license"]: manifest.license,
+        words["source"]: description.source,
+        words["license"]: description.license,
         words["compared_by"]: _compared_by(report),
         words["reference"]: report.space.spec.reference,
         words["weights"]: "" if _digest(report) else report.space.spec.weights_license,
@@ -136,7 +136,11 @@ def _facts(report: Report) -> Iterator[ET.Element]:
 
 
 def _compared_by(report: Report) -> str:
-    words, spec, entry = LANGUAGES[report.language], report.space.spec, report.collection.manifest.spaces[report.space.name]
+    words, spec, entry = (
+        LANGUAGES[report.language],
+        report.space.spec,
+        report.collection.description.spaces[report.space.name],
+    )
     compared_by = words["descriptor" if spec.is_descriptor else "cnn"].format(name=spec.space, dim=Count(spec.dim))
     return words["pca"].format(space=compared_by, dim=Count(entry.pca)) if entry.pca else compared_by
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from imgsearch.collection.collection import Collection
-from imgsearch.errors import CollectionCorruptError
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.pictures.items import Item, shared_label
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.results import SearchPage
-from imgsearch.vectors.space import Space
+from imgsearch.vectors.space import OpenedSpace
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,14 @@ class Report:
         made: When.
     """
 
-    collection: Collection
+    collection: OpenedCollection
     page: SearchPage
     link: str = ""
     language: str = "en"
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
-    def space(self) -> Space:
+    def space(self) -> OpenedSpace:
         """The space that was searched; the default one where labels alone answer words."""
         return self.collection.space(self.page.space or None)
 
@@ -74,10 +73,4 @@ class Report:
         Raises:
             CollectionCorruptError: it cannot be read.
         """
-        try:
-            return self.collection.thumbnail_path(item).read_bytes()
-        except OSError as exc:
-            raise CollectionCorruptError(
-                f"The thumbnail of {item.item_id!r} cannot be read ({exc.strerror}).",
-                hint="Copy the collection again, or build it again.",
-            ) from exc
+        return self.collection.thumbnail(item)

@@ -86,7 +86,7 @@ def _head_lines(report: Report) -> list[str]:
     lines = [
         ", ".join([*map(short_name, report.query_items), *[outside] * len(report.previews)]),
         ", ".join(item.item_id for item in report.query_items),
-        report.collection.manifest.title,
+        report.collection.description.title,
         f"{report.space.spec.space}, {report.made:%Y-%m-%d}",
         *(f"{name}: {value}" for name, value in asked_words(report).items()),
         report.link,

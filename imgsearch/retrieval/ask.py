@@ -16,7 +16,8 @@ from PIL import Image, ImageOps
 from imgsearch.distance import MAX_DISTANCE
 from imgsearch.embedding.embedders import Source
 from imgsearch.errors import InvalidQueryError, ItemNotFoundError
-from imgsearch.pictures.items import Gallery, Item
+from imgsearch.pictures.gallery import Gallery
+from imgsearch.pictures.items import Item
 from imgsearch.pictures.regions import Region
 from imgsearch.pictures.rgb import to_rgb
 from imgsearch.retrieval.rerank import RERANKINGS
@@ -148,7 +149,7 @@ def sort_out(what: Iterable[object], items: Gallery) -> tuple[list[str], list[So
         else:
             raise ItemNotFoundError(
                 f"{each!r} is neither an item of the collection, nor a file, nor a row number.",
-                hint=f"Rows go from 0 to {len(items) - 1}; the first item is {_at(items, 0).item_id!r}.",
+                hint=f"Rows go from 0 to {len(items) - 1}; the first item is {items.page(None, 0, 1)[0].item_id!r}.",
             )
     return item_ids, pictures
 

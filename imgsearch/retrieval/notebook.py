@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
 from imgsearch.pictures.items import Item, short_name
 from imgsearch.pictures.scaling import data_url
@@ -16,17 +15,17 @@ _CARD = (
 )
 
 
-def cards_html(cards: Iterable[tuple[Item, str]], thumbnails: Path) -> str:
+def cards_html(cards: Iterable[tuple[Item, str]], thumbnail: Callable[[Item], bytes]) -> str:
     """Items with their captions as one piece of HTML, wrapped into rows.
 
     Args:
         cards: Items and captions.
-        thumbnails: The folder of their thumbnails.
+        thumbnail: Item -> the content of its thumbnail.
     """
     drawn = (
         _CARD.format(
             item_id=html.escape(item.item_id),
-            source=data_url((thumbnails / f"{item.thumbnail}.webp").read_bytes()),
+            source=data_url(thumbnail(item)),
             caption=html.escape(caption),
             name=html.escape(short_name(item)),
         )

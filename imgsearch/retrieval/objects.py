@@ -22,7 +22,7 @@ from imgsearch.embedding.embedders import Embedders, Source
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.pictures.regions import MIN_SIDE, Region
 from imgsearch.vectors.calibration import Calibration
-from imgsearch.vectors.space import Space
+from imgsearch.vectors.space import OpenedSpace
 
 N_NEAREST = 3
 """Items whose mean distance says how near a part is; fewer than for a whole picture, since of a small object few are."""
@@ -105,7 +105,7 @@ class Objects:
 
 
 def find_objects(
-    space: Space,
+    space: OpenedSpace,
     embedders: Embedders,
     picture: Source,
     size: tuple[int, int],
@@ -147,7 +147,7 @@ def _is_object(distance: float, whole: float, calibration: Calibration) -> bool:
 class _Search:
     """One picture, looked at in rounds."""
 
-    def __init__(self, space: Space, embedders: Embedders, picture: Source, left_out: Sequence[int]) -> None:
+    def __init__(self, space: OpenedSpace, embedders: Embedders, picture: Source, left_out: Sequence[int]) -> None:
         self._space = space
         self._embedders = embedders
         self._picture = picture

@@ -12,8 +12,8 @@ from types import MappingProxyType
 import numpy as np
 
 from imgsearch.distance import angular_distance, similarity_from_distance
-from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.retrieval.expansion import N_EXPANSION, Vectors, augment, expand_query, usable_neighbors
+from imgsearch.vectors.space import OpenedSpace
 
 DEPTH = 200
 """Candidates that are put in a new order, as many as a page can show; those after them keep theirs."""
@@ -41,7 +41,7 @@ class Candidates:
         rows: int64 (n_candidates,): the rows to put in order, nearest first.
         nearest: int64 (m,): the nearest rows of the whole gallery, nearest first, whatever filter made `rows`.
         vectors: Rows of the gallery -> what they are in the space, see `Space.vectors`.
-        neighbors: int32 (n, k): the nearest other items of each, nearest first.
+        neighbors: int32 (n, k): the nearest other items of each, nearest first; None where nobody keeps such a table.
         left_out: Rows that never contribute: neither `rows` nor `nearest` holds one.
     """
 
@@ -49,11 +49,12 @@ class Candidates:
     rows: np.ndarray
     nearest: np.ndarray
     vectors: Vectors
-    neighbors: np.ndarray
+    neighbors: np.ndarray | None
     left_out: tuple[int, ...] = ()
 
     def augmented(self, rows: np.ndarray) -> np.ndarray:
         """float32 (len(rows), dim): the rows as they are in the augmented gallery, see `expansion.augment`."""
+        assert self.neighbors is not None
         return augment(self.vectors, self.neighbors, rows, left_out=self.left_out)
 
 
@@ -65,11 +66,13 @@ class Reranking:
         name: What a query calls it.
         title: What people call it.
         reorder: Candidates -> int64, their rows in the new order; it may drop some.
+        needs_neighbors: Whether there must be a table of neighbours.
     """
 
     name: str
     title: str
     reorder: Callable[[Candidates], np.ndarray]
+    needs_neighbors: bool = True
 
 
 def k_reciprocal_distances(
@@ -97,6 +100,7 @@ def k_reciprocal_distances(
     Source: Zhong et al. 2017, Re-ranking person re-identification with k-reciprocal encoding.
     """
     it = candidates
+    assert it.neighbors is not None
     graph = _NeighborGraph(it.neighbors, it.left_out, k1)
     nearest = it.nearest.tolist()
     averaged = {row: [row, *graph.nearest(row, k2 - 1)] for row in it.rows.tolist()}
@@ -176,7 +180,8 @@ def diversify(candidates: Candidates, diversity_weight: float = _DIVERSITY_WEIGH
     chosen are dropped: those nearer to it than half of the distance to its 15th neighbour.
 
     Args:
-        candidates: Of which `rows` are put in order; where an item has fewer neighbours, nothing is a copy of it.
+        candidates: Of which `rows` are put in order; where an item has fewer neighbours, or they are not known, nothing is
+            a copy of it.
         diversity_weight: 0 for the order of the distances (without copies), 1 to look at the distance to others only.
 
     Returns:
@@ -204,9 +209,12 @@ def diversify(candidates: Candidates, diversity_weight: float = _DIVERSITY_WEIGH
 
 def _reach(it: Candidates) -> np.ndarray:
     """float32 (n_candidates,): distance of each candidate to its _REACH-th neighbour, 0 where it has not so many."""
+    nowhere = np.zeros(len(it.rows), dtype=np.float32)
+    if it.neighbors is None:
+        return nowhere
     near, is_there = usable_neighbors(it.neighbors, it.rows, _REACH, it.left_out)
     if near.shape[1] < _REACH:
-        return np.zeros(len(it.rows), dtype=np.float32)
+        return nowhere
     difference = it.vectors(near[:, -1]).astype(np.float64) - it.vectors(it.rows)
     distances = np.linalg.norm(difference, axis=1).astype(np.float32)
     return np.where(is_there[:, -1], distances, 0)
@@ -249,10 +257,10 @@ _ALL = (
     # Arandjelovic and Zisserman 2012, Three things everyone should know to improve object retrieval
     Reranking("augmentation", "Gallery augmentation", _augmentation),
     # Radenovic et al. 2018, Fine-tuning CNN image retrieval with no human annotation
-    Reranking("expansion", "Query expansion", _expansion),
+    Reranking("expansion", "Query expansion", _expansion, needs_neighbors=False),
     Reranking("augmentation-expansion", "Gallery augmentation and query expansion", _augmentation_and_expansion),
     Reranking("k-reciprocal", "Shared neighbours", _k_reciprocal),
-    Reranking("diverse", "Diversity", diversify),
+    Reranking("diverse", "Diversity", diversify, needs_neighbors=False),
 )
 
 RERANKINGS: Mapping[str, Reranking] = MappingProxyType({each.name: each for each in _ALL})
@@ -268,6 +276,8 @@ re-rankings it gains the most in both measures where the gallery has four pictur
 in precision@5 is no larger than gallery augmentation's, with one or two there is none.
 
 With descriptors nothing gains: there the nearest pictures are seldom of the same kind."""
+WITHOUT_NEIGHBORS = "expansion"
+"""What takes the place of a re-ranking that needs a table of neighbours where nobody keeps one."""
 
 
 def reorder(name: str, candidates: Candidates) -> np.ndarray:
@@ -288,6 +298,17 @@ def reorder(name: str, candidates: Candidates) -> np.ndarray:
     return np.concatenate([nearest, reordered[~np.isin(reordered, nearest)], candidates.rows[DEPTH:]])
 
 
-def default_reranking(spec: EmbedderSpec) -> str:
-    """Name of the re-ranking that a space of this embedder is searched with unless another is asked for; "" for none."""
-    return "" if spec.is_descriptor else DEFAULT_RERANKING
+def rerankings_of(space: OpenedSpace) -> list[str]:
+    """Names of the re-rankings that a space can be searched with."""
+    return [name for name in RERANKINGS if usable_reranking(name, space) == name]
+
+
+def usable_reranking(name: str, space: OpenedSpace) -> str:
+    """The re-ranking of that name, or what takes its place in this space; "" for none."""
+    is_missing = name and RERANKINGS[name].needs_neighbors and space.neighbors is None
+    return WITHOUT_NEIGHBORS if is_missing else name
+
+
+def default_reranking(space: OpenedSpace) -> str:
+    """Name of the re-ranking that a space is searched with unless another is asked for; "" for none."""
+    return "" if space.spec.is_descriptor else usable_reranking(DEFAULT_RERANKING, space)

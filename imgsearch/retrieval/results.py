@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -128,7 +127,7 @@ class SearchPage:
             were to be found "find", then "search" and, where there was one, "rerank".
         ask: What was asked, for asking on (see `ann_recall_at_k`); None in a page made by hand.
         vectors: float32 (number of things asked with, dim): what each is in the space; items first.
-        thumbnails: Folder of the thumbnails, for a notebook; None where the page does not come from a collection.
+        thumbnail: Item -> the content of its thumbnail, for a notebook; None in a page made by hand.
     """
 
     space: str
@@ -145,7 +144,7 @@ class SearchPage:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     ask: Ask | None = field(default=None, repr=False, compare=False)
     vectors: np.ndarray | None = field(default=None, repr=False, compare=False)
-    thumbnails: Path | None = field(default=None, repr=False, compare=False)
+    thumbnail: Callable[[Item], bytes] | None = field(default=None, repr=False, compare=False)
 
     @property
     def part(self) -> Region | None:
@@ -154,11 +153,11 @@ class SearchPage:
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows: the query and the results as cards."""
-        if self.thumbnails is None:
+        if self.thumbnail is None:
             return None
         cards = [(item, "query") for item in self.query_items]
         cards += [(result.item, f"{result.rank}. {result.number}") for result in self.results]
-        return cards_html(cards, self.thumbnails)
+        return cards_html(cards, self.thumbnail)
 
     def to_pandas(self) -> Any:
         """The results as a pandas.DataFrame: a row each, in their order, with the names of `SearchResult.to_json`."""

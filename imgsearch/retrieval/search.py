@@ -16,16 +16,17 @@ import numpy as np
 
 from imgsearch.distance import by_distance, similarity_from_distance
 from imgsearch.errors import InvalidQueryError
-from imgsearch.pictures.items import Gallery, Item, shared_label
+from imgsearch.pictures.gallery import Gallery
+from imgsearch.pictures.items import Item, Rows, shared_label
 from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.copies import Looks, Seen, without_copies
 from imgsearch.retrieval.expansion import joint_query, rocchio
-from imgsearch.retrieval.rerank import DEPTH, N_NEAREST, Candidates, reorder
+from imgsearch.retrieval.rerank import DEPTH, N_NEAREST, Candidates, reorder, usable_reranking
 from imgsearch.retrieval.results import SearchPage, SearchResult
 from imgsearch.retrieval.words import Words
 from imgsearch.vectors.calibration import Calibration, neighborhood
 from imgsearch.vectors.engines.face import Effort
-from imgsearch.vectors.space import Space
+from imgsearch.vectors.space import OpenedSpace
 
 CANDIDATES_PER_RESULT = 10
 MIN_CANDIDATES = 100
@@ -49,7 +50,7 @@ class AnnRecall:
 
 def search(
     items: Gallery,
-    space: Space,
+    space: OpenedSpace,
     ask: Ask,
     outside: np.ndarray | None = None,
     looks: Looks | None = None,
@@ -96,7 +97,8 @@ def search(
         found = _Near(found.rows[is_close], found.distances[is_close])
     ordered = found.rows if moved is point else _by_distance(space, found.rows, moved).rows
     rerank_ms = 0.0
-    if ask.rerank:
+    rerank = usable_reranking(ask.rerank, space)
+    if rerank:
         candidates = Candidates(
             query=moved,
             rows=ordered,
@@ -106,7 +108,7 @@ def search(
             left_out=tuple(left_out),
         )
         searched = time.perf_counter()
-        ordered = reorder(ask.rerank, candidates)
+        ordered = reorder(rerank, candidates)
         rerank_ms = (time.perf_counter() - searched) * 1000
     best, n_copies = ordered[: ask.k].tolist(), 0
     if ask.without_copies:
@@ -132,17 +134,17 @@ def search(
         results=results,
         query_items=query_items,
         part_of=asked_with[0] if ask.part and asked_with else None,
-        rerank=ask.rerank,
+        rerank=rerank,
         verdict=verdict,
         n_candidates=n_candidates,
         n_copies=n_copies,
-        timings_ms=timings_ms | ({"rerank": rerank_ms} if ask.rerank else {}),
+        timings_ms=timings_ms | ({"rerank": rerank_ms} if rerank else {}),
         ask=ask,
         vectors=vectors,
     )
 
 
-def ann_recall_at_k(items: Gallery, space: Space, page: SearchPage) -> AnnRecall:
+def ann_recall_at_k(items: Gallery, space: OpenedSpace, page: SearchPage) -> AnnRecall:
     """How much of the exact answer its index finds. Re-ranking, feedback and near-copies are left aside.
 
     Args:
@@ -166,18 +168,16 @@ def ann_recall_at_k(items: Gallery, space: Space, page: SearchPage) -> AnnRecall
     return AnnRecall(k=k, recall=recall, index_ms=best_ms[False], exact_ms=best_ms[True])
 
 
-def _among(items: Gallery, ask: Ask, words: Words | None) -> np.ndarray | None:
-    """int64, ascending: the rows that label and words leave; None for all."""
-    among = None if ask.label is None else items.rows_with_label(ask.label)
+def _among(items: Gallery, ask: Ask, words: Words | None) -> Rows | None:
+    """The rows that label and words leave; None for all."""
     if not (ask.words or ask.not_words):
-        return among
+        return None if ask.label is None else items.where([ask.label])
     assert words is not None
-    showing = words.rows_showing(ask.words, ask.not_words)
-    return showing if among is None else np.intersect1d(among, showing)
+    return words.rows_showing(ask.words, ask.not_words, ask.label)
 
 
 def _without_copies(
-    items: Gallery, space: Space, rows: list[int], ask: Ask, vectors: np.ndarray, looks: Looks
+    items: Gallery, space: OpenedSpace, rows: list[int], ask: Ask, vectors: np.ndarray, looks: Looks
 ) -> tuple[list[int], int]:
     """See `copies.without_copies`."""
 
@@ -200,7 +200,7 @@ class _Near(NamedTuple):
     distances: np.ndarray
 
 
-def _near(space: Space, ask: Ask, left_out: Sequence[int], vector: np.ndarray, among: np.ndarray | None = None) -> _Near:
+def _near(space: OpenedSpace, ask: Ask, left_out: Sequence[int], vector: np.ndarray, among: Rows | None = None) -> _Near:
     """What is near to the vector, but for what is left out."""
     n = max(ask.k * CANDIDATES_PER_RESULT, MIN_CANDIDATES, DEPTH if ask.rerank else 0)
     # More than wanted, since what is left out may be among them.
@@ -208,12 +208,12 @@ def _near(space: Space, ask: Ask, left_out: Sequence[int], vector: np.ndarray, a
     return _by_distance(space, rows[~np.isin(rows, left_out)], vector)
 
 
-def _by_distance(space: Space, rows: np.ndarray, vector: np.ndarray) -> _Near:
+def _by_distance(space: OpenedSpace, rows: np.ndarray, vector: np.ndarray) -> _Near:
     """The rows by their distances to the vector."""
     return _Near(*by_distance(rows, space.vectors(rows), vector))
 
 
-def _vectors(items: Gallery, space: Space, item_ids: Sequence[str]) -> np.ndarray:
+def _vectors(items: Gallery, space: OpenedSpace, item_ids: Sequence[str]) -> np.ndarray:
     """float32 (n, dim): what the items are in the space."""
     return space.vectors([items.row_of(item_id) for item_id in item_ids])
 

@@ -16,10 +16,11 @@ import numpy as np
 
 from imgsearch.embedding.backbones import N_CLASSES
 from imgsearch.errors import UnknownWordError
-from imgsearch.pictures.items import Gallery, label_words, nfc
+from imgsearch.pictures.gallery import Gallery
+from imgsearch.pictures.items import Rows, label_words, nfc, row_numbers
 from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.results import SearchPage, SearchResult
-from imgsearch.vectors.space import Space
+from imgsearch.vectors.space import OpenedSpace
 from imgsearch.vocabulary import Sense, find_senses, suggest, words
 from imgsearch.vocabulary.keys import key_of
 
@@ -76,7 +77,7 @@ class Meaning:
 class Words:
     """The words that a gallery can be asked for. Safe for threads."""
 
-    def __init__(self, items: Gallery, space: Space | None) -> None:
+    def __init__(self, items: Gallery, space: OpenedSpace | None) -> None:
         """Args:
         items: The gallery.
         space: One with class values; None where there is none, and labels are the only words.
@@ -118,13 +119,16 @@ class Words:
         """
         return self._seen(text).shows
 
-    def rows_showing(self, texts: Iterable[str], unlike: Iterable[str]) -> np.ndarray:
-        """int64, ascending: the pictures that show all of the first words and none of the others.
+    def rows_showing(self, texts: Iterable[str], unlike: Iterable[str], label: str | None = None) -> Rows:
+        """The pictures that show all of the first words and none of the others, and have the label if one is given.
 
         Raises:
             UnknownWordError: see `meaning`.
+            ItemNotFoundError: no picture has the label.
         """
-        return self._rows(map(self._seen, texts), unlike)
+        if self._values is None:
+            return self._labelled(texts, unlike, label)
+        return self._rows(map(self._seen, texts), unlike, label)
 
     def search(self, ask: Ask) -> SearchPage:
         """The pictures that show what words mean, best first: labelled with the first of them, then by worth, ties by row.
@@ -136,10 +140,27 @@ class Words:
             ItemNotFoundError: no picture has the label that is asked for.
         """
         started = time.perf_counter()
+        results, n_shown = self._found_by_labels(ask) if self._values is None else self._found(ask)
+        return SearchPage(
+            space=self.space.name if self.space else "",
+            results=results,
+            n_shown=n_shown,
+            n_candidates=len(self._items),
+            timings_ms={"search": (time.perf_counter() - started) * 1000},
+            ask=ask,
+        )
+
+    def _found_by_labels(self, ask: Ask) -> tuple[tuple[SearchResult, ...], int]:
+        """See `search`: the best k, and how many there are."""
+        rows = self._labelled(ask.words, ask.not_words, ask.label)
+        found = enumerate(self._items.page(rows, 0, ask.k), start=1)
+        results = (SearchResult(rank, self._items.row_of(item.item_id), item, worth=1.0) for rank, item in found)
+        return tuple(results), self._items.count(rows)
+
+    def _found(self, ask: Ask) -> tuple[tuple[SearchResult, ...], int]:
+        """The same by worth."""
         seen = [self._seen(text) for text in ask.words]
-        rows = self._rows(seen, ask.not_words)
-        if ask.label is not None:
-            rows = np.intersect1d(rows, self._items.rows_with_label(ask.label))
+        rows = self._rows(seen, ask.not_words, ask.label)
         worths = np.min([each.worths[rows] for each in seen], axis=0)
         is_labelled = np.all([each.is_labelled[rows] for each in seen], axis=0)
         best = np.lexsort((-worths, ~is_labelled))[: ask.k]  # stable, and the rows are in order
@@ -149,14 +170,7 @@ class Words:
             )
             for rank, (at, item) in enumerate(zip(best, self._items.at(rows[best]), strict=True), start=1)
         )
-        return SearchPage(
-            space=self.space.name if self.space else "",
-            results=results,
-            n_shown=len(rows),
-            n_candidates=len(self._items),
-            timings_ms={"search": (time.perf_counter() - started) * 1000},
-            ask=ask,
-        )
+        return results, len(rows)
 
     @cached_property
     def answerable(self) -> frozenset[str]:
@@ -205,17 +219,28 @@ class Words:
         meaning = self.meaning(text)
         is_labelled = np.zeros(len(self._items), bool)
         if meaning.label is not None:
-            is_labelled[self._items.rows_with_label(meaning.label)] = True
+            is_labelled[self._rows_with(meaning.label)] = True
         return _Seen(self._worths(meaning.classes), is_labelled, meaning.least_worth)
 
-    def _rows(self, seen: Iterable[_Seen], unlike: Iterable[str]) -> np.ndarray:
+    def _labelled(self, texts: Iterable[str], unlike: Iterable[str], label: str | None) -> Rows:
+        """See `rows_showing`, where labels are the only words."""
+        of, not_of = ([self.meaning(text).label for text in each] for each in (texts, unlike))
+        labels = [*of, *([] if label is None else [label])]
+        return self._items.where([each for each in labels if each], [each for each in not_of if each])
+
+    def _rows_with(self, label: str) -> np.ndarray:
+        """int64: those with a label. Whoever keeps class values has rows in memory, too."""
+        return row_numbers(self._items.where([label]))
+
+    def _rows(self, seen: Iterable[_Seen], unlike: Iterable[str], label: str | None) -> np.ndarray:
         """See `rows_showing`."""
         is_left = np.ones(len(self._items), bool)
         for each in seen:
             is_left &= each.shows
         for text in unlike:
             is_left &= ~self._seen(text).shows
-        return np.flatnonzero(is_left)
+        rows = np.flatnonzero(is_left)
+        return rows if label is None else np.intersect1d(rows, self._rows_with(label))
 
     def _worths(self, classes: Sequence[int]) -> np.ndarray:
         total = np.zeros(len(self._items), np.float32)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.embedding.embedders import Source
 from imgsearch.errors import ImageError, ImgSearchError
 from imgsearch.pictures.items import Item, shared_label, short_name
@@ -112,7 +112,7 @@ class Answer:
 
 
 def answer_to(
-    collection: Collection, view: View, ask: Ask | None = None, *, waiting: DeltaGenerator | None = None
+    collection: OpenedCollection, view: View, ask: Ask | None = None, *, waiting: DeltaGenerator | None = None
 ) -> Answer | None:
     """Searches; what goes wrong is said on the page, and None comes back.
 
@@ -154,7 +154,7 @@ def answer_to(
     return Answer(page, (*asked_items(collection, ask), *asked), found)
 
 
-def found_in(collection: Collection, view: View) -> Found | None:
+def found_in(collection: OpenedCollection, view: View) -> Found | None:
     """What was found in the query picture before, by the view's space; None where nobody has looked."""
     return found_before(_key(collection, view))
 
@@ -166,12 +166,12 @@ def part_to_ask(view: View, found: Found | None) -> Region | None:
     return view.ask.region
 
 
-def _key(collection: Collection, view: View) -> Hashable:
+def _key(collection: OpenedCollection, view: View) -> Hashable:
     # Of uploads only the hash, as in `VisitorEmbedders`: they are forgotten before this.
     return collection.name, collection.updated, view.space, view.ask.items, tuple(map(hash, view.ask.pictures))
 
 
-def find_objects(collection: Collection, view: View, answer: Answer, say: Callable[[str], object]) -> None:
+def find_objects(collection: OpenedCollection, view: View, answer: Answer, say: Callable[[str], object]) -> None:
     """Looks for objects in the query picture where that is to be done, once the answer to all of it is on the screen.
 
     Where parts are found, the page is drawn anew with them. It ends when the visitor goes on.
@@ -194,7 +194,7 @@ def find_objects(collection: Collection, view: View, answer: Answer, say: Callab
     st.rerun()
 
 
-def _search(collection: Collection, ask: Ask) -> tuple[SearchPage | None, Mapping[Source, ImageError]]:
+def _search(collection: OpenedCollection, ask: Ask) -> tuple[SearchPage | None, Mapping[Source, ImageError]]:
     """The answer for those pictures that can be used, None where there is none, and what is wrong with the others."""
     embedders = VisitorEmbedders()
     while True:
@@ -214,9 +214,9 @@ def _reason(upload: str, error: ImageError) -> str:
     return t("search.unusable", name=escape(name[-_MAX_NAME:]), reason=error_words(error)) if name else error_words(error)
 
 
-def asked_items(collection: Collection, ask: Ask) -> tuple[QueryPicture, ...]:
+def asked_items(collection: OpenedCollection, ask: Ask) -> tuple[QueryPicture, ...]:
     """The items of a query, which are known before there is an answer."""
-    items = [collection.items[collection.items.row_of(item_id)] for item_id in ask.items]
+    items = map(collection.item, ask.items)
     return tuple(
         QueryPicture(short_name(item), item.width, item.height, item, thumbnail_url(collection.name, item))
         for item in items

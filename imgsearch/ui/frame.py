@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.errors import ImgSearchError
 from imgsearch.ui import resources, sign_in, state
 from imgsearch.ui.answer import found_in, part_to_ask
@@ -28,7 +28,7 @@ from imgsearch.ui.views.search import view as search
 
 # Not st.navigation: in Streamlit 1.67 st.page_link does not write the address when only its parameters differ and opens no
 # new tab on Ctrl-click, and Back after st.switch_page has the parameters of the view that it led to.
-VIEWS: dict[str, Callable[[Collection, View], None]] = {
+VIEWS: dict[str, Callable[[OpenedCollection, View], None]] = {
     state.SEARCH: search.render,
     "compare": compare.render,
     "map": map.render,
@@ -75,7 +75,7 @@ def render() -> None:
     VIEWS[view.name](collection, view)
 
 
-def _title_words(collection: Collection, view: View) -> list[str]:
+def _title_words(collection: OpenedCollection, view: View) -> list[str]:
     """What tells a page from others in the bar of tabs: what it is asked with, on views that show an answer."""
     words = [] if view.name == state.SEARCH else [t(f"nav.{view.name}")]
     if view.name not in (state.SEARCH, "compare"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.outline import Outline
 from imgsearch.collection.session import SESSION_NAME, SessionCollections, SessionLimits
 from imgsearch.embedding.embedders import Embedders
@@ -24,7 +25,7 @@ def collection_names() -> list[str]:
     return sorted(list_collections(get_settings().home), key=lambda name: (name == SAMPLE_COLLECTION, name))
 
 
-def open_collection(name: str) -> Collection:
+def open_collection(name: str) -> OpenedCollection:
     """The opened collection; opened anew when it has been rebuilt since.
 
     Raises:
@@ -50,7 +51,7 @@ def build_of(name: str) -> tuple[int, int]:
 
 
 @st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
-def _open(name: str, build: tuple[int, int]) -> Collection:
+def _open(name: str, build: tuple[int, int]) -> OpenedCollection:
     del build  # only a part of the key
     return Collection.open(name, get_settings().home)
 
@@ -82,25 +83,27 @@ def session_collections() -> SessionCollections:
     return SessionCollections(SessionLimits(max_bytes=settings.max_own_mb * 2**20, max_of_one=settings.max_own_of_one))
 
 
-def word_quality(collection: Collection) -> tuple[words.WordQuality, ...]:
+def word_quality(collection: OpenedCollection) -> tuple[words.WordQuality, ...]:
     """How well the labels that a network knows by name are found by it, the worst first: measured once."""
     space = collection.word_space
-    values = collection.manifest.spaces[space.name].class_values if space else None
-    return _word_quality((collection.manifest.items.sha256, values.sha256), collection) if values else ()
+    if space is None:
+        return ()
+    it = collection.description
+    return _word_quality((it.digest, it.spaces[space.name].digest), collection)
 
 
 @st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
-def _word_quality(digests: tuple[str, str], _collection: Collection) -> tuple[words.WordQuality, ...]:
+def _word_quality(digests: tuple[str, str], _collection: OpenedCollection) -> tuple[words.WordQuality, ...]:
     del digests  # only a part of the key
     return words.word_quality(_collection)
 
 
-def weak_words(collection: Collection) -> frozenset[str]:
+def weak_words(collection: OpenedCollection) -> frozenset[str]:
     """What the network finds badly here, as far as labels tell: see `measure.words.weak_words`."""
     return words.weak_words(word_quality(collection))
 
 
-def open_first_collection() -> Collection | None:
+def open_first_collection() -> OpenedCollection | None:
     """What a visitor with an empty address sees, or None where there is no collection. Raises like `open_collection`."""
     names = collection_names()
     return open_collection(names[0]) if names else None

@@ -31,7 +31,7 @@ class Placement:
     """Where an upload stands on the map.
 
     Attributes:
-        x, y: Place in [0, 1]: that of its nearest item. t-SNE has no place of its own for what it has not seen.
+        x, y: Place in [0, 1]: that of its nearest item that has one. t-SNE has none for what it has not seen.
         rows: The neighbours to draw lines to, nearest first.
         is_faded: Whether nothing in the collection is similar, so that the place says nothing.
     """
@@ -42,21 +42,17 @@ class Placement:
     is_faded: bool
 
 
-def place(projection: np.ndarray, rows: Sequence[int], *, is_foreign: bool) -> Placement:
-    """Places a query on the map.
+def place(rows: Sequence[int], places: np.ndarray, *, is_foreign: bool) -> Placement | None:
+    """Places a query on the map; None where none of its neighbours has a place.
 
     Args:
-        projection: float32 (n, 2), the map.
         rows: Its neighbours, nearest first.
+        places: float32 (len(rows), 2), where they stand; not a number where one stands nowhere.
         is_foreign: The verdict on the query (see `calibration.Verdict`).
-
-    Raises:
-        ValueError: `rows` is empty.
     """
-    if not len(rows):
-        raise ValueError("There must be at least one neighbour.")
-    x, y = projection[rows[0]]
-    return Placement(float(x), float(y), tuple(int(row) for row in rows), is_foreign)
+    for x, y in places[~np.isnan(places).any(axis=1)][:1].tolist():
+        return Placement(x, y, tuple(int(row) for row in rows), is_foreign)
+    return None
 
 
 def method_for(embeddings: np.ndarray) -> Method:

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.ui.server import map_points, routes
 from imgsearch.vectors import projection
+from imgsearch.vectors import space as vector_space
 from tests.app.test_page import cards, page, png, state_uploader
 from tests.conftest import draw_picture
 
@@ -31,7 +32,7 @@ def test_the_points_are_the_stored_places(collection: Collection) -> None:
     points = json.loads(map_points.map_points(collection, "color_histogram"))
     projection = collection.space().projection
     assert points["labels"] == ["blue", "green", "red"]
-    assert points["row"] == list(range(12))
+    assert len(points["id"]) == 12
     for row, item in enumerate(collection.items):
         assert (points["x"][row], points["y"][row]) == pytest.approx(projection[row].tolist(), abs=1e-4)
         assert points["labels"][points["label"][row]] == item.label
@@ -39,11 +40,21 @@ def test_the_points_are_the_stored_places(collection: Collection) -> None:
 
 
 def test_a_large_collection_shows_a_sample(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(map_points, "MAX_MAP_POINTS", 5)
+    monkeypatch.setattr(vector_space, "MAX_MAP_POINTS", 5)
     points = json.loads(map_points.map_points(collection, "color_histogram"))
-    assert len(points["row"]) == 5 == len(set(points["row"]))
-    assert points["row"] == sorted(points["row"])
-    assert points["id"] == [collection.items[row].item_id for row in points["row"]]
+    rows = [collection.items.row_of(item_id) for item_id in points["id"]]
+    assert len(rows) == 5 == len(set(rows))
+    assert rows == sorted(rows)
+    projection = collection.space().projection
+    assert points["x"] == pytest.approx(projection[rows, 0].tolist(), abs=1e-4)
+    # Marks are points of the map; what it does not show has a rank among the results, and no line.
+    asked = next(item.item_id for item in collection.items if item.item_id not in points["id"])
+    data = drawn(page(view="map", item=asked))
+    results = collection.search(item_id=asked, k=12).results
+    assert data["queries"] == []
+    assert data["results"] == [rows.index(result.row) if result.row in rows else -1 for result in results]
+    assert data["place"]["neighbors"] == [rows.index(result.row) for result in results if result.row in rows]
+    assert (data["place"]["x"], data["place"]["y"]) == pytest.approx(projection[collection.items.row_of(asked)].tolist())
 
 
 def get(collection: str, space: str, digest: str) -> Response:
@@ -73,7 +84,7 @@ def test_the_query_stands_at_its_place_with_lines_to_its_results(collection: Col
     assert data["queries"] == [row]
     assert data["results"] == results
     assert (data["place"]["x"], data["place"]["y"]) == pytest.approx(collection.space().projection[row].tolist())
-    assert data["place"]["rows"] == results
+    assert data["place"]["neighbors"] == results
     assert data["place"]["faded"] is False
     assert data["url"].endswith(f"/discs/color_histogram/{map_points.map_digest(collection, 'color_histogram')}.json")
 
@@ -83,7 +94,7 @@ def test_a_query_from_outside_stands_at_its_nearest_whatever_the_order(collectio
     nearest = sorted(results, key=lambda result: result.distance)
     assert results[0] != nearest[0]  # else this shows nothing
     data = drawn(page(view="map", item="red/0.png", rerank="diverse", liked="blue/1.png"))
-    assert data["place"]["rows"] == [result.row for result in nearest]
+    assert data["place"]["neighbors"] == [result.row for result in nearest]
 
 
 @pytest.mark.parametrize(("fewest", "said", "unsaid"), [(13, "principal components", "t-SNE"), (12, "t-SNE", "principal")])

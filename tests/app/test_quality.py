@@ -46,7 +46,7 @@ def test_every_engine_shows_what_was_saved(measured: Collection) -> None:
 
 
 def test_the_order_that_search_uses_is_named(measured: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quality, "default_reranking", lambda spec: "expansion")
+    monkeypatch.setattr(quality, "default_reranking", lambda space: "expansion")
     at = page(view="quality")
     names = [row["name"] for row in rows(at, RERANKINGS)]
     assert [name for name in names if "default" in name] == ["By neighbours of the query (default of Search)"]

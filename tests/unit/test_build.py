@@ -25,7 +25,7 @@ from PIL import Image
 
 from imgsearch import BuildReport, Collection, build_collection, list_collections
 from imgsearch.collection import build, survey
-from imgsearch.collection.collection import exact_notice
+from imgsearch.collection.face.opened import exact_notice
 from imgsearch.collection.ledger import Ledger
 from imgsearch.collection.sweep import SWEEP_AFTER_S, sweep
 from imgsearch.embedding import embedder, local, spec

@@ -19,7 +19,7 @@ from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
 from imgsearch import Collection, build_collection, embedder_spec, list_collections
-from imgsearch.collection.collection import exact_notice
+from imgsearch.collection.face.opened import exact_notice
 from imgsearch.collection.manifest import FileEntry, Manifest
 from imgsearch.collection.outline import describe
 from imgsearch.collection.reading import read_manifest

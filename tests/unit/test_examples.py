@@ -21,13 +21,14 @@ MODULES = sorted(
 
 
 def test_there_are_examples() -> None:
-    assert {"imgsearch", "imgsearch.collection.collection"} <= {*MODULES}
+    assert {"imgsearch", "imgsearch.collection.face.opened"} <= {*MODULES}
 
 
 @pytest.mark.usefixtures("collection")
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in NEEDS_A_PAGE])
 def test_examples_give_what_they_say(name: str) -> None:
     module = pkgutil.resolve_name(name)
-    result = doctest.testmod(module, extraglobs={"PIL": PIL, "Region": imgsearch.Region})
+    known = {"PIL": PIL, "Region": imgsearch.Region, "Collection": imgsearch.Collection}
+    result = doctest.testmod(module, extraglobs=known)
     assert result.attempted
     assert result.failed == 0

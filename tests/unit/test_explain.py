@@ -19,7 +19,6 @@ from imgsearch.measure.explain import (
     blend,
     explain,
     match_map,
-    mean_embedding,
     overlay,
     similarity_map,
 )
@@ -197,12 +196,6 @@ def test_a_descriptor_cannot_be_explained_by_places(collection: Collection) -> N
         explain(collection, 0, 1)
     assert not collection.space().spec.has_feature_maps
     assert embedder_spec("mini").has_feature_maps
-
-
-def test_the_mean_of_a_large_collection_is_that_of_some_of_it() -> None:
-    embeddings = RNG.random((10_000, 2), np.float32)
-    assert mean_embedding(embeddings) == pytest.approx(embeddings[::3].mean(0), rel=1e-5)
-    assert mean_embedding(embeddings[:4096]) == pytest.approx(embeddings[:4096].mean(0), rel=1e-5)
 
 
 def test_a_match_map_spreads_shares_over_their_boxes_and_is_centred() -> None:

@@ -39,4 +39,4 @@ def test_names_are_shown_as_they_are_and_without_thumbnails_nothing(home: Path, 
     assert html.count("<figure") == 3
     assert "<b>" not in html
     assert 'title="&lt;b&gt;&quot;0&amp;.png"' in html
-    assert replace(page, thumbnails=None)._repr_html_() is None
+    assert replace(page, thumbnail=None)._repr_html_() is None

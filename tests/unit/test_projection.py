@@ -11,7 +11,7 @@ from imgsearch.distance import normalize
 from imgsearch.vectors import projection
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
-from imgsearch.vectors.projection import method_for, place, project
+from imgsearch.vectors.projection import Placement, method_for, place, project
 
 
 def clusters(n_each: int, n_clusters: int = 3, dim: int = 16) -> np.ndarray:
@@ -185,7 +185,9 @@ def test_what_differs_by_rounding_alone_stands_in_the_middle_outside_of_the_samp
 
 def test_an_upload_stands_at_its_nearest_items_place() -> None:
     places = np.array([[0, 0.5], [0.25, 0.75], [1, 0.5]], dtype=np.float32)
-    placed = place(places, np.array([1, 2]), is_foreign=True)
-    assert (placed.x, placed.y, placed.rows, placed.is_faded) == (0.25, 0.75, (1, 2), True)
-    with pytest.raises(ValueError, match="at least one"):
-        place(places, [], is_foreign=False)
+    assert place([1, 2], places[[1, 2]], is_foreign=True) == Placement(0.25, 0.75, (1, 2), is_faded=True)
+    nowhere = np.full((1, 2), np.nan, np.float32)
+    assert place([7, 2], np.concatenate([nowhere, places[2:]]), is_foreign=False) == Placement(
+        1, 0.5, (7, 2), is_faded=False
+    )
+    assert place([7], nowhere, is_foreign=False) is None

@@ -34,9 +34,8 @@ from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.objects import Objects, Part
 from imgsearch.retrieval.results import SearchPage, SearchResult
 from imgsearch.vectors.calibration import Verdict
-from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.engines.face import Effort
-from imgsearch.vectors.space import Space
+from tests.conftest import toy_space
 
 COLORS = [(200, 30, 30), (30, 160, 40), (40, 60, 190), (210, 180, 40), (150, 60, 160), (90, 90, 90)]
 DISTANCES = [0.0, 0.25, 1.0, 1.5, 2.0]
@@ -55,7 +54,7 @@ def make_report(folder: Path, labels: list[str] = PLAIN, n_results: int = 5, **c
         item_id = f"{label}/{number}.png" if label else f"{number}.png"
         items.append(Item(item_id, label, 60, 40, 9, 9, f"{number:064}", f"{number:064}", len(thumbnail)))
     file, spec = FileEntry("x", 1, "0" * 64), EmbedderSpec("color_histogram")
-    entry = SpaceEntry(spec, 0, False, 10, -1, 0, file, file, file, file, file, None)
+    entry = SpaceEntry(spec, 0, "annoy", {"n_trees": 10, "search_k": -1}, file, file, file, file, file, None)
     manifest = Manifest(
         title=f"All {labels[0]}",
         source="https://example.org/<b>",
@@ -70,7 +69,7 @@ def make_report(folder: Path, labels: list[str] = PLAIN, n_results: int = 5, **c
         spaces={"toy": entry},
     )
     embeddings = np.eye(len(items), spec.dim, dtype=np.float32)
-    space = Space("toy", spec, embeddings, ExactIndex(embeddings), None, None, None)  # type: ignore[arg-type]
+    space = replace(toy_space(embeddings), name="toy", spec=spec)
     results = tuple(
         SearchResult(
             rank,

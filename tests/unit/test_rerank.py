@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from imgsearch import embedder_spec
 from imgsearch.distance import normalize
+from imgsearch.pictures.items import Item, Items
+from imgsearch.retrieval.ask import Ask
 from imgsearch.retrieval.expansion import augment, expand_query, joint_query, rocchio
 from imgsearch.retrieval.rerank import (
     DEPTH,
@@ -19,9 +22,12 @@ from imgsearch.retrieval.rerank import (
     diversify,
     k_reciprocal_distances,
     reorder,
+    rerankings_of,
 )
+from imgsearch.retrieval.search import search
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.neighbors import nearest_neighbors
+from tests.conftest import toy_space
 
 
 def at_degrees(*degrees: float) -> np.ndarray:
@@ -233,5 +239,23 @@ def test_a_name_that_an_address_or_a_command_may_hold_stays() -> None:
 
 
 def test_spaces_of_cnns_are_reranked_by_default_and_those_of_descriptors_are_not() -> None:
-    assert default_reranking(embedder_spec("mini")) == "augmentation-expansion"
-    assert default_reranking(embedder_spec("cedd")) == ""
+    space = toy_space(np.eye(4, 64, dtype=np.float32))
+    assert default_reranking(replace(space, spec=embedder_spec("mini"))) == "augmentation-expansion"
+    assert default_reranking(replace(space, spec=embedder_spec("cedd"))) == ""
+
+
+def test_what_needs_a_table_of_neighbours_is_query_expansion_where_nobody_keeps_one() -> None:
+    space = toy_space(normalize(np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)))
+    without = replace(space, neighbors=None)
+    assert rerankings_of(space) == list(RERANKINGS)
+    assert rerankings_of(without) == ["expansion", "diverse"]
+    assert default_reranking(replace(without, spec=embedder_spec("mini"))) == "expansion"
+    items = Items([Item(f"{number:02}.png", "", 1, 1, 1, 0, f"{number}", "", 1) for number in range(30)])
+    for name in RERANKINGS:
+        page = search(items, without, Ask(items=("03.png",), rerank=name, k=29))
+        assert page.rerank == ("diverse" if name == "diverse" else "expansion")
+        if name == "diverse":  # there is nothing to tell copies by
+            assert len(page.results) == 29
+        else:
+            expanded = search(items, space, Ask(items=("03.png",), rerank="expansion", k=29))
+            assert [each.row for each in page.results] == [each.row for each in expanded.results]

@@ -19,7 +19,7 @@ from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.embedding.weights import BUNDLED
 from imgsearch.embedding.worker.client import WorkerClient
 from imgsearch.errors import BackboneError
-from imgsearch.measure.explain import explain, mean_embedding, similarity_map
+from imgsearch.measure.explain import explain, similarity_map
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.regions import Region
 from imgsearch.sample.animal.breeds import BREEDS
@@ -138,7 +138,7 @@ def test_explanations_of_a_built_space_add_up(pictures: Path, home: Path) -> Non
     space = collection.space("mini-pca5")
     first, second = (collection.items.row_of(name) for name in ("red/1.png", "blue/2.png"))
     (maps,) = collection.embedders.feature_maps((pictures / "red" / "1.png").read_bytes(), space.spec)
-    found = similarity_map(maps, space.embeddings[second], mean_embedding(space.embeddings), space.transform)
+    found = similarity_map(maps, space.embeddings[second], space.mean, space.transform)
     assert found.similarity == pytest.approx(float(space.embeddings[first] @ space.embeddings[second]), abs=1e-4)
     explanation = explain(collection, first, second, space="mini-pca5")
     assert explanation.query.overlay.shape == explanation.result.overlay.shape == (60, 80, 4)
@@ -151,7 +151,7 @@ def test_hiding_what_an_explanation_calls_important_costs_more_than_hiding_anyth
     embeddings = mini.embed_prepared(prepared)
     nearest = (embeddings @ embeddings.T - 3 * np.eye(len(embeddings))).argmax(axis=1)
     rng = np.random.default_rng(0)
-    mean = mean_embedding(embeddings)
+    mean = embeddings.mean(axis=0, dtype=np.float64)
 
     def similarity_without(row: int, values: np.ndarray) -> float:
         hidden = np.zeros(values.size, bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.pictures.items import Item
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui.server import access, internals, routes
@@ -27,13 +27,13 @@ def thumbnail_pattern(collection: str) -> str:
     return f"{_base_path()}{routes.THUMBNAIL_ROUTE}/{collection}/{{}}.webp{access.key(collection)}"
 
 
-def map_url(collection: Collection, space: str) -> str:
+def map_url(collection: OpenedCollection, space: str) -> str:
     """Where the browser gets the points of a map."""
     key = access.key(collection.name)
     return f"{_base_path()}{routes.MAP_ROUTE}/{collection.name}/{space}/{map_digest(collection, space)}.json{key}"
 
 
-def words_url(collection: Collection, language: str) -> str:
+def words_url(collection: OpenedCollection, language: str) -> str:
     """Where the browser gets the words that a collection can be asked for."""
     key = access.key(collection.name)
     return f"{_base_path()}{routes.WORDS_ROUTE}/{collection.name}/{language}/{words_digest(collection)}.json{key}"

@@ -84,14 +84,13 @@ class Chart {
   }
 
   load(loaded) {
-    const { x, y, row } = loaded;
+    const { x, y } = loaded;
     this.points = loaded;
-    this.rowOf = new Map(row.map((each, i) => [each, i]));
     this.clusters = clusters(loaded);
     this.hues = hues(this.clusters);
     // Scattered, and the same at any zoom: what is a picture stays one.
     const scatter = (i) => (i * 2654435761) % 4294967296;
-    this.order = [...row.keys()].sort((a, b) => scatter(a) - scatter(b));
+    this.order = [...x.keys()].sort((a, b) => scatter(a) - scatter(b));
     const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
     const most = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
     this.extent = { left: least(x), right: most(x), top: least(y), bottom: most(y) };
@@ -101,10 +100,9 @@ class Chart {
   // What depends on the answer and the words.
   settle() {
     const { place, queries, outside } = this.data;
-    const here = queries.map((row) => this.rowOf.get(row)).filter((i) => i !== undefined);
-    this.queries = here.map((i) => ({ x: this.points.x[i], y: this.points.y[i], url: this.thumbnail(i) }));
+    this.queries = queries.map((i) => ({ x: this.points.x[i], y: this.points.y[i], url: this.thumbnail(i) }));
     if (place && outside) this.queries.unshift({ x: place.x, y: place.y, url: outside });
-    if (this.kept && JSON.stringify(this.kept.rows) !== JSON.stringify([...queries].sort())) this.kept = null;
+    if (this.kept && JSON.stringify(this.kept.points) !== JSON.stringify([...queries].sort())) this.kept = null;
     this.sayKept();
     this.relabel();
     this.draw();
@@ -344,8 +342,8 @@ class Chart {
     const far = ([, px, py]) => (px - middle[0]) ** 2 + (py - middle[1]) ** 2;
     held.sort((a, b) => far(a) - far(b));
     const taken = held.slice(0, this.data.most).map(([i]) => i);
-    const rows = taken.map((i) => this.points.row[i]).sort();
-    this.kept = { n: held.length, rows, outline: outline.map((point) => this.unplace(...point)) };
+    const points = [...taken].sort();
+    this.kept = { n: held.length, points, outline: outline.map((point) => this.unplace(...point)) };
     this.sayKept();
     this.search(taken);
   }
@@ -359,7 +357,7 @@ class Chart {
   }
   next([dx, dy]) {
     const { x, y } = this.points;
-    const from = this.hovered >= 0 ? this.hovered : (this.rowOf.get(this.data.queries[0]) ?? 0);
+    const from = this.hovered >= 0 ? this.hovered : (this.data.queries[0] ?? 0);
     if (this.hovered < 0) return from;
     let best = from;
     let least = Infinity;

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imgsearch.collection.collection import Collection
+import numpy as np
+
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.ui.parts.addresses import map_url, thumbnail_pattern
 from imgsearch.ui.parts.component import component, follow
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
@@ -22,7 +24,7 @@ class Marks:
     Attributes:
         results: Rows of what was found, in the order of the answer.
         queries: Rows of the items that were searched with.
-        place: Where the query stands; None where nothing was asked.
+        place: Where the query stands; None where nothing was asked, and where it stands nowhere.
         outside: URL of a query's picture that is no item; "" where there is none.
     """
 
@@ -32,7 +34,7 @@ class Marks:
     outside: str = ""
 
 
-def draw_map(collection: Collection, space: str, marks: Marks, *, href: str, key: str) -> None:
+def draw_map(collection: OpenedCollection, space: str, marks: Marks, *, href: str, key: str) -> None:
     """Draws the map of a space; a click or an outline searches with what is there.
 
     Args:
@@ -41,14 +43,19 @@ def draw_map(collection: Collection, space: str, marks: Marks, *, href: str, key
         href: Where a click leads, without the items.
         key: Session key.
     """
-    place = marks.place
-    drawn = place and {"x": place.x, "y": place.y, "rows": place.rows, "faded": place.is_faded}
+    place, points_of = marks.place, collection.space(space).points_of
+    drawn = place and {
+        "x": place.x,
+        "y": place.y,
+        "neighbors": _shown(points_of(place.rows)),
+        "faded": place.is_faded,
+    }
     data = {
         "url": map_url(collection, space),
         "thumbnails": thumbnail_pattern(collection.name),
         "href": href,
-        "results": tuple(marks.results),
-        "queries": tuple(marks.queries),
+        "results": tuple(points_of(marks.results).tolist()),  # with their ranks, whether they are shown or not
+        "queries": _shown(points_of(marks.queries)),
         "place": drawn and tuple(drawn.items()),
         "outside": marks.outside,
         "most": MAX_QUERY_PICTURES,
@@ -69,3 +76,8 @@ def draw_map(collection: Collection, space: str, marks: Marks, *, href: str, key
         ),
     }
     _MAP(key=key, data=data, on_followed_change=lambda: follow(key))
+
+
+def _shown(points: np.ndarray) -> tuple[int, ...]:
+    """Those of some points that the map has."""
+    return tuple(points[points >= 0].tolist())

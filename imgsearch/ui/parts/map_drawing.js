@@ -21,7 +21,7 @@ class Drawing {
     this.clear(context);
     const style = getComputedStyle(chart.box);
     [this.ink, this.paper] = [style.color, style.backgroundColor];
-    const { x, y, label, row } = points;
+    const { x, y, label } = points;
     const ranks = new Map(data.results.map((each, rank) => [each, rank + 1]));
     const radius = Math.min(7, Math.max(2.2, 60 / Math.sqrt(x.length)) * Math.sqrt(chart.view.zoom));
     this.radius = radius;
@@ -33,7 +33,7 @@ class Drawing {
       const [px, py] = chart.place(x[i], y[i]);
       if (px < -9 || py < -9 || px > width + 9 || py > height + 9) continue;
       context.globalAlpha = chart.isMuted(i) ? 0.12 : 0.85;
-      const rank = ranks.get(row[i]);
+      const rank = ranks.get(i);
       if (rank) found.push([i, px, py, rank]);
       this.dot(px, py, rank ? radius + 2 : radius, chart.colorOf(label[i]));
     }
@@ -108,7 +108,7 @@ class Drawing {
     this.side = Math.min(84, 40 * Math.sqrt(zoom / PICTURES_FROM));
     if (zoom < PICTURES_FROM && chart.points.x.length > FEW) return;
     const asked = new Set(chart.data.queries); // which stand out anyway
-    const order = [...found, ...chart.order].filter((i) => !chart.isMuted(i) && !asked.has(chart.points.row[i]));
+    const order = [...found, ...chart.order].filter((i) => !chart.isMuted(i) && !asked.has(i));
     const { clientWidth: width, clientHeight: height } = chart.box;
     this.shown = pictured(order, (i) => chart.placeOf(i), this.side, width, height);
     for (const i of this.shown) {
@@ -163,9 +163,7 @@ class Drawing {
     context.lineWidth = 1;
     context.globalAlpha = query.faded ? 0.12 : 0.35;
     context.beginPath();
-    for (const row of query.rows) {
-      const i = chart.rowOf.get(row);
-      if (i === undefined) continue;
+    for (const i of query.neighbors) {
       context.moveTo(...chart.place(query.x, query.y));
       context.lineTo(...chart.placeOf(i));
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from imgsearch.collection.collection import Collection
-from imgsearch.collection.manifest import Manifest
+from imgsearch.collection.face.description import Description
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import UnknownWordError
@@ -33,24 +33,24 @@ def collection_words(name: str) -> str:
     return t("collections.own") if SESSION_NAME.fullmatch(name) else name
 
 
-def space_words(manifest: Manifest, name: str) -> str:
+def space_words(description: Description, name: str) -> str:
     """What a space compares by, for people, as in a sentence: `CNN features`, `colours`.
 
     With its name, `CNN features (mini)`, where another space of the collection would have the same words.
     """
-    words = {each: _kind_words(entry.embedder) for each, entry in manifest.spaces.items()}
+    words = {each: _kind_words(entry.embedder) for each, entry in description.spaces.items()}
     return words[name] if [*words.values()].count(words[name]) == 1 else f"{words[name]} ({name})"
 
 
-def space_title(manifest: Manifest, name: str) -> str:
+def space_title(description: Description, name: str) -> str:
     """The same where it stands alone: `Colours`."""
-    words = space_words(manifest, name)
+    words = space_words(description, name)
     return words[0].upper() + words[1:]
 
 
-def full_space_title(manifest: Manifest, name: str) -> str:
+def full_space_title(description: Description, name: str) -> str:
     """The same with the name that the space has for its builder: `Colours (color_histogram)`."""
-    title = space_title(manifest, name)
+    title = space_title(description, name)
     return title if title.endswith(f" ({name})") else f"{title} ({name})"
 
 
@@ -63,7 +63,7 @@ def rerank_words(name: str) -> str:
     return t(f"rerank.{name or 'none'}")
 
 
-def word_shown(collection: Collection, word: str) -> str:
+def word_shown(collection: OpenedCollection, word: str) -> str:
     """A word that is asked for, in the visitor's language; as it was typed where that may mean more. No Markdown."""
     try:
         meaning = collection.words.meaning(word)
@@ -74,12 +74,12 @@ def word_shown(collection: Collection, word: str) -> str:
     return shown(meaning.senses[0], language()) if [sense.text for sense in meaning.senses] == [word] else word
 
 
-def asked_words(collection: Collection, ask: Ask) -> str:
+def asked_words(collection: OpenedCollection, ask: Ask) -> str:
     """The words that are asked for, the same way."""
     return ", ".join(word_shown(collection, word) for word in ask.words)
 
 
-def conditions_words(collection: Collection, ask: Ask) -> list[tuple[str, dict[str, list[str]]]]:
+def conditions_words(collection: OpenedCollection, ask: Ask) -> list[tuple[str, dict[str, list[str]]]]:
     """What results have to show and not to show: `only: terrier`, no Markdown, and the address's change without it."""
     words = {"words": () if ask.is_by_words else ask.words, "not": ask.not_words}
     keys = {"words": "words.only", "not": "words.not"}

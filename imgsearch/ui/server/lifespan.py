@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from imgsearch.collection.collection import exact_notice, tensorflow_notice
+from imgsearch.collection.face.opened import exact_notice, tensorflow_notice
 from imgsearch.embedding.networks import needs_tensorflow
 from imgsearch.errors import ImgSearchError
 from imgsearch.measure.judgements import JudgementStore

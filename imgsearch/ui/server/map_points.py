@@ -7,10 +7,9 @@ import hashlib
 import json
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.measure.map_names import MapName, map_names
 from imgsearch.pictures.items import label_words
 from imgsearch.ui.resources import MAX_OPEN_COLLECTIONS
@@ -18,33 +17,29 @@ from imgsearch.ui.server.delivery.word_list import words_digest
 from imgsearch.ui.texts import LANGUAGES
 from imgsearch.vocabulary import shown
 
-MAX_MAP_POINTS = 20_000
-"""Larger collections show a sample: more points would hide each other, and cost seconds on a phone."""
-_SEED = 0
 _MAX_NAMED = 4_000
 """Points that names of clusters are told from; of more, some."""
 _FEW_LABELLED = 0.1
 """Share of the pictures with a label below which words name the clusters."""
 
 
-def map_digest(collection: Collection, space: str) -> str:
+def map_digest(collection: OpenedCollection, space: str) -> str:
     """What the points depend on, as a name for their file: hexadecimal, 64 characters."""
     # Items and words, and the version, which says how the file is written.
-    places = collection.manifest.spaces[space].projection.sha256
-    return hashlib.sha256(f"{words_digest(collection)} {places}".encode()).hexdigest()
+    digest = collection.description.spaces[space].digest
+    return hashlib.sha256(f"{words_digest(collection)} {digest}".encode()).hexdigest()
 
 
-def map_points(collection: Collection, space: str) -> bytes:
-    """The file: a JSON object of parallel lists row, x, y, label (an index into `labels`, -1 for none), id, thumbnail; and
+def map_points(collection: OpenedCollection, space: str) -> bytes:
+    """The file: a JSON object of parallel lists x, y, label (an index into `labels`, -1 for none), id, thumbnail; and
     `names`, a list of objects with x, y, n and `words`, the name in each language."""
-    rows = _rows(collection)
-    places = collection.space(space).projection[rows].astype(float).round(4)
+    rows = collection.space(space).map_rows
+    places = collection.space(space).places(rows).astype(float).round(4)
     labels = list(collection.items.label_counts)
     number = {label: index for index, label in enumerate(labels)}
-    items = [collection.items[int(row)] for row in rows]
+    items = collection.items.at(rows)
     points: dict[str, Any] = {
         "labels": [label_words(label) for label in labels],
-        "row": rows.tolist(),
         "x": places[:, 0].tolist(),
         "y": places[:, 1].tolist(),
         "label": [number.get(item.label, -1) for item in items],
@@ -63,7 +58,7 @@ def map_points(collection: Collection, space: str) -> bytes:
     return json.dumps(points, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def names_on_map(collection: Collection, space: str) -> list[MapName]:
+def names_on_map(collection: OpenedCollection, space: str) -> list[MapName]:
     """What clusters of a map are called by words; [] where labels name them, and where no network knows what they show."""
     n_labelled = sum(collection.items.label_counts.values())
     has_labels = len(collection.items.label_counts) > 1 and n_labelled >= _FEW_LABELLED * len(collection.items)
@@ -71,18 +66,10 @@ def names_on_map(collection: Collection, space: str) -> list[MapName]:
 
 
 @st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
-def _names(digest: str, _collection: Collection, _space: str) -> list[MapName]:
+def _names(digest: str, _collection: OpenedCollection, _space: str) -> list[MapName]:
     del digest  # only a part of the key
-    rows = _rows(_collection)
+    rows = _collection.space(_space).map_rows
     rows = rows[:: -(-len(rows) // _MAX_NAMED)]
     assert _collection.word_space  # else nobody asks
     assert _collection.word_space.class_values is not None
-    return map_names(_collection.space(_space).projection[rows], _collection.word_space.class_values[:, rows])
-
-
-def _rows(collection: Collection) -> np.ndarray:
-    """int64, ascending: the items that are points."""
-    n = len(collection.items)
-    if n <= MAX_MAP_POINTS:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(_SEED).choice(n, MAX_MAP_POINTS, replace=False))
+    return map_names(_collection.space(_space).places(rows), _collection.word_space.class_values[:, rows])

@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.distance import MAX_DISTANCE
 from imgsearch.embedding.embedders import Source
 from imgsearch.errors import ImgSearchError, UnknownWordError
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.ask import AUTO, MAX_WORDS, Ask
-from imgsearch.retrieval.rerank import RERANKINGS, default_reranking
+from imgsearch.retrieval.rerank import default_reranking, rerankings_of
 from imgsearch.ui.server.limits import MAX_QUERY_PICTURES
 from imgsearch.ui.state import address, session
 from imgsearch.ui.texts import LANGUAGES
@@ -131,7 +131,7 @@ def read_frame(views: Names[str], collections: list[str]) -> Frame:
     return Frame(name, collection, reader.params, tuple(reader.notes))
 
 
-def read_view(frame: Frame, collection: Collection, examples: Mapping[str, Path]) -> View:
+def read_view(frame: Frame, collection: OpenedCollection, examples: Mapping[str, Path]) -> View:
     """Reads the rest; whatever is nonsense becomes the default, with a note.
 
     Args:
@@ -174,10 +174,10 @@ def read_view(frame: Frame, collection: Collection, examples: Mapping[str, Path]
 
 
 def _read_ask(
-    reader: address.Reader, collection: Collection, space: str, items: tuple[str, ...], pictures: tuple[Source, ...]
+    reader: address.Reader, collection: OpenedCollection, space: str, items: tuple[str, ...], pictures: tuple[Source, ...]
 ) -> Ask:
-    default = default_reranking(collection.space(space).spec) or NO_RERANKING
-    rerank = reader.one("rerank", address.choice((NO_RERANKING, *RERANKINGS)), default)
+    default = default_reranking(collection.space(space)) or NO_RERANKING
+    rerank = reader.one("rerank", address.choice((NO_RERANKING, *rerankings_of(collection.space(space)))), default)
     known = partial(_known_word, collection)
     plain = Ask(
         items=items,
@@ -217,7 +217,7 @@ def _read_ask(
 
 
 def _read_pictures(
-    reader: address.Reader, collection: Collection, examples: Names[str]
+    reader: address.Reader, collection: OpenedCollection, examples: Names[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...], str | None]:
     items = reader.many("item", collection.items.find, most=MAX_QUERY_PICTURES)
     uploads = reader.many("upload", lambda each: each if session.has_upload(each) else None, most=MAX_QUERY_PICTURES)
@@ -237,7 +237,7 @@ def _word(text: str) -> str | None:
     return text if 0 < len(text) <= MAX_WORD else None
 
 
-def _known_word(collection: Collection, text: str) -> str | None:
+def _known_word(collection: OpenedCollection, text: str) -> str | None:
     """A word that the collection can be asked for."""
     word = _word(text)
     try:

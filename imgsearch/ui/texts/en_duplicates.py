@@ -24,4 +24,5 @@ TEXTS = {
     "duplicates.near": "near-copy, {distance:.3f}",
     "duplicates.keep": "Keep this one",
     "duplicates.kept": "Kept",
+    "duplicates.elsewhere": "Copies are looked for by comparing all pictures, which a collection on a server is too large for.",
 }

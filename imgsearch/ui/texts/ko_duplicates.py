@@ -24,4 +24,5 @@ TEXTS = {
     "duplicates.near": "거의 같음, 거리 {distance:.3f}",
     "duplicates.keep": "이 이미지 남기기",
     "duplicates.kept": "남길 이미지",
+    "duplicates.elsewhere": "복사본은 모든 이미지를 서로 비교해 찾습니다. 서버에 있는 컬렉션은 너무 커서 여기에서는 찾지 않습니다.",
 }

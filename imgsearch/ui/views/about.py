@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.networks import needs_tensorflow
@@ -18,8 +18,7 @@ from imgsearch.ui.parts.figure import draw_figure
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import language, t
 from imgsearch.ui.texts.markdown import escape
-from imgsearch.vectors.engines import ENGINES
-from imgsearch.vectors.space import Space
+from imgsearch.vectors.space import OpenedSpace
 
 _N_BARS = 48
 _N_NEAREST = 3
@@ -27,7 +26,7 @@ _N_POINTS = 40
 _TEXT_WIDTH = 760  # px; longer lines are hard to read
 
 
-def render(collection: Collection, view: View) -> None:
+def render(collection: OpenedCollection, view: View) -> None:
     """Draws what there is to know."""
     space = collection.space(view.space)
     st.markdown(t("about.intro"), width=_TEXT_WIDTH)
@@ -43,20 +42,23 @@ def render(collection: Collection, view: View) -> None:
         st.markdown(t("about.software_text"))
 
 
-def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, Any]]:
+def _steps(collection: OpenedCollection, space: OpenedSpace, view: View) -> list[dict[str, Any]]:
     """The four steps of the figure, with a real picture, its real vector and its real neighbours."""
-    items = view.ask.items or (collection.typical_item,)
+    items = [item_id for item_id in view.ask.items if _stands(collection, space, item_id)] or [collection.typical_item]
     page = collection.search(item_id=items[0], k=_N_NEAREST, space=space.name)
     (item,) = page.query_items
     row = collection.items.row_of(item.item_id)
     spec = space.spec
-    vector = space.embeddings[row]
+    vector = space.vectors(row)
     kind = _kind(spec)
     nearest = "about.nearest_exact" if space.index.is_exact else "about.nearest_index"
-    engine = ENGINES[collection.manifest.spaces[space.name].engine]
-    places = space.projection
-    around = np.argsort(np.linalg.norm(places - places[row], axis=1), kind="stable")[:_N_POINTS]
-    shown = np.union1d(around, [result.row for result in page.results]).astype(int)
+    engine = collection.description.spaces[space.name].engine_label
+    places = space.places(space.map_rows)
+    (stands,) = space.places([row])
+    around = np.argsort(np.linalg.norm(places - stands, axis=1), kind="stable")[:_N_POINTS]
+    at = space.places([result.row for result in page.results])
+    is_placed = ~np.isnan(at).any(axis=1)
+    shown = np.unique(np.concatenate([places[around], at[is_placed]]), axis=0)
     return [
         {
             "title": t("about.picture"),
@@ -71,19 +73,25 @@ def _steps(collection: Collection, space: Space, view: View) -> list[dict[str, A
         },
         {
             "title": t("about.nearest"),
-            "text": t(nearest, n=len(collection.items), engine=engine.label),
-            "points": tuple(_place(places[other]) for other in shown),
-            "query": _place(places[row]),
+            "text": t(nearest, n=len(collection.items), engine=engine),
+            "points": tuple(map(_place, shown)),
+            "query": _place(stands),
             "found": tuple(
                 {
-                    "at": _place(places[result.row]),
+                    "at": _place(place),
                     "src": thumbnail_url(collection.name, result.item),
                     "words": f"{result.distance:.3f}",
                 }
-                for result in page.results
+                for result, place, is_there in zip(page.results, at, is_placed, strict=True)
+                if is_there
             ),
         },
     ]
+
+
+def _stands(collection: OpenedCollection, space: OpenedSpace, item_id: str) -> bool:
+    """Whether an item has a place on the map."""
+    return not np.isnan(space.places([collection.items.row_of(item_id)])).any()
 
 
 def _kind(spec: EmbedderSpec) -> str:
@@ -100,7 +108,7 @@ def _place(point: np.ndarray) -> tuple[float, float]:
     return round(float(point[0]), 4), round(float(point[1]), 4)
 
 
-def _render_spaces(collection: Collection) -> None:
+def _render_spaces(collection: OpenedCollection) -> None:
     st.header(t("about.backbones"), anchor=False)
     st.markdown(t("about.backbones_intro"))
     for space in collection.spaces.values():
@@ -111,7 +119,7 @@ def _render_spaces(collection: Collection) -> None:
         st.caption(t("about.other_backbones", names=others))
 
 
-def _space_row(space: Space) -> str:
+def _space_row(space: OpenedSpace) -> str:
     """What a space does with a picture, and where that comes from, in Markdown."""
     spec = space.spec
     numbers = t("about.numbers", size=spec.input_size, dim=space.dim)
@@ -123,7 +131,7 @@ def _space_row(space: Space) -> str:
     return f"**{escape(space.name)}** · {numbers}{reduced}{tensorflow}  \n{spec.reference}  \n:small[{terms}]"
 
 
-def _render_words(collection: Collection) -> None:
+def _render_words(collection: OpenedCollection) -> None:
     st.header(t("about_words.title"), anchor=False)
     st.markdown(t("about_words.text"))
     n_words = len(collection.words.offered(language()))
@@ -136,19 +144,19 @@ def _render_words(collection: Collection) -> None:
         st.code(f"python -m imgsearch update {collection.name}", language="sh")
 
 
-def _render_data(collection: Collection) -> None:
+def _render_data(collection: OpenedCollection) -> None:
     st.header(t("about.data"), anchor=False)
-    manifest = collection.manifest
+    description = collection.description
     if collection.name == SAMPLE_COLLECTION:
-        st.markdown(t("about.data_sample", n=manifest.n_items))
+        st.markdown(t("about.data_sample", n=description.n_items))
     else:
         labels = collection.items.label_counts
-        st.markdown(t("about.data_own", title=escape(manifest.title), n=manifest.n_items, n_labels=len(labels)))
-        if manifest.n_skipped:
-            st.markdown(t("about.left_out", n=manifest.n_skipped))
-        if manifest.source:
-            st.markdown(t("about.data_source", source=escape(manifest.source)))
-        if manifest.license:
-            st.markdown(t("about.data_license", license=escape(manifest.license)))
+        st.markdown(t("about.data_own", title=escape(description.title), n=description.n_items, n_labels=len(labels)))
+        if description.n_skipped:
+            st.markdown(t("about.left_out", n=description.n_skipped))
+        if description.source:
+            st.markdown(t("about.data_source", source=escape(description.source)))
+        if description.license:
+            st.markdown(t("about.data_license", license=escape(description.license)))
     st.markdown(t("about.data_reference"))
     st.markdown(t("about.privacy"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.retrieval.results import SearchPage
 from imgsearch.ui import state
@@ -23,7 +23,7 @@ _SIDES = ("left", "right")
 _MEASURED_AT = 5
 
 
-def render(collection: Collection, view: View) -> None:
+def render(collection: OpenedCollection, view: View) -> None:
     """Draws both answers."""
     if view.ask.is_by_words:
         st.info(t("words.compare"))
@@ -31,7 +31,7 @@ def render(collection: Collection, view: View) -> None:
         return
     if view.space2 is None:
         is_own = SESSION_NAME.fullmatch(collection.name)
-        words = space_words(collection.manifest, view.space)
+        words = space_words(collection.description, view.space)
         st.info(t("compare.one_space_own" if is_own else "compare.one_space", space=words))
         if is_own:
             return
@@ -45,7 +45,7 @@ def render(collection: Collection, view: View) -> None:
         return
     left, right = answers[0], answers[1]
     _render_head(collection, view, left)
-    st.markdown(_summary(left, right, [escape(space_words(collection.manifest, space)) for space in spaces]))
+    st.markdown(_summary(left, right, [escape(space_words(collection.description, space)) for space in spaces]))
     with st.container(horizontal=True, gap="medium", key="compare"):
         for side, space, answer, other in zip(_SIDES, spaces, (left, right), (right, left), strict=True):
             with st.container(key=f"compare_{side}", width="stretch", gap="small"):
@@ -61,7 +61,7 @@ def _render_way_back(view: View) -> None:
     draw_links([Link(name, view.link(view=None))], name=name, key="compare_links", is_bordered=True)
 
 
-def _render_head(collection: Collection, view: View, answer: Answer) -> None:
+def _render_head(collection: OpenedCollection, view: View, answer: Answer) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="query"):
         for picture in answer.pictures:
             st.image(picture, alt=t("search.query_alt", name=answer.caption), width=88)
@@ -71,7 +71,9 @@ def _render_head(collection: Collection, view: View, answer: Answer) -> None:
             _render_way_back(view)
 
 
-def _render_side(collection: Collection, view: View, side: str, space: str, answer: Answer, other: SearchPage) -> None:
+def _render_side(
+    collection: OpenedCollection, view: View, side: str, space: str, answer: Answer, other: SearchPage
+) -> None:
     _render_name(collection, view, side, space)
     st.caption(_measured(collection, space))
     label = answer.query_label
@@ -90,23 +92,23 @@ def _render_side(collection: Collection, view: View, side: str, space: str, answ
     draw_grid(cards, name=t(f"compare.grid_{side}"), key=f"compare_{side}_grid", is_strip=True)
 
 
-def _render_name(collection: Collection, view: View, side: str, space: str) -> None:
+def _render_name(collection: OpenedCollection, view: View, side: str, space: str) -> None:
     """What the side compares by; a choice where there is another space to choose."""
     name, other = ("space", view.space2) if side == "left" else ("space2", view.space)
     options = [each for each in collection.spaces if each != other]
     if len(options) == 1:
-        st.header(space_title(collection.manifest, space), anchor=False, help=t("words.technical", name=escape(space)))
+        st.header(space_title(collection.description, space), anchor=False, help=t("words.technical", name=escape(space)))
         return
     st.selectbox(
         t(f"compare.{name}"),
         options,
-        format_func=lambda each: space_title(collection.manifest, each),
+        format_func=lambda each: space_title(collection.description, each),
         help=t("words.technical", name=escape(space)),
         **state.bound(name, space),
     )
 
 
-def _measured(collection: Collection, space: str) -> str:
+def _measured(collection: OpenedCollection, space: str) -> str:
     """The precision that the saved evaluation found for a space, by plain distance."""
     for evaluation in collection.evaluation:
         if (evaluation.space, evaluation.rerank) == (space, ""):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.measure.evaluation import chance_precision
 from imgsearch.measure.judgements import precision_by_eye, to_csv
@@ -30,14 +30,14 @@ _N_CONFUSED = 10
 _N_WORDS = 5
 
 
-def render(collection: Collection, view: View) -> None:
+def render(collection: OpenedCollection, view: View) -> None:
     """Draws what was measured, and what people said."""
     _render_measured(collection, view)
     _render_words(collection, view)
     _render_judged(collection)
 
 
-def _render_measured(collection: Collection, view: View) -> None:
+def _render_measured(collection: OpenedCollection, view: View) -> None:
     evaluations = collection.evaluation
     if not evaluations:
         if SESSION_NAME.fullmatch(collection.name):
@@ -53,14 +53,14 @@ def _render_measured(collection: Collection, view: View) -> None:
     st.markdown(t("quality.intro", n=shown.n_queries, k=_K))
     _render_engines(collection, evaluations, shown, view)
     st.caption(f"{t('quality.interval')} {t('quality.chance')}")
-    space = escape(space_title(collection.manifest, shown.space))
+    space = escape(space_title(collection.description, shown.space))
     st.markdown(t("quality.shown", space=space, rerank=rerank_words(shown.rerank)))
     _render_numbers(collection, shown)
     _render_labels(collection, shown, view)
     _render_confused(collection, shown, view)
 
 
-def _render_in_short(collection: Collection, shown: Evaluation) -> None:
+def _render_in_short(collection: OpenedCollection, shown: Evaluation) -> None:
     """The one sentence for who reads no more."""
     right = _n_of_first(shown.precision_at_k[_K].mean)
     chance = _n_of_first(chance_precision(collection.items, shown, _K))
@@ -79,15 +79,17 @@ def _shown(evaluations: tuple[Evaluation, ...], view: View) -> Evaluation:
     return min(evaluations, key=lambda each: wanted.get((each.space, each.rerank), 2))
 
 
-def _render_engines(collection: Collection, evaluations: tuple[Evaluation, ...], shown: Evaluation, view: View) -> None:
+def _render_engines(
+    collection: OpenedCollection, evaluations: tuple[Evaluation, ...], shown: Evaluation, view: View
+) -> None:
     """A bar a space, then a bar a re-ranking of the space that is shown; a click chooses."""
-    spaces = {name: space_title(collection.manifest, name) for name in collection.spaces}
+    spaces = {name: space_title(collection.description, name) for name in collection.spaces}
     engines = [
         _choice(collection, each, spaces[each.space], each.space == shown.space, view)
         for each in evaluations
         if not each.rerank
     ]
-    default = default_reranking(collection.space(shown.space).spec)
+    default = default_reranking(collection.space(shown.space))
     rerankings = [
         _choice(collection, each, _order_words(each.rerank, default), each is shown, view)
         for each in evaluations
@@ -95,7 +97,7 @@ def _render_engines(collection: Collection, evaluations: tuple[Evaluation, ...],
     ]
     for bars, title, explanation, key in (
         (engines, t("quality.engines", k=_K), t("quality.engines_help"), "engines"),
-        (rerankings, t("quality.rerankings", space=space_words(collection.manifest, shown.space)), "", "rerankings"),
+        (rerankings, t("quality.rerankings", space=space_words(collection.description, shown.space)), "", "rerankings"),
     ):
         st.header(title, anchor=False)
         if explanation:
@@ -108,7 +110,7 @@ def _order_words(rerank: str, default: str) -> str:
     return t("quality.default", rerank=words) if rerank == default else words
 
 
-def _choice(collection: Collection, evaluation: Evaluation, name: str, is_current: bool, view: View) -> Bar:
+def _choice(collection: OpenedCollection, evaluation: Evaluation, name: str, is_current: bool, view: View) -> Bar:
     precision = evaluation.precision_at_k[_K]
     return Bar(
         name=name,
@@ -125,7 +127,7 @@ def _interval_words(estimate: Estimate) -> str:
     return t("quality.value", value=estimate.mean, low=estimate.low, high=estimate.high)
 
 
-def _render_numbers(collection: Collection, shown: Evaluation) -> None:
+def _render_numbers(collection: OpenedCollection, shown: Evaluation) -> None:
     """The measures of the chosen engine, a bar each."""
     rows = [Bar(t("quality.map"), shown.mean_average_precision, _interval_words(shown.mean_average_precision))]
     for measure, by_k in (
@@ -147,7 +149,7 @@ def _render_numbers(collection: Collection, shown: Evaluation) -> None:
         st.caption(t("quality.measures_help"))
 
 
-def _render_labels(collection: Collection, shown: Evaluation, view: View) -> None:
+def _render_labels(collection: OpenedCollection, shown: Evaluation, view: View) -> None:
     st.header(t("quality.labels"), anchor=False)
     st.caption(t("quality.labels_help", k=_K))
     scores = list(shown.per_label)
@@ -158,19 +160,19 @@ def _render_labels(collection: Collection, shown: Evaluation, view: View) -> Non
             draw_bars(rest, name=t("quality.all_labels", n=len(scores)), key="other_labels")
 
 
-def _label_rows(collection: Collection, scores: list[LabelScores], view: View) -> list[Bar]:
+def _label_rows(collection: OpenedCollection, scores: list[LabelScores], view: View) -> list[Bar]:
     rows = []
     for each in scores:
-        with_label = collection.items.rows_with_label(each.label)
-        item_id = collection.items[int(with_label[0])].item_id
+        (item,) = collection.items.page(collection.items.where([each.label]), 0, 1)
         value = each.precision_at_k[_K]
-        link = view.search_link(item=item_id)
+        link = view.search_link(item=item.item_id)
         rows.append(Bar(label_words(each.label), value, f"{value:.2f}", href=link, title=t("quality.see")))
     return rows
 
 
-def _render_confused(collection: Collection, shown: Evaluation, view: View) -> None:
-    confused = [each for each in shown.confused if any(item in collection.items for item in each.examples)][:_N_CONFUSED]
+def _render_confused(collection: OpenedCollection, shown: Evaluation, view: View) -> None:
+    find = collection.items.find
+    confused = [each for each in shown.confused if any(map(find, each.examples))][:_N_CONFUSED]
     if not confused:
         return
     st.header(t("quality.confused"), anchor=False)
@@ -181,7 +183,7 @@ def _render_confused(collection: Collection, shown: Evaluation, view: View) -> N
             t("quality.pair", label=label_words(each.label), other=label_words(each.other)),
             each.count / most,
             t("quality.times", n=each.count),
-            href=view.search_link(item=next(item for item in each.examples if item in collection.items)),
+            href=view.search_link(item=next(filter(find, each.examples))),
             title=t("quality.see"),
         )
         for each in confused
@@ -189,7 +191,7 @@ def _render_confused(collection: Collection, shown: Evaluation, view: View) -> N
     draw_bars(rows, name=t("quality.confused"), key="confused")
 
 
-def _render_words(collection: Collection, view: View) -> None:
+def _render_words(collection: OpenedCollection, view: View) -> None:
     """How well the network alone finds what labels mean, where it knows them by name."""
     quality = word_quality(collection)
     if not quality or not collection.word_space:
@@ -217,7 +219,7 @@ def _render_words(collection: Collection, view: View) -> None:
         draw_bars([_word_row(each, view) for each in some], name=name, key=f"{which}_words")
 
 
-def _precision_of_pictures(collection: Collection, quality: Sequence[WordQuality]) -> float | None:
+def _precision_of_pictures(collection: OpenedCollection, quality: Sequence[WordQuality]) -> float | None:
     """Precision@5 where pictures with those labels ask, by the space that knows the words; None where that is not known."""
     labels = {each.label for each in quality}
     for each in collection.evaluation:
@@ -233,14 +235,14 @@ def _word_row(quality: WordQuality, view: View) -> Bar:
     return Bar(word, value, f"{value:.2f}", href=link, title=t("quality_words.ask"), chance=quality.chance)
 
 
-def _render_judged(collection: Collection) -> None:
+def _render_judged(collection: OpenedCollection) -> None:
     """Precision by human eye: the visitor's own likes and dislikes."""
     st.header(t("quality.judged"), anchor=False)
     judged = judging.judgements(collection.name)
     if not judged:
         st.caption(t("quality.judge_some"))
         return
-    titles = {name: space_title(collection.manifest, name) for name in collection.spaces}
+    titles = {name: space_title(collection.description, name) for name in collection.spaces}
     rows = [
         Bar(
             t("quality.judged_engine", space=titles.get(each.space, each.space), rerank=rerank_words(each.rerank)),

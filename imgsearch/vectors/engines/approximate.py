@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from imgsearch.distance import angular_distance, normalize
+from imgsearch.pictures.items import Rows
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.engines.face import Effort, Engine, Fault
 
@@ -50,7 +51,7 @@ class ApproximateIndex(ABC):
         self._exact = ExactIndex(embeddings)
 
     def nearest(
-        self, vector: np.ndarray, n: int, *, effort: Effort = Effort.NORMAL, among: np.ndarray | None = None
+        self, vector: np.ndarray, n: int, *, effort: Effort = Effort.NORMAL, among: Rows | None = None
     ) -> np.ndarray:
         """See VectorIndex."""
         # What cannot be asked for some of its rows is not asked: comparing with those is exact, and fast enough.

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from imgsearch.pictures.items import Rows, row_numbers
 from imgsearch.vectors.engines.face import Effort, Engine, Params, VectorIndex
 
 
@@ -22,11 +23,11 @@ class ExactIndex:
         self.n_items = len(embeddings)
 
     def nearest(
-        self, vector: np.ndarray, n: int, *, effort: Effort = Effort.EXACT, among: np.ndarray | None = None
+        self, vector: np.ndarray, n: int, *, effort: Effort = Effort.EXACT, among: Rows | None = None
     ) -> np.ndarray:
         """See VectorIndex. Exact at any effort. Of rows tied for the last place, the lowest are taken."""
         del effort
-        rows = np.arange(self.n_items) if among is None else among
+        rows = np.arange(self.n_items) if among is None else row_numbers(among)
         if n >= len(rows):
             return rows
         # The product over all rows and then the choice: gathering the chosen rows first would copy them.

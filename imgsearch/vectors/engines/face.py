@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from imgsearch.errors import BuildError
+from imgsearch.pictures.items import Rows
 
 Params = Mapping[str, int]
 """What an engine can be told, by name. Nobody else knows what it means."""
@@ -36,7 +37,7 @@ class VectorIndex(Protocol):
     """Whether it compares with everything at any effort."""
 
     def nearest(
-        self, vector: np.ndarray, n: int, *, effort: Effort = Effort.NORMAL, among: np.ndarray | None = None
+        self, vector: np.ndarray, n: int, *, effort: Effort = Effort.NORMAL, among: Rows | None = None
     ) -> np.ndarray:
         """Rows that are probably among the nearest; surely, where the effort is EXACT.
 
@@ -44,7 +45,7 @@ class VectorIndex(Protocol):
             vector: float32 (dim,), of length 1.
             n: Rows wanted, at least 1.
             effort: How hard to look.
-            among: int64, the rows that may be returned, ascending. Defaults to all.
+            among: The rows that may be returned, as the gallery says that. Defaults to all.
 
         Returns:
             int64, at most n distinct rows in no order to rely on, and at least half as many, or all that there are.

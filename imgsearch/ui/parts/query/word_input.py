@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.ui.parts.addresses import words_url
 from imgsearch.ui.parts.component import component, follow
 from imgsearch.ui.texts import language, t
@@ -15,7 +15,7 @@ _INPUT = component(__file__)
 
 
 def word_input(
-    collection: Collection,
+    collection: OpenedCollection,
     *,
     label: str,
     placeholder: str,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 
-import numpy as np
 from PIL import Image, ImageOps
 
-from imgsearch.collection.outline import Outline
+from imgsearch.collection.face.description import Described
 from imgsearch.errors import CollectionCorruptError, ImageError
 from imgsearch.ui.server.delivery.thumbnails import thumbnail_pixels
 
@@ -20,12 +19,12 @@ _GAP = 6
 _PAPER = (251, 248, 242)
 
 
-def sheet_digest(outline: Outline) -> str:
+def sheet_digest(outline: Described) -> str:
     """What the sheet depends on, as a name for its file: hexadecimal, 64 characters."""
-    return outline.manifest.items.sha256
+    return outline.description.digest
 
 
-def contact_sheet(outline: Outline) -> bytes:
+def contact_sheet(outline: Described) -> bytes:
     """A JPEG of pictures spread evenly over the collection, of WIDTH x HEIGHT px; the same collection gives the same.
 
     Raises:
@@ -35,14 +34,13 @@ def contact_sheet(outline: Outline) -> bytes:
     columns, rows = next(grid for grid in _GRIDS if grid[0] * grid[1] <= n_items)
     sheet = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
     xs, ys = _edges(WIDTH, columns), _edges(HEIGHT, rows)
-    shown = np.linspace(0, n_items - 1, columns * rows).round().astype(int)
-    for number, row in enumerate(shown.tolist()):
+    for number, item in enumerate(outline.items.spread(columns * rows)):
         down, right = divmod(number, columns)
         side = (xs[right + 1] - xs[right] - _GAP, ys[down + 1] - ys[down] - _GAP)
         try:
-            pixels = thumbnail_pixels(outline.thumbnail_path(outline.items[row]))
+            pixels = thumbnail_pixels(outline.thumbnail(item))
         except ImageError as exc:
-            raise CollectionCorruptError(f"The thumbnail of row {row} cannot be read.") from exc
+            raise CollectionCorruptError(f"The thumbnail of {item.item_id!r} cannot be read.") from exc
         sheet.paste(ImageOps.fit(Image.fromarray(pixels), side, Image.Resampling.BICUBIC), (xs[right], ys[down]))
     file = io.BytesIO()
     sheet.save(file, "JPEG", quality=82)

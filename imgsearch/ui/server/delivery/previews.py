@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from imgsearch.collection.outline import Outline
+from imgsearch.collection.face.description import Described
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.errors import ImgSearchError
 from imgsearch.settings import get_settings
@@ -48,14 +48,14 @@ class Preview:
     picture: PreviewPicture | None
 
 
-def page_title(outline: Outline, words: Sequence[str]) -> str:
+def page_title(outline: Described, words: Sequence[str]) -> str:
     """What a page is called, beginning with what tells it from the next.
 
     Args:
         outline: The collection that it shows.
         words: What it shows of that; those that are empty are left out.
     """
-    name = " · ".join(filter(None, (*words, outline.manifest.title or outline.name)))
+    name = " · ".join(filter(None, (*words, outline.description.title or outline.name)))
     return f"{name[:_MAX_TITLE]} · {SITE}"
 
 
@@ -82,7 +82,12 @@ def preview_of(query: str, accepted_languages: str) -> Preview | None:
     item = outline.items.find(asked.get("item", "")) or ""
     asked_words = ", ".join(params.get("words", ()))[:_MAX_WORDS].strip()
     key = "item" if item else "words" if asked_words else "collection"
-    words = {"n": len(outline.items), "title": outline.manifest.title or outline.name, "item": item, "words": asked_words}
+    words = {
+        "n": len(outline.items),
+        "title": outline.description.title or outline.name,
+        "item": item,
+        "words": asked_words,
+    }
     url = get_settings().url
     return Preview(
         title=page_title(outline, [item, asked_words]),
@@ -92,5 +97,5 @@ def preview_of(query: str, accepted_languages: str) -> Preview | None:
     )
 
 
-def _sheet_url(url: str, outline: Outline) -> str:
+def _sheet_url(url: str, outline: Described) -> str:
     return f"{url}{SHEET_ROUTE}/{outline.name}/{sheet_digest(outline)}.jpg"

@@ -28,13 +28,13 @@ _LIMITS = Limits(
 )
 
 
-def thumbnail_pixels(path: Path) -> np.ndarray:
+def thumbnail_pixels(thumbnail: Path | bytes) -> np.ndarray:
     """A stored thumbnail as a uint8 array of shape (height, width, 3).
 
     Raises:
         ImageError: it is no picture, or a larger one than a thumbnail is.
     """
-    return decode_image(path, limits=_LIMITS).pixels
+    return decode_image(thumbnail, limits=_LIMITS).pixels
 
 
 def small_thumbnail(path: Path) -> bytes | None:

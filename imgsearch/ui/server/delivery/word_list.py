@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.pictures.items import label_words
 from imgsearch.retrieval.words import least_worth
 from imgsearch.ui.resources import word_quality
@@ -18,25 +18,24 @@ from imgsearch.vocabulary import Sense, shown, words
 N_EXAMPLES = 3
 _MOST_LOOKED_AT = 5000
 """Pictures by which examples are chosen: spread evenly over a larger collection."""
-_known: WeakKeyDictionary[Collection, dict[str, tuple[str, ...]]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[OpenedCollection, dict[str, tuple[str, ...]]] = WeakKeyDictionary()
 """Examples by language, as long as a collection is open."""
 
 
-def words_digest(collection: Collection) -> str:
+def words_digest(collection: OpenedCollection) -> str:
     """What the file depends on, as a name for it: hexadecimal, 64 characters."""
-    manifest, space = collection.manifest, collection.word_space
-    values = manifest.spaces[space.name].class_values if space else None
-    parts = (__version__, manifest.items.sha256, values.sha256 if values else "")
+    it, space = collection.description, collection.word_space
+    parts = (__version__, it.digest, it.spaces[space.name].digest if space else "")
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
-def word_list(collection: Collection, language: str) -> bytes:
+def word_list(collection: OpenedCollection, language: str) -> bytes:
     """The file: a JSON object with all `words` that can be asked for, the labels first, and `examples` of them."""
     listed = {"words": collection.words.offered(language), "examples": word_examples(collection, language)}
     return json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def word_examples(collection: Collection, language: str) -> tuple[str, ...]:
+def word_examples(collection: OpenedCollection, language: str) -> tuple[str, ...]:
     """Words that a collection answers well.
 
     Labels that the network finds best by their names, as far as that can be measured, and something wider; then what many
@@ -48,7 +47,7 @@ def word_examples(collection: Collection, language: str) -> tuple[str, ...]:
     return known[language]
 
 
-def _examples(collection: Collection, language: str) -> tuple[str, ...]:
+def _examples(collection: OpenedCollection, language: str) -> tuple[str, ...]:
     counts = collection.items.label_counts
     best = [each for each in reversed(word_quality(collection)) if not each.is_weak][: N_EXAMPLES - 1]
     labels = [each.label for each in best] or sorted(counts, key=lambda label: -counts[label])
@@ -57,7 +56,7 @@ def _examples(collection: Collection, language: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*map(label_words, labels), *wider]))[:N_EXAMPLES]
 
 
-def _most_shown(collection: Collection) -> list[Sense]:
+def _most_shown(collection: OpenedCollection) -> list[Sense]:
     """Words that together cover much and each at most half of the pictures, so that they tell some from others.
 
     Of those that have a name in each language, which are the commonest; of others where those are too few.

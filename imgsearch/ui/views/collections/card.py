@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import streamlit as st
 
-from imgsearch.collection.manifest import Manifest, SpaceEntry
+from imgsearch.collection.face.description import Described, Description, SpaceDescription
 from imgsearch.collection.outline import Outline
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.pictures.items import Item, Skipped
@@ -19,7 +18,6 @@ from imgsearch.ui.parts.words import full_space_title
 from imgsearch.ui.state import Frame
 from imgsearch.ui.texts import reason_words, t
 from imgsearch.ui.texts.markdown import escape
-from imgsearch.vectors.engines import ENGINES
 
 _N_PREVIEWS = 10
 _MAX_SKIPPED = 100
@@ -31,42 +29,35 @@ class Overview:
     """What a card shows; small, unlike an opened collection.
 
     Attributes:
-        name, manifest, updated: See `Outline`.
+        name, description, updated: See `Described`.
         n_labels: Number of labels.
         previews: Some of its items, from all over it.
         skipped: The first lines of what was left out.
     """
 
     name: str
-    manifest: Manifest
+    description: Description
     updated: str
     n_labels: int
     previews: tuple[Item, ...]
     skipped: tuple[Skipped, ...]
 
     @classmethod
-    def of(cls, collection: Outline) -> Overview:
+    def of(cls, collection: Described) -> Overview:
         """That of a collection, opened or outlined."""
-        n_items = len(collection.items)
-        rows = np.linspace(0, n_items - 1, min(_N_PREVIEWS, n_items)).astype(int)
         return cls(
             name=collection.name,
-            manifest=collection.manifest,
+            description=collection.description,
             updated=collection.updated,
             n_labels=len(collection.items.label_counts),
-            previews=tuple(collection.items[int(row)] for row in rows),
+            previews=tuple(collection.items.spread(_N_PREVIEWS)),
             skipped=tuple(collection.skipped[:_MAX_SKIPPED]),
         )
 
     @property
     def title(self) -> str:
         """For people."""
-        return self.manifest.title or self.name
-
-    @property
-    def n_bytes(self) -> int:
-        """Size on disk."""
-        return self.manifest.thumbnails_bytes + sum(file.size for file in self.manifest.files)
+        return self.description.title or self.name
 
 
 def overview(name: str) -> Overview:
@@ -88,16 +79,16 @@ def _overview(name: str, build: tuple[int, int]) -> Overview:
 
 def render_card(shown: Overview, frame: Frame) -> None:
     """Draws what a card holds."""
-    manifest = shown.manifest
+    description = shown.description
     st.header(escape(shown.title), anchor=False)
     if shown.name == frame.collection:
         st.caption(f":material/visibility: {t('collections.current')}")
     _render_previews(shown, frame)
-    facts = {"n": manifest.n_items, "n_labels": shown.n_labels, "mb": shown.n_bytes / 2**20}
+    facts = {"n": description.n_items, "n_labels": shown.n_labels, "mb": description.n_bytes / 2**20}
     st.markdown(t("collections.facts", updated=shown.updated[:10], **facts))
-    origin = [t("about.data_source", source=escape(manifest.source))] if manifest.source else []
-    origin += [t("about.data_license", license=escape(manifest.license))] if manifest.license else []
-    spaces = [_space_words(manifest, name, entry) for name, entry in manifest.spaces.items()]
+    origin = [t("about.data_source", source=escape(description.source))] if description.source else []
+    origin += [t("about.data_license", license=escape(description.license))] if description.license else []
+    spaces = [_space_words(description, name, entry) for name, entry in description.spaces.items()]
     st.caption("  \n".join([*origin, *spaces]))
     _render_skipped(shown)
     _render_links(shown, frame)
@@ -112,7 +103,7 @@ def _render_previews(shown: Overview, frame: Frame) -> None:
 
 def _render_links(shown: Overview, frame: Frame) -> None:
     views = [(None, t("collections.search")), ("map", t("nav.map"))]
-    if shown.manifest.evaluation:
+    if shown.description.has_evaluation:
         views.append(("quality", t("nav.quality")))
     links = [Link(text, collection_link(shown.name, frame, view=view)) for view, text in views]
     draw_links(links, name=t("collections.links", title=shown.title), key=f"links_{shown.name}", is_bordered=True)
@@ -123,21 +114,21 @@ def collection_link(name: str, frame: Frame, view: str | None = None, item: str 
     return frame.link(**{**dict.fromkeys(state.OF_A_COLLECTION), "view": view, "collection": name, "item": item})
 
 
-def _space_words(manifest: Manifest, name: str, entry: SpaceEntry) -> str:
+def _space_words(description: Description, name: str, entry: SpaceDescription) -> str:
     spec = entry.embedder
     words = t(
-        "collections.space" if entry.index else "collections.space_exact",
-        space=escape(full_space_title(manifest, name)),
+        "collections.space" if entry.is_indexed else "collections.space_exact",
+        space=escape(full_space_title(description, name)),
         size=spec.input_size,
-        dim=entry.recipe.dim,
-        engine=ENGINES[entry.engine].label,
-        mb=sum(file.size for file in entry.files) / 2**20,
+        dim=entry.dim,
+        engine=entry.engine_label,
+        mb=entry.n_bytes / 2**20,
     )
     return words + (t("collections.reduced", dim=spec.dim) if entry.pca else "")
 
 
 def _render_skipped(shown: Overview) -> None:
-    n_skipped = shown.manifest.n_skipped
+    n_skipped = shown.description.n_skipped
     if not n_skipped:
         return
     with st.expander(t("collections.skipped", n=n_skipped)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.session import SESSION_NAME, SessionLimits
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.errors import ImgSearchError
@@ -21,7 +21,7 @@ _WIDTH = 860  # px
 _DESCRIPTOR = "color_histogram"
 
 
-def render(collection: Collection | None, frame: Frame) -> None:
+def render(collection: OpenedCollection | None, frame: Frame) -> None:
     """Draws all of them.
 
     Args:
@@ -39,7 +39,7 @@ def render(collection: Collection | None, frame: Frame) -> None:
                 _render_collection(name, frame)
 
 
-def _first_that_opens(names: list[str]) -> Collection | None:
+def _first_that_opens(names: list[str]) -> OpenedCollection | None:
     for name in names:
         try:
             return resources.open_collection(name)
@@ -48,7 +48,7 @@ def _first_that_opens(names: list[str]) -> Collection | None:
     return None
 
 
-def embedders(collection: Collection) -> list[EmbedderSpec]:
+def embedders(collection: OpenedCollection) -> list[EmbedderSpec]:
     """What own pictures are compared by: as those of the collection, and where that is a CNN by a descriptor beside it."""
     specs = [space.spec.for_queries() for space in collection.spaces.values()]
     descriptors = [spec for spec in specs if spec.is_descriptor] or [embedder_spec(_DESCRIPTOR)]
@@ -67,7 +67,7 @@ def _render_collection(name: str, frame: Frame) -> None:
         st.caption(f":material/check_circle: {t('collections.sound')}")
 
 
-def _render_own(collection: Collection, frame: Frame) -> None:
+def _render_own(collection: OpenedCollection, frame: Frame) -> None:
     own = own_pictures.own()
     name = own.name
     if name:
@@ -94,7 +94,7 @@ def _render_own(collection: Collection, frame: Frame) -> None:
             _render_form(collection)
 
 
-def _render_form(collection: Collection) -> None:
+def _render_form(collection: OpenedCollection) -> None:
     with st.form(key="own_form", clear_on_submit=True, border=False):
         files = st.file_uploader(
             t("collections.own_upload"),

@@ -89,8 +89,8 @@ class Finding:
 
 def find(collection: Collection) -> Finding:
     """The work on this build of a collection; begun where nobody has asked before, and anew where it had failed."""
-    manifest = collection.manifest
-    build = manifest.items.sha256, manifest.spaces[collection.default_space].embeddings.sha256
+    it = collection.description
+    build = it.digest, it.spaces[collection.default_space].digest
     key = str(collection.home), collection.name, build
     finding = _finding(*key)
     if finding.error:

@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.measure.duplicates import DuplicateGroup, keep_instead, to_csv
 from imgsearch.pictures.items import Item
 from imgsearch.ui import state
@@ -22,8 +23,11 @@ _WORDS = {"looking at pictures": "duplicates.looking", "comparing pairs": "dupli
 """What the work says of itself, see `find_duplicates` -> the text for it."""
 
 
-def render(collection: Collection, view: View) -> None:
+def render(collection: OpenedCollection, view: View) -> None:
     """Draws the groups, or how far the work is that finds them."""
+    if not isinstance(collection, Collection):  # who compares all pictures must have them all
+        st.info(t("duplicates.elsewhere"), icon=":material/dns:")
+        return
     finding = find(collection)
     if not finding.is_over:
         _render_progress(finding)

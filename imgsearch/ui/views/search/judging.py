@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.errors import JudgementError
 from imgsearch.measure.judgements import Judgement, JudgementStore
@@ -24,7 +24,7 @@ _JUDGEMENTS = "judgements"
 _log = logging.getLogger(__name__)
 
 
-def judge(collection: Collection, ask: Ask, page: SearchPage, result: SearchResult, *, is_similar: bool) -> None:
+def judge(collection: OpenedCollection, ask: Ask, page: SearchPage, result: SearchResult, *, is_similar: bool) -> None:
     """Notes what the visitor said of a result of a query, one with pictures."""
     assert result.distance is not None
     judgement = Judgement(

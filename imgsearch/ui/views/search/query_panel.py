@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.ask import AUTO
 from imgsearch.settings import get_settings
@@ -31,7 +31,7 @@ _SHOWN = "query_shown"
 class QueryPanel:
     """The panel, drawn as far as it can be without an answer: items are known at once, uploads once they were embedded."""
 
-    def __init__(self, collection: Collection, view: View) -> None:
+    def __init__(self, collection: OpenedCollection, view: View) -> None:
         """Draws it."""
         self._collection = collection
         self._view = view
@@ -152,7 +152,7 @@ def _render_uploader() -> None:
     )
 
 
-def _render_examples(collection: Collection, view: View) -> None:
+def _render_examples(collection: OpenedCollection, view: View) -> None:
     examples = resources.example_queries(collection.name)
     if examples:
         cards = example_cards(examples, view.example, lambda name: view.search_link(example=name))

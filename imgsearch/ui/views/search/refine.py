@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.distance import MAX_DISTANCE
 from imgsearch.pictures.items import label_words
-from imgsearch.retrieval.rerank import RERANKINGS
+from imgsearch.retrieval.rerank import rerankings_of
 from imgsearch.retrieval.search import ann_recall_at_k
 from imgsearch.ui import state
 from imgsearch.ui.answer import Answer
@@ -24,14 +24,14 @@ _WIDTH = 260
 _DISTANCES = [n / 50 for n in range(5, 76)]
 
 
-def render_refine(collection: Collection, view: View) -> None:
+def render_refine(collection: OpenedCollection, view: View) -> None:
     """Draws the controls, closed: then there are none, since each would be drawn anew with every click."""
     with st.expander(t("search.refine"), icon=":material/tune:", on_change="rerun", key="refine") as expander:
         if expander.open:
             _render_controls(collection, view)
 
 
-def _render_controls(collection: Collection, view: View) -> None:
+def _render_controls(collection: OpenedCollection, view: View) -> None:
     ask = view.ask
     with st.container(horizontal=True, gap="medium", vertical_alignment="top"):
         st.slider(t("search.k"), 1, state.MAX_PAGE_K, width=_WIDTH, **state.bound("k", ask.k))
@@ -49,7 +49,7 @@ def _render_controls(collection: Collection, view: View) -> None:
         render_narrowing(collection, view, _WIDTH)
 
 
-def _render_distances(collection: Collection, view: View) -> None:
+def _render_distances(collection: OpenedCollection, view: View) -> None:
     """Draws what changes distances, and their order."""
     ask = view.ask
     max_distance = MAX_DISTANCE if ask.max_distance is None else ask.max_distance
@@ -64,7 +64,7 @@ def _render_distances(collection: Collection, view: View) -> None:
     st.selectbox(
         t("search.space"),
         list(collection.spaces),
-        format_func=lambda name: space_title(collection.manifest, name),
+        format_func=lambda name: space_title(collection.description, name),
         width=_WIDTH,
         help=f"{t('search.space_help')} {t('words.technical', name=escape(view.space))}",
         **state.bound("space", view.space),
@@ -72,14 +72,14 @@ def _render_distances(collection: Collection, view: View) -> None:
     with st.container(width=_WIDTH, gap="xsmall"):
         st.selectbox(
             t("search.rerank"),
-            [state.NO_RERANKING, *RERANKINGS],
+            [state.NO_RERANKING, *rerankings_of(collection.space(view.space))],
             format_func=rerank_words,
             **state.bound("rerank", ask.rerank or state.NO_RERANKING),
         )
         st.caption(t(f"rerank.{ask.rerank or 'none'}_help"))
 
 
-def render_found(collection: Collection, view: View, answer: Answer) -> None:
+def render_found(collection: OpenedCollection, view: View, answer: Answer) -> None:
     """Draws how the index found the answer, against comparing with everything: closed, and measured when it is opened."""
     ask = view.ask
     with st.expander(t("found.title"), icon=":material/account_tree:", on_change="rerun", key="found") as expander:
@@ -94,7 +94,7 @@ def render_found(collection: Collection, view: View, answer: Answer) -> None:
             st.markdown(t("found.words", n=answer.page.n_candidates))
             return
         if ask.label:
-            st.markdown(t("found.label", n=len(collection.items.rows_with_label(ask.label))))
+            st.markdown(t("found.label", n=collection.items.label_counts[ask.label]))
             return
         recall = ann_recall_at_k(collection.items, space, answer.page)
         st.markdown(

@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.report import FORMATS, Report
 from imgsearch.retrieval.results import SearchPage
 from imgsearch.settings import get_settings
@@ -21,7 +21,7 @@ _ICONS = {
 }
 
 
-def take_away(collection: Collection, page: SearchPage, link: str) -> None:
+def take_away(collection: OpenedCollection, page: SearchPage, link: str) -> None:
     """Draws a button that opens the files an answer can be had as.
 
     Args:

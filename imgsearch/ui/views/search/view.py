@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.pictures.items import label_words, short_name
 from imgsearch.retrieval.ask import AUTO, Ask
@@ -35,7 +34,7 @@ from imgsearch.ui.views.search.words import render_chips, render_words_answer
 _STEPS = ("decode", "embed", "search", "rerank")
 
 
-def render(collection: Collection, view: View) -> None:
+def render(collection: OpenedCollection, view: View) -> None:
     """Draws the search."""
     _render_subtitle(collection, view)
     # Drawn from top to bottom, so that nothing that is on the screen is pushed down by what comes later.
@@ -76,14 +75,14 @@ def render(collection: Collection, view: View) -> None:
         _render_why(collection, view, answer, view.why)
 
 
-def _render_subtitle(collection: Collection, view: View) -> None:
-    compared_by = escape(space_words(collection.manifest, view.space))
+def _render_subtitle(collection: OpenedCollection, view: View) -> None:
+    compared_by = escape(space_words(collection.description, view.space))
     technical = t("words.technical", name=escape(view.space))
     n_items = len(collection.items)
     if collection.name == SAMPLE_COLLECTION:
         words = t("search.sample", n=n_items, space=compared_by)
     else:
-        words = t("search.collection", title=escape(collection.manifest.title), n=n_items, space=compared_by)
+        words = t("search.collection", title=escape(collection.description.title), n=n_items, space=compared_by)
     with st.container(key="subtitle"):
         st.caption(words, help=technical)
 
@@ -97,7 +96,7 @@ def _searched_with(view: View, answer: Answer) -> str:
     return t("objects.whole") if answer.found or (len(view.ask.pictures) == 1 and not answer.items) else ""
 
 
-def _say(place: DeltaGenerator, collection: Collection, page: SearchPage, searched_with: str) -> None:
+def _say(place: DeltaGenerator, collection: OpenedCollection, page: SearchPage, searched_with: str) -> None:
     """What was searched with, and what changes the answer and is set out of sight: under Refine, or below the results."""
     ask = page.ask
     assert ask is not None  # a search gives it
@@ -112,9 +111,9 @@ def _say(place: DeltaGenerator, collection: Collection, page: SearchPage, search
         place.caption(" · ".join(filter(None, words)))
 
 
-def _render_order(collection: Collection, ask: Ask) -> None:
+def _render_order(collection: OpenedCollection, ask: Ask) -> None:
     """Says that the order is not that of the distances, where it is seen, and changes it by one click."""
-    usual = default_reranking(collection.space(ask.space).spec)
+    usual = default_reranking(collection.space(ask.space))
     rerank = ask.rerank or usual
     if not rerank:
         return
@@ -128,7 +127,7 @@ def _render_order(collection: Collection, ask: Ask) -> None:
     )
 
 
-def _render_steering(collection: Collection, ask: Ask) -> None:
+def _render_steering(collection: OpenedCollection, ask: Ask) -> None:
     """Says that likes and dislikes change the order, where they do; what is disliked is not among the results any more."""
     if not (ask.liked or ask.disliked):
         return
@@ -141,21 +140,20 @@ def _render_steering(collection: Collection, ask: Ask) -> None:
         st.button(t("search.unsteered"), key="steering_reset", type="tertiary", on_click=_forget_likes)
 
 
-def _render_disliked(collection: Collection, ask: Ask, item_id: str) -> None:
-    row = collection.items.row_of(item_id)
-    item = collection.items[row]
+def _render_disliked(collection: OpenedCollection, ask: Ask, item_id: str) -> None:
+    item = collection.item(item_id)
     rest = [each for each in ask.disliked if each != item_id]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.image(thumbnail_url(collection.name, item), alt=short_name(item), width=48)
         words = t("search.undislike", name=escape(short_name(item)))
-        st.button(words, key=f"undislike_{row}", icon=":material/undo:", on_click=partial(state.go, disliked=rest))
+        st.button(words, key=f"undislike_{item_id}", icon=":material/undo:", on_click=partial(state.go, disliked=rest))
 
 
 def _forget_likes() -> None:
     state.go(liked=None, disliked=None)
 
 
-def _render_results(collection: Collection, view: View, answer: Answer) -> None:
+def _render_results(collection: OpenedCollection, view: View, answer: Answer) -> None:
     page, ask = answer.page, view.ask
     if verdict := _verdict(ask, answer):
         st.info(verdict, icon=":material/search_off:")
@@ -212,12 +210,12 @@ def _link_to(view: View) -> str:
     return view.link(item=view.ask.items)
 
 
-def _is_reordered(collection: Collection, ask: Ask) -> bool:
+def _is_reordered(collection: OpenedCollection, ask: Ask) -> bool:
     """Whether somebody asked for another order than the usual one."""
-    return ask.rerank != default_reranking(collection.space(ask.space).spec)
+    return ask.rerank != default_reranking(collection.space(ask.space))
 
 
-def _moves(collection: Collection, page: SearchPage, ask: Ask) -> Mapping[int, Note]:
+def _moves(collection: OpenedCollection, page: SearchPage, ask: Ask) -> Mapping[int, Note]:
     """Row -> how far a result has moved from its place by distance alone; nothing for those that have not.
 
     Nothing either where nobody asked for another order than the usual one.
@@ -235,7 +233,7 @@ def _moves(collection: Collection, page: SearchPage, ask: Ask) -> Mapping[int, N
     return notes
 
 
-def _act(collection: Collection, page: SearchPage, ask: Ask, action: str, item_id: str) -> None:
+def _act(collection: OpenedCollection, page: SearchPage, ask: Ask, action: str, item_id: str) -> None:
     """A button on a card was pressed. Liking once more takes a like back."""
     if action == "why":
         state.go(why=item_id)
@@ -250,7 +248,7 @@ def _act(collection: Collection, page: SearchPage, ask: Ask, action: str, item_i
     state.go(liked=rest["like"], disliked=rest["dislike"])
 
 
-def _render_why(collection: Collection, view: View, answer: Answer, item_id: str) -> None:
+def _render_why(collection: OpenedCollection, view: View, answer: Answer, item_id: str) -> None:
     asked_about = [result for result in answer.page.results if result.item.item_id == item_id]
     if asked_about:
         open_why(collection, view, answer, asked_about[0])
@@ -258,7 +256,7 @@ def _render_why(collection: Collection, view: View, answer: Answer, item_id: str
         st.toast(t("why.gone"), icon=":material/info:")
 
 
-def _render_gallery(collection: Collection, view: View) -> None:
+def _render_gallery(collection: OpenedCollection, view: View) -> None:
     st.header(t("search.gallery"), anchor=False)
     counts = collection.items.label_counts
     with st.container(horizontal=True, vertical_alignment="bottom", key="gallery_controls"):
@@ -278,18 +276,16 @@ def _render_gallery(collection: Collection, view: View) -> None:
             on_click=_pick_random,
             args=(collection, view.ask.items),
         )
-    rows = collection.items.rows_with_label(view.browse) if view.browse else range(len(collection.items))
-    first = (view.page - 1) * state.GALLERY_PAGE_SIZE
-    shown = [collection.items[int(row)] for row in rows[first : first + state.GALLERY_PAGE_SIZE]]
+    items, n_shown = collection.items, counts[view.browse] if view.browse else len(collection.items)
+    rows = items.where([view.browse]) if view.browse else None
+    shown = items.page(rows, (view.page - 1) * state.GALLERY_PAGE_SIZE, state.GALLERY_PAGE_SIZE)
     cards = gallery_cards(shown, collection.name, view.ask.items, lambda item_id: view.search_link(item=item_id))
     draw_grid(cards, name=t("search.gallery_grid"), key="gallery_grid")
-    n_pages = -(-len(rows) // state.GALLERY_PAGE_SIZE)
+    n_pages = -(-n_shown // state.GALLERY_PAGE_SIZE)
     if n_pages > 1:
         st.pagination(n_pages, **state.bound("page", view.page))
 
 
-def _pick_random(collection: Collection, asked: Sequence[str]) -> None:
+def _pick_random(collection: OpenedCollection, asked: Sequence[str]) -> None:
     """Another one than what is asked with, where there is another: else a click may show nothing new."""
-    items = collection.items
-    rows = set(range(len(items))) - {items.row_of(item_id) for item_id in asked}
-    state.search(item=items[random.choice(sorted(rows) or range(len(items)))].item_id)
+    state.search(item=collection.items.any_but(asked).item_id)

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from imgsearch import vocabulary
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.embedding.descriptors import Match
 from imgsearch.errors import ImgSearchError
 from imgsearch.measure.explain import blend, explain, match_map, overlay
@@ -26,7 +26,7 @@ from imgsearch.ui.server.looking import VisitorEmbedders
 from imgsearch.ui.state import View
 from imgsearch.ui.texts import language, match_words, t
 from imgsearch.ui.texts.markdown import escape
-from imgsearch.vectors.space import Space
+from imgsearch.vectors.space import OpenedSpace
 
 _N_MATCHES = 8
 _PICTURE_HEIGHT = 240  # px; less where there is no room for the width that goes with it
@@ -37,22 +37,22 @@ _ALL = Region(0, 0, 1, 1)
 class _Pair:
     """A query picture with its embedding, and the result it is compared with."""
 
-    collection: Collection
-    space: Space
+    collection: OpenedCollection
+    space: OpenedSpace
     query: QueryPicture
     vector: np.ndarray
     result: SearchResult
     region: Region | None
 
 
-def open_why(collection: Collection, view: View, answer: Answer, result: SearchResult) -> None:
+def open_why(collection: OpenedCollection, view: View, answer: Answer, result: SearchResult) -> None:
     """Opens the dialog; closing it takes `why` out of the address."""
 
     @st.dialog(t("why.title"), width="medium", on_dismiss=_close)
     def dialog() -> None:
         space = collection.space(view.space)
         # Of several pictures that were searched with together, the one that is nearest.
-        nearest = int(np.argmax(answer.vectors @ space.embeddings[result.row]))
+        nearest = int(np.argmax(answer.vectors @ space.vectors(result.row)))
         query = answer.asked[nearest]
         _render_numbers(answer, result)
         _render_in_common(collection, space, answer, nearest, result)
@@ -96,7 +96,9 @@ def _render_numbers(answer: Answer, result: SearchResult) -> None:
     st.markdown(" ".join(words))
 
 
-def _render_in_common(collection: Collection, space: Space, answer: Answer, nearest: int, result: SearchResult) -> None:
+def _render_in_common(
+    collection: OpenedCollection, space: OpenedSpace, answer: Answer, nearest: int, result: SearchResult
+) -> None:
     """What a network takes both for, where it knows of both and that is the same."""
     item, values = answer.asked[nearest].item, None
     if item and not answer.part:
@@ -110,7 +112,7 @@ def _render_in_common(collection: Collection, space: Space, answer: Answer, near
         st.markdown(t("why_words.both", name=escape(vocabulary.shown(sense, language()))))
 
 
-def _render_pictures(collection: Collection, query: QueryPicture, result: SearchResult) -> list[DeltaGenerator]:
+def _render_pictures(collection: OpenedCollection, query: QueryPicture, result: SearchResult) -> list[DeltaGenerator]:
     """Draws both side by side, and returns a place below each for its map."""
     pictures = (
         (query, query.shown, t("why.query"), t("search.query_alt", name=query.name)),
@@ -154,11 +156,11 @@ def _render_maps(pair: _Pair, places: list[DeltaGenerator]) -> None:
 
 def _render_matches(pair: _Pair, places: list[DeltaGenerator]) -> None:
     """What a descriptor counts in both, largest share first, and where, if it knows."""
-    matches = pair.space.spec.matches(pair.vector, pair.space.embeddings[pair.result.row])
+    matches = pair.space.spec.matches(pair.vector, pair.space.vectors(pair.result.row))
     map_ = match_map(matches)
     if map_ is not None:
-        asked = pair.collection.thumbnail_path(pair.query.item) if pair.query.item else pair.query.content
-        pictures = ((asked, pair.region or _ALL), (pair.collection.thumbnail_path(pair.result.item), _ALL))
+        asked = pair.collection.thumbnail(pair.query.item) if pair.query.item else pair.query.content
+        pictures = ((asked, pair.region or _ALL), (pair.collection.thumbnail(pair.result.item), _ALL))
         for place, (source, part) in zip(places, pictures, strict=True):
             pixels = decode_image(source).pixels
             height, width = pixels.shape[:2]

@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.errors import UnknownWordError
 from imgsearch.retrieval.ask import MAX_WORDS, Ask
 from imgsearch.ui import state
@@ -30,12 +30,12 @@ _N_NEAR = 3
 _ALIKE = 0.75
 
 
-def can_be_asked(collection: Collection) -> bool:
+def can_be_asked(collection: OpenedCollection) -> bool:
     """Whether there is any word that a collection can be asked for."""
     return collection.word_space is not None or bool(collection.items.label_counts)
 
 
-def render_word_input(collection: Collection, view: View) -> None:
+def render_word_input(collection: OpenedCollection, view: View) -> None:
     """Draws the field beside the upload: what is typed there is searched with alone. Nothing where there are no words."""
     if not can_be_asked(collection):
         return
@@ -55,7 +55,7 @@ def render_word_input(collection: Collection, view: View) -> None:
     )
 
 
-def render_narrowing(collection: Collection, view: View, width: int) -> None:
+def render_narrowing(collection: OpenedCollection, view: View, width: int) -> None:
     """Draws the fields for what results have to show and not to show."""
     if not can_be_asked(collection):
         return
@@ -82,7 +82,7 @@ def _query(view: View) -> str:
     return state.link({name: view.params.get(name, []) for name in (*state.PICTURES, *state.WORDS)})
 
 
-def render_chips(collection: Collection, view: View) -> None:
+def render_chips(collection: OpenedCollection, view: View) -> None:
     """Draws what words may mean that are asked for, and what results have to show and not to show, where there is any.
 
     A click chooses one of several meanings, or takes a condition away.
@@ -100,7 +100,7 @@ def render_chips(collection: Collection, view: View) -> None:
                 draw_links(links, name=t(f"words.{key}"), key=f"{key}_links", is_choice=True)
 
 
-def _senses(collection: Collection, view: View) -> list[Link]:
+def _senses(collection: OpenedCollection, view: View) -> list[Link]:
     links = []
     for word in view.ask.words:
         senses = collection.words.meaning(word).senses
@@ -110,7 +110,7 @@ def _senses(collection: Collection, view: View) -> list[Link]:
     return links
 
 
-def render_words_answer(collection: Collection, view: View, link: str) -> None:
+def render_words_answer(collection: OpenedCollection, view: View, link: str) -> None:
     """Draws the answer to words alone.
 
     Args:
@@ -150,7 +150,7 @@ def _title(answer: Answer, n: int) -> str:
     return t("words.title_all" if len(answer.words) > 1 else "words.title", n=n)
 
 
-def _render_results(collection: Collection, view: View, answer: Answer) -> None:
+def _render_results(collection: OpenedCollection, view: View, answer: Answer) -> None:
     page = answer.page
     cards = result_cards(page.results, collection.name, "", lambda item_id: view.search_link(item=item_id))
     draw_grid(cards, name=t("words.grid"), key="results_grid")
@@ -161,13 +161,13 @@ def _render_results(collection: Collection, view: View, answer: Answer) -> None:
         st.caption(t("quality_words.weak_here", words=", ".join(weak)))
 
 
-def _is_weak(collection: Collection, word: str) -> bool:
+def _is_weak(collection: OpenedCollection, word: str) -> bool:
     """Whether the network finds it badly here, as far as labels tell."""
     meaning = collection.words.meaning(word)
     return not weak_words(collection).isdisjoint({meaning.label, *(sense.wnid for sense in meaning.senses)})
 
 
-def _render_none(collection: Collection, view: View) -> None:
+def _render_none(collection: OpenedCollection, view: View) -> None:
     """No picture shows it, though the words are known."""
     is_narrowed = view.ask.label or view.ask.not_words or len(view.ask.words) > 1
     word = escape(asked_words(collection, view.ask))
@@ -175,7 +175,7 @@ def _render_none(collection: Collection, view: View) -> None:
     _render_what_can_be_asked(collection, view)
 
 
-def _unknown(collection: Collection, ask: Ask) -> list[str]:
+def _unknown(collection: OpenedCollection, ask: Ask) -> list[str]:
     unknown = []
     for word in ask.words:
         try:
@@ -185,7 +185,7 @@ def _unknown(collection: Collection, ask: Ask) -> list[str]:
     return unknown
 
 
-def _render_unknown(collection: Collection, view: View, unknown: list[str]) -> None:
+def _render_unknown(collection: OpenedCollection, view: View, unknown: list[str]) -> None:
     """Words are neither labels nor known to the network."""
     key = (
         "words.unknown"
@@ -203,7 +203,7 @@ def _render_unknown(collection: Collection, view: View, unknown: list[str]) -> N
     _render_what_can_be_asked(collection, view)
 
 
-def _near(collection: Collection, word: str) -> list[str]:
+def _near(collection: OpenedCollection, word: str) -> list[str]:
     """What is written nearly like it: of what pictures here show, then of what is known."""
     offered = {each.casefold(): each for each in collection.words.offered(language())}
     alike = difflib.get_close_matches(word[:MOST_CHARACTERS].casefold(), offered, _N_NEAR, _ALIKE)
@@ -211,7 +211,7 @@ def _near(collection: Collection, word: str) -> list[str]:
     return [*(offered[each] for each in alike), *(each for each in known if each.casefold() not in alike)]
 
 
-def _render_what_can_be_asked(collection: Collection, view: View) -> None:
+def _render_what_can_be_asked(collection: OpenedCollection, view: View) -> None:
     if not can_be_asked(collection):
         return
     words = t("words.can_ask", n=len(collection.words.offered(language())))

@@ -1,0 +1,1 @@
+"""What every collection is and answers, in files or on a server."""
