@@ -3,7 +3,8 @@
     ImgSearchError
       ImageError      ImageDecodeError, ImageTooLargeError
       BackboneError   UnknownBackboneError, BackboneUnavailableError, WeightsError
-      CollectionError CollectionNotFoundError, CollectionCorruptError, IncompatibleCollectionError, OutdatedCollectionError
+      CollectionError CollectionNotFoundError, CollectionCorruptError, IncompatibleCollectionError, OutdatedCollectionError,
+                      ServerError
       BuildError      BuildBusyError
       DownloadError
       JudgementError
@@ -35,6 +36,7 @@ __all__ = [
     "JudgementError",
     "OutdatedCollectionError",
     "QueryError",
+    "ServerError",
     "UnknownBackboneError",
     "UnknownWordError",
     "WeightsError",
@@ -103,6 +105,10 @@ class IncompatibleCollectionError(CollectionError):
 
 class OutdatedCollectionError(CollectionError):
     """The collection is of an older version: building it again renews it."""
+
+
+class ServerError(CollectionError):
+    """The server that a collection lives on does not answer as it should; trying again later helps."""
 
 
 class BuildError(ImgSearchError):

@@ -48,6 +48,15 @@ SENTENCES: Mapping[str, str] = {
     "same_name": "Another file has the same name, but for bytes that are not UTF-8",
     "many": "{reason} ({n:,} files, such as {name})",
     "no_such_picture": "{table} has a row for it, but there is no such picture.",
+    # Of a server that a collection lives on.
+    "server_silent": "The server that this collection lives on does not answer.",
+    "server_refuses": "The server that this collection lives on does not accept the token of this page.",
+    "server_preparing": "The server that this collection lives on is still bringing it into memory.",
+    "server_failed": "The server that this collection lives on gave an answer that cannot be used.",
+    "server_has_none": "The server that {name} should live on has no such collection.",
+    "server_other": "What the server has under the name of this collection was made by something else.",
+    "server_loading": "This collection is being loaded: {n:,} pictures are there.",
+    "server_changed": "The collection has just changed: a picture of the answer is not there any more.",
     # Of a collection.
     "no_pictures": "There are no pictures {where}.",
     "no_pictures_but": "There are no pictures {where}, only {found}.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -17,6 +17,7 @@ from imgsearch.processors import n_processors
 Network = IPv4Network | IPv6Network
 Sources = Annotated[str, "as in the header Content-Security-Policy"]
 Url = Annotated[str, "without a slash at its end"]
+Secret = Annotated[str, "never shown"]
 Emails = Annotated[tuple[str, ...], "addresses, and domains with an @ before them"]
 
 SAMPLE_COLLECTION = "sample"
@@ -57,8 +58,10 @@ class Settings:
             parts of pictures, explanations. Defaults to 60.
         proxies: IMGSEARCH_PROXIES, addresses and networks (`10.0.0.0/8`) of the proxies before the page, with spaces
             between: whom they name in X-Forwarded-For is the visitor. Defaults to none; the server itself trusts 127.0.0.1.
-        collections: IMGSEARCH_COLLECTIONS, packages that the page pulls when it starts, each as `URL#sha256=...`, with
-            spaces between.
+        collections: IMGSEARCH_COLLECTIONS, packages that the page pulls when it starts, each as `URL#sha256=...`, and
+            collections on a server, each as `milvus://HOST:PORT/NAME`, with spaces between.
+        milvus_token: IMGSEARCH_MILVUS_TOKEN, what the servers of these ask for: a token, or `USER:PASSWORD`. Defaults to
+            none.
         keep_judgements: IMGSEARCH_KEEP_JUDGEMENTS=1 keeps the likes and dislikes of visitors in `<home>/judgements.sqlite`.
             Defaults to off.
         metrics: IMGSEARCH_METRICS=1 opens Streamlit's `/_stcore/metrics` (sessions, memory of caches) to everybody who can
@@ -80,6 +83,7 @@ class Settings:
     frame_ancestors: Sources = "'self'"
     url: Url = ""
     collections: tuple[str, ...] = ()
+    milvus_token: Secret = field(default="", repr=False)
     keep_judgements: bool = False
     metrics: bool = False
     allowed_emails: Emails = ()
@@ -95,10 +99,10 @@ class Settings:
             ImgSearchError: a value is not what it must be, such as a whole number from 1 to 999,999,999.
         """
         read: dict[str, Any] = {}
-        for field, kind in get_type_hints(cls, include_extras=True).items():
-            name = f"IMGSEARCH_{field.upper()}"
+        for setting, kind in get_type_hints(cls, include_extras=True).items():
+            name = f"IMGSEARCH_{setting.upper()}"
             if text := values.get(name):
-                read[field] = _READ[kind](name, text)
+                read[setting] = _READ[kind](name, text)
         return cls(**read)
 
 
@@ -173,6 +177,7 @@ _READ: Mapping[Any, Callable[[str, str], Any]] = {
     tuple[Network, ...]: _networks,
     Sources: _sources,
     Url: _url,
+    Secret: lambda name, text: text,
     Emails: _emails,
 }
 """How a setting of each kind is read from its variable: name and text, never empty, to value."""

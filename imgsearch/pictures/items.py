@@ -66,10 +66,12 @@ class Condition:
     Attributes:
         labels: Labels that each of them has; two different ones are had by none.
         not_labels: Labels that none of them has.
+        below: They are all less than this number, if one is given.
     """
 
     labels: tuple[str, ...] = ()
     not_labels: tuple[str, ...] = ()
+    below: int | None = None
 
 
 Rows = np.ndarray | Condition
@@ -115,6 +117,16 @@ def shared_label(items: Iterable[Item]) -> str:
     """The label that all of them have, or "" where that is not one."""
     labels = {item.label for item in items}
     return labels.pop() if len(labels) == 1 else ""
+
+
+def unknown_label(label: str, known: Iterable[str]) -> ItemNotFoundError:
+    """That no item has a label, and which labels there are."""
+    names = list(known)
+    more = f" and {len(names) - _LABELS_NAMED} more" if len(names) > _LABELS_NAMED else ""
+    return ItemNotFoundError(
+        f"No picture of this collection has the label {label!r}.",
+        hint=f"Labels are: {', '.join(names[:_LABELS_NAMED])}{more}." if names else "Its pictures have no labels.",
+    )
 
 
 class Items:
@@ -179,12 +191,7 @@ class Items:
         label = nfc(label)
         rows = np.array([row for row, item in enumerate(self._items) if item.label == label], dtype=np.int64)
         if not len(rows):
-            known = list(self.label_counts)
-            more = f" and {len(known) - _LABELS_NAMED} more" if len(known) > _LABELS_NAMED else ""
-            raise ItemNotFoundError(
-                f"No picture of this collection has the label {label!r}.",
-                hint=f"Labels are: {', '.join(known[:_LABELS_NAMED])}{more}." if known else "Its pictures have no labels.",
-            )
+            raise unknown_label(label, self.label_counts)
         return rows
 
     def where(self, labels: Sequence[str] = (), not_labels: Sequence[str] = ()) -> np.ndarray:
