@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
@@ -26,7 +26,7 @@ from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
 from imgsearch.embedding.weights import BUNDLED, find_weights, imagenet_weights
 from imgsearch.errors import BackboneError, ImageError
 from imgsearch.files.confined import Died, confined
-from imgsearch.files.disk import file_digest
+from imgsearch.files.disk import file_digest, write_atomically
 from imgsearch.files.home import network_path, networks_folder
 from imgsearch.pictures.decode import DEFAULT_LIMITS, decode_image, read_file
 from imgsearch.pictures.scaling import resize_and_crop
@@ -114,6 +114,25 @@ def read_network(file: NetworkFile, home: Path) -> bytes | None:
             hint="Where TensorFlow is, python -m imgsearch update NAME makes another; or pull the package again.",
         )
     return content
+
+
+def keep_network(file: NetworkFile, home: Path, fetch: Callable[[], bytes | None]) -> None:
+    """Brings a network to the home, unless it is here. What is fetched and has another content is left out.
+
+    Args:
+        file: The network.
+        home: The folder of collections.
+        fetch: Gives its content, None where it cannot be had.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if _is_here(file, home):
+        return
+    content = fetch()
+    if content is not None and hashlib.sha256(content).hexdigest() == file.sha256:
+        networks_folder(home).mkdir(parents=True, exist_ok=True)
+        write_atomically(network_path(home, file.sha256), content)
 
 
 def with_network(

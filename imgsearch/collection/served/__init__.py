@@ -1,0 +1,1 @@
+"""Collections that live on a server: searched, shown and measured from here, kept there."""

@@ -1,0 +1,211 @@
+"""A collection on a server: opened by its address, searched there, and shown as any other."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Self
+
+from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.description import Description, SpaceDescription
+from imgsearch.collection.face.opened import OpenedCollection
+from imgsearch.collection.served.facts import Facts
+from imgsearch.collection.served.gallery import ServedItems
+from imgsearch.collection.served.space import ServedSpace
+from imgsearch.embedding.networks import keep_network
+from imgsearch.errors import BuildError, CollectionCorruptError, CollectionError, ServerError
+from imgsearch.files.home import COLLECTION_NAME
+from imgsearch.files.place import Place, network_place, thumbnail_place
+from imgsearch.pictures.items import Item, Skipped
+from imgsearch.reasons import say
+from imgsearch.retrieval.metrics import Evaluation
+from imgsearch.settings import get_settings
+from imgsearch.vectors.calibration import Calibration
+from imgsearch.vectors.engines.milvus import INDEX, MilvusTable
+from imgsearch.vectors.engines.table import Table, TableIndex
+from imgsearch.vectors.space import OpenedSpace
+
+_ADDRESS = re.compile(r"milvus(?P<tls>\+https)?://(?P<host>[^/@?#\s]+)/(?P<name>[^/?#\s]+)/?")
+_FLOAT32 = 4
+
+
+@dataclass(frozen=True)
+class ServerAddress:
+    """Where a collection lives: the address of a Milvus server, and its name there."""
+
+    uri: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """That of `milvus://HOST:PORT/NAME`, or with `milvus+https://`; None for an address of anything else.
+
+        Raises:
+            CollectionError: it is one of a Milvus server, and not complete.
+        """
+        if not text.startswith(("milvus:", "milvus+")):
+            return None
+        match = _ADDRESS.fullmatch(text)
+        if not match or not COLLECTION_NAME.fullmatch(match["name"]):
+            raise CollectionError(
+                "An address on a server must be milvus://HOST:PORT/NAME, without a password, NAME as of any collection.",
+                hint="The token is given in IMGSEARCH_MILVUS_TOKEN.",
+            )
+        return cls(f"http{'s' if match['tls'] else ''}://{match['host']}", match["name"])
+
+    @property
+    def table(self) -> Table:
+        """What answers there."""
+        return _table(self.name, self.uri, get_settings().milvus_token)
+
+
+@lru_cache
+def _table(name: str, uri: str, token: str) -> Table:
+    return MilvusTable(name, uri, token)
+
+
+def served_addresses() -> dict[str, ServerAddress]:
+    """The collections on servers that IMGSEARCH_COLLECTIONS names, by name.
+
+    Raises:
+        CollectionError: an address will not do.
+    """
+    addresses = filter(None, map(ServerAddress.parse, get_settings().collections))
+    return {address.name: address for address in addresses}
+
+
+def open_collection(name: str) -> OpenedCollection:
+    """The collection of that name: on a server, where IMGSEARCH_COLLECTIONS says so, else of the home's files.
+
+    Raises:
+        CollectionError: there is none, or it cannot be used.
+    """
+    address = served_addresses().get(name)
+    return ServedCollection.open(address.table, get_settings().home) if address else Collection.open(name)
+
+
+class ServedCollection(OpenedCollection):
+    """An opened collection on a server. What it knows of it as a whole is what was committed when it was opened."""
+
+    def __init__(self, table: Table, state: str, facts: Facts, home: Path) -> None:
+        """Use `ServedCollection.open`."""
+        self.table, self.facts, self.name, self.updated = table, facts, table.name, facts.updated
+        self._state, self._home = state, home
+        self._items = ServedItems(table, facts)
+
+    @classmethod
+    def open(cls, table: Table, home: Path) -> Self:
+        """Opens what a load has committed; networks that its spaces name are brought to the home.
+
+        Raises:
+            CollectionNotFoundError: the server has none of that name.
+            ServerError: the server does not answer, or the first load has not ended.
+            IncompatibleCollectionError: it was made by something else, or another version.
+        """
+        state = table.state()
+        if not state:
+            raise ServerError(say("server_loading", n=table.count()))
+        facts = Facts.from_bytes(table.facts(state))
+        for network, dataset in facts.networks:
+            # Where it cannot be had, uploads need TensorFlow, which is said, and the rest goes on.
+            with contextlib.suppress(BuildError, OSError):
+                keep_network(network, home, network_place(Place.at(dataset), network.sha256).read)
+        return cls(table, state, facts, home)
+
+    @property
+    def home(self) -> Path:
+        """See `Described.home`."""
+        return self._home
+
+    @property
+    def items(self) -> ServedItems:
+        """See `Described.items`."""
+        return self._items
+
+    @property
+    def skipped(self) -> Sequence[Skipped]:
+        """See `Described.skipped`."""
+        return self.facts.skipped
+
+    @property
+    def evaluation(self) -> tuple[Evaluation, ...]:
+        """See `OpenedCollection.evaluation`."""
+        return self.facts.evaluations
+
+    @property
+    def typical_item(self) -> str:
+        """See `OpenedCollection.typical_item`."""
+        return self.facts.typical_item
+
+    @cached_property
+    def description(self) -> Description:
+        """See `Described.description`."""
+        it = self.facts
+        return Description(
+            title=it.title,
+            source=it.source,
+            license=it.license,
+            n_items=it.n_items,
+            n_skipped=it.n_skipped,
+            n_bytes=sum(self._bytes_of(space) for space in it.spaces),
+            thumbnails_bytes=0,
+            has_evaluation=bool(it.evaluations),
+            digest=self._state,
+            spaces={
+                name: SpaceDescription(
+                    embedder=space.embedder,
+                    dim=space.embedder.dim,
+                    pca=0,
+                    whiten=False,
+                    engine="milvus",
+                    params=INDEX,
+                    engine_label="Milvus",
+                    is_indexed=True,
+                    n_bytes=self._bytes_of(name),
+                    embeddings_bytes=self._bytes_of(name),
+                    index_bytes=0,
+                    class_values_bytes=0,
+                    map_method=space.map_method,
+                    digest=self._state,
+                )
+                for name, space in it.spaces.items()
+            },
+        )
+
+    def _bytes_of(self, space: str) -> int:
+        return self.facts.n_items * self.facts.spaces[space].embedder.dim * _FLOAT32
+
+    @cached_property
+    def spaces(self) -> Mapping[str, OpenedSpace]:
+        """See `OpenedCollection.spaces`."""
+        return {
+            name: ServedSpace(
+                name=name,
+                spec=facts.embedder,
+                index=TableIndex(self.table, name, self.facts.n_items),
+                calibration=Calibration.from_json(json.loads(facts.calibration)),
+                table=self.table,
+                facts=facts,
+            )
+            for name, facts in self.facts.spaces.items()
+        }
+
+    def thumbnail(self, item: Item) -> bytes:
+        """See `Described.thumbnail`."""
+        return self.thumbnail_of(item.thumbnail)
+
+    def thumbnail_of(self, digest: str) -> bytes:
+        """A thumbnail by its digest, from where the dataset lies.
+
+        Raises:
+            CollectionCorruptError: it cannot be read.
+        """
+        content = thumbnail_place(Place.at(self.facts.datasets[0]), digest).read()
+        if content is None:
+            raise CollectionCorruptError("A thumbnail of the collection is missing.")
+        return content
