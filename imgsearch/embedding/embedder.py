@@ -151,7 +151,12 @@ def _no_feature_maps(spec: EmbedderSpec) -> BackboneError:
 
 
 def load_embedder(
-    spec: EmbedderSpec, home: Path, progress: Progress | None = None, *, by_tensorflow: bool = False
+    spec: EmbedderSpec,
+    home: Path,
+    progress: Progress | None = None,
+    *,
+    by_tensorflow: bool = False,
+    n_processors: int | None = None,
 ) -> Embedder:
     """Makes the embedder that `spec` describes.
 
@@ -164,6 +169,7 @@ def load_embedder(
             that were exported.
         progress: Told how far a download of weights is, in bytes.
         by_tensorflow: Whether TensorFlow runs it in any case.
+        n_processors: How many LiteRT may use. Defaults to all that this process may.
 
     Raises:
         BackboneUnavailableError: TensorFlow or the weights are missing.
@@ -175,7 +181,7 @@ def load_embedder(
     if spec.precision == "float32" and runtime.is_available() and not by_tensorflow:
         content = find_network(spec, home)
         if content is not None:
-            return NetworkEmbedder(spec, LiteRTNetwork(content, spec.input_size, spec.dim))
+            return NetworkEmbedder(spec, LiteRTNetwork(content, spec.input_size, spec.dim, n_processors))
     if not has_tensorflow():  # said before anything is downloaded
         raise BackboneUnavailableError(
             say("network_missing", space=spec.space),

@@ -20,8 +20,11 @@ from imgsearch.errors import ImageError, WorkerError
 from imgsearch.pictures.decode import DEFAULT_LIMITS, read_file
 from imgsearch.pictures.regions import Region
 
-Source = bytes | Path | np.ndarray
-"""A picture: the content of its file, the path of that, or uint8 (height, width, 3) upright RGB."""
+Source = bytes | Path | Callable[[], bytes] | np.ndarray
+"""A picture: the content of its file, the path of that, what fetches it, or uint8 (height, width, 3) upright RGB.
+
+What fetches is called in a thread where there are threads, and raises an ImageError where the picture cannot be used.
+"""
 
 Regions = Sequence[Region | None]
 """Parts of a picture; None is the whole."""
@@ -122,6 +125,8 @@ def read(source: Source) -> bytes | np.ndarray:
     Raises:
         ImageError: the file cannot be read, or is too large.
     """
+    if callable(source):
+        return source()
     return read_file(source, DEFAULT_LIMITS.max_bytes) if isinstance(source, Path) else source
 
 

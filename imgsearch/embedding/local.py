@@ -37,6 +37,8 @@ class LocalEmbedders:
         *,
         most_kept: int | None = None,
         by_tensorflow: bool = False,
+        n_threads: int = N_THREADS,
+        n_processors: int | None = None,
     ) -> None:
         """Loads nothing yet.
 
@@ -45,11 +47,15 @@ class LocalEmbedders:
             progress: Told how far a download of weights is.
             most_kept: Networks kept at a time, those used last. Defaults to all.
             by_tensorflow: Whether TensorFlow runs them, also those that were exported.
+            n_threads: Pictures that are read and decoded at a time.
+            n_processors: How many LiteRT may use. Defaults to all that this process may.
         """
         self._home = home
         self._progress = progress
         self._most_kept = most_kept
         self._by_tensorflow = by_tensorflow
+        self._n_processors = n_processors
+        self.n_threads = n_threads
         self._kept: OrderedDict[EmbedderSpec, Embedder] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -70,7 +76,11 @@ class LocalEmbedders:
                 while self._most_kept and len(self._kept) >= self._most_kept:
                     self._kept.popitem(last=False)
                 self._kept[spec] = load_embedder(
-                    spec, self._home, progress or self._progress, by_tensorflow=self._by_tensorflow
+                    spec,
+                    self._home,
+                    progress or self._progress,
+                    by_tensorflow=self._by_tensorflow,
+                    n_processors=self._n_processors,
                 )
             self._kept.move_to_end(spec)
             return self._kept[spec]
@@ -124,7 +134,7 @@ class _Run:
         if len(first) < 2:  # alone it needs no threads, which would take a millisecond
             yield from map(self._look, first)
             return
-        with ThreadPoolExecutor(N_THREADS) as pool:
+        with ThreadPoolExecutor(self._embedders.n_threads) as pool:
             waiting: deque[Future[_Looked | ImageError]] = deque()
             try:
                 for each in chain(first, coming):

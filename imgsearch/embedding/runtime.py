@@ -39,11 +39,12 @@ def try_network(content: bytes, size: int, dim: int) -> None:
 class LiteRTNetwork:
     """An exported network. See `embedder.Network`. Safe for threads."""
 
-    def __init__(self, content: bytes, size: int, dim: int) -> None:
+    def __init__(self, content: bytes, size: int, dim: int, n: int | None = None) -> None:
         """Args:
         content: Of the file.
         size: Side of its square input, px.
         dim: Length of its embedding.
+        n: Processors that it may use. Defaults to all that this process may.
 
         Raises:
             BackboneUnavailableError: LiteRT is not installed.
@@ -54,7 +55,7 @@ class LiteRTNetwork:
         self._dim = dim
         self._lock = threading.Lock()
         # One picture is seen by one interpreter on all processors; of several, one on each.
-        self._n = n_processors()
+        self._n = n or n_processors()
         self._wide = _Interpreters(self, 1, self._n)
         self._narrow = _Interpreters(self, self._n, 1)
         self._pool: ThreadPoolExecutor | None = None

@@ -12,10 +12,10 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from PIL import AvifImagePlugin as _avif  # noqa: F401  importing a plugin registers it
@@ -183,18 +183,23 @@ def read_file(path: Path, max_bytes: int) -> bytes:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ImageDecodeError(say("no_file"))
-            is_raw_by_name = path.suffix.lower() in RAW_SUFFIXES
-            if status.st_size > max_bytes and not is_raw_by_name:
-                raise _too_many_bytes(status.st_size, max_bytes)
-            data = file.read(max_bytes + 1)
-        if data and is_raw_by_name and containers.sniff(data[:64]) in (None, "TIFF"):
-            raise ImageDecodeError(tiff.RAW)
-        return data
+            return read_content(path.name, status.st_size, file.read, max_bytes)
     except FileNotFoundError as exc:
         raise ImageDecodeError(say("gone")) from exc
     except (OSError, ValueError) as exc:  # ValueError: a name with a null byte
         reason = f" ({exc.strerror})" if isinstance(exc, OSError) and exc.strerror else ""
         raise ImageDecodeError(f"The file cannot be read{reason}.") from exc
+
+
+def read_content(name: str, size: int, read: Callable[[int], bytes], max_bytes: int) -> bytes:
+    """Content of a file of that name and size, by what reads so many bytes at most. Raises as `read_file` does."""
+    is_raw_by_name = PurePath(name).suffix.lower() in RAW_SUFFIXES
+    if size > max_bytes and not is_raw_by_name:
+        raise _too_many_bytes(size, max_bytes)
+    data = read(max_bytes + 1)
+    if data and is_raw_by_name and containers.sniff(data[:64]) in (None, "TIFF"):
+        raise ImageDecodeError(tiff.RAW)
+    return data
 
 
 def _too_many_bytes(size: int, most: int) -> ImageTooLargeError:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from imgsearch import embedder_spec
 from imgsearch.embedding import local
 from imgsearch.embedding.embedder import load_embedder
 from imgsearch.embedding.embedders import Embedded, Wanted, embed_all
 from imgsearch.embedding.local import LocalEmbedders
+from imgsearch.embedding.runtime import LiteRTNetwork
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import ImageDecodeError
 from imgsearch.pictures.regions import Region
@@ -86,3 +89,39 @@ def test_pixels_are_embedded_as_they_are(embedders: LocalEmbedders, drawn: Path)
 def test_where_nothing_will_do_but_all_the_first_error_is_raised(embedders: LocalEmbedders, drawn: Path) -> None:
     with pytest.raises(ImageDecodeError):
         embed_all(embedders, [Wanted(drawn / "red" / "1.png", [COLOURS]), Wanted(b"no picture", [COLOURS])])
+
+
+def test_a_source_may_fetch_what_it_is_and_say_of_it_that_it_cannot_be_used(embedders: LocalEmbedders, drawn: Path) -> None:
+    path = drawn / "red" / "3.png"
+
+    def fail() -> bytes:
+        raise ImageDecodeError("Gone.")
+
+    fetched, gone, other = embedders.embed([Wanted(source, [COLOURS]) for source in (path.read_bytes, fail, path)])
+    assert isinstance(fetched, Embedded)
+    assert np.array_equal(fetched.vectors[COLOURS], direct(path, COLOURS))
+    assert (str(gone), isinstance(other, Embedded)) == ("Gone.", True)
+
+
+def test_as_many_pictures_are_read_at_a_time_as_is_said(drawn: Path) -> None:
+    together = threading.Barrier(3, timeout=10)  # broken, unless three wait at it
+
+    def fetch() -> bytes:
+        together.wait()
+        return (drawn / "red" / "3.png").read_bytes()
+
+    assert len(embed_all(LocalEmbedders(Path("unused"), n_threads=3), [Wanted(fetch, [COLOURS])] * 3)) == 3
+
+
+def test_a_network_is_run_by_as_many_processors_as_is_said(monkeypatch: pytest.MonkeyPatch, drawn: Path) -> None:
+    made: list[int] = []
+    interpreter = LiteRTNetwork.interpreter
+
+    def noted(self: LiteRTNetwork, n_threads: int) -> object:
+        made.append(n_threads)
+        return interpreter(self, n_threads)
+
+    monkeypatch.setattr(LiteRTNetwork, "interpreter", noted)
+    mini, paths = embedder_spec("mini"), sorted(drawn.rglob("*.png"))
+    embed_all(LocalEmbedders(Path("unused"), n_processors=1), [Wanted(path, [mini]) for path in paths])
+    assert made == [1, 1]  # what looks at one picture, and what looks at those of a batch
