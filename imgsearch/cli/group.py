@@ -185,24 +185,36 @@ class _Bars:
 
 
 class _Lines:
-    """For a log: a line when a stage begins, when it is done, and every LINE_EVERY_S seconds in between."""
+    """For a log: a line when a stage begins, when it is done, and every LINE_EVERY_S seconds in between, with the pace."""
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
         self._stage = ""
         self._line = ""
-        self._next = 0.0  # on the monotonic clock
+        self._began, self._next = 0.0, 0.0  # on the monotonic clock
+        self._first = 0  # how far the stage was when it began
 
     def show(self, done: int, total: int, stage: str) -> None:
-        is_new, is_done = stage != self._stage, 0 < total <= done
-        if is_new or is_done or time.monotonic() >= self._next:
-            self._print(f"{stage}: {self._amount(done, total, stage)}" if total else stage)
-            self._stage, self._next = stage, time.monotonic() + LINE_EVERY_S
+        is_new, is_done, now = stage != self._stage, 0 < total <= done, time.monotonic()
+        if is_new:
+            self._began, self._first = now, done
+        if is_new or is_done or now >= self._next:
+            pace = "" if is_done else self._pace(now, done, total)
+            self._print(f"{stage}: {self._amount(done, total, stage)}{pace}" if total else stage)
+            self._stage, self._next = stage, now + LINE_EVERY_S
 
     def _print(self, line: str) -> None:
         if line != self._line:
             click.echo(printable(line), err=True)
         self._line = line
+
+    def _pace(self, now: float, done: int, total: int) -> str:
+        """How fast a stage has been, of pictures, and when it ends if it goes on so; "" where nothing is done yet."""
+        if done <= self._first or now <= self._began:
+            return ""
+        rate = (done - self._first) / (now - self._began)
+        of_pictures = "" if _is_of_bytes(self._stage) else f", {rate:.1f} a second"
+        return f"{of_pictures}, {tqdm.format_interval((total - done) / rate)} left"
 
     def _amount(self, done: int, total: int, stage: str) -> str:
         if _is_of_bytes(stage):

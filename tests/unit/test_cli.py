@@ -646,16 +646,38 @@ def test_a_log_has_a_line_where_a_stage_begins_and_ends(capsys: pytest.CaptureFi
     ]
 
 
-def test_a_log_has_a_line_every_so_often(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_has_a_line_every_so_often_that_says_how_long_it_will_take(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = itertools.count(0, 10)
     monkeypatch.setattr("imgsearch.cli.group.time", SimpleNamespace(monotonic=lambda: next(clock)))
     monkeypatch.setattr("imgsearch.cli.group.LINE_EVERY_S", 45)
     with progress_bar() as progress:
         for done in range(12):
             progress(done, 12, "embedding")
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "embedding: 0 of 12 pictures"
-    assert 2 <= len(lines) <= 4
+    assert capsys.readouterr().err.splitlines() == [  # a picture in 10 s, a line in 50
+        "embedding: 0 of 12 pictures",
+        "embedding: 5 of 12 pictures, 0.1 a second, 01:10 left",
+        "embedding: 10 of 12 pictures, 0.1 a second, 00:20 left",
+    ]
+
+
+def test_the_pace_is_that_of_what_was_done_now(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(0, 60)
+    monkeypatch.setattr("imgsearch.cli.group.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with progress_bar() as progress:
+        progress(1_000, 2_200, "embedding")  # as an earlier run left it
+        progress(1_600, 2_200, "embedding")
+        progress(2_200, 2_200, "embedding")
+        progress(0, 3 << 20, "downloading mini")
+        progress(1 << 20, 3 << 20, "downloading mini")
+    assert capsys.readouterr().err.splitlines() == [
+        "embedding: 1,000 of 2,200 pictures",
+        "embedding: 1,600 of 2,200 pictures, 10.0 a second, 01:00 left",
+        "embedding: 2,200 of 2,200 pictures",
+        "downloading mini: 0.0 of 3.0 MiB",
+        "downloading mini: 1.0 of 3.0 MiB, 02:00 left",
+    ]
 
 
 def test_a_terminal_has_a_bar_a_stage_and_none_for_one_that_did_nothing(
@@ -682,12 +704,14 @@ def test_quiet_says_nothing_of_how_far_it_is(pictures: Path, is_quiet: bool) -> 
 
 def test_every_slow_command_can_be_quiet_and_every_result_be_json() -> None:
     def options(name: str) -> set[str]:
-        return {option for param in cli.commands[name].params for option in param.opts}
+        command = cli.commands[name]
+        commands = [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+        return {option for each in commands for param in each.params for option in param.opts}
 
     slow = {path.stem for path in (ROOT / "imgsearch" / "cli").glob("*.py") if "progress_bar(" in path.read_text()}
     assert slow >= {"build", "pull", "query"}
     assert [name for name in slow - {"group"} if "--quiet" not in options(name)] == []
-    assert [name for name in cli.commands if name != "judgements" and "--json" not in options(name)] == []
+    assert [name for name in cli.commands if "--json" not in options(name)] == []
 
 
 def test_what_makes_and_brings_collections_prints_them_as_info_does(pictures: Path, tmp_path: Path, home: Path) -> None:
