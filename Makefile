@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SERVING := .venv-serve
+CLUSTER := .venv-cluster
 # A process for each processor, up to eight, since each may hold TensorFlow and a browser. A file's tests stay together and
 # share what they set up. Files are taken in order, not by their number of tests, so that the browser's come last.
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
@@ -16,7 +17,7 @@ endif
 ANNOY_COMPILER_ARGS ?= -O3,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD$(NATIVE)
 export ANNOY_COMPILER_ARGS
 
-.PHONY: run test test-serving check lint lock all-tests quick-tests pets clean
+.PHONY: run test test-serving test-cluster check lint lock all-tests quick-tests pets clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -33,6 +34,10 @@ test: $(VENV)/.installed-dev
 test-serving: $(SERVING)/.installed
 	SERVING_SET=1 $(SERVING)/bin/python -m pytest tests/serving
 
+# What runs on a cluster, in an environment of its own with Ray, on a cluster of two processors of this machine.
+test-cluster: $(CLUSTER)/.installed
+	$(CLUSTER)/bin/python -m pytest tests/cluster
+
 # The same without the tests that take long: under two minutes on two processors.
 check: $(VENV)/.installed-dev
 	$(MAKE) --no-print-directory --jobs --keep-going lint quick-tests
@@ -46,12 +51,17 @@ lint: $(VENV)/.installed-dev
 # All versions with their hashes, from the ranges in pyproject.toml: requirements-dev.txt is the lock, requirements.txt the
 # part of it that page and builds need, requirements-serve.txt the part that answers. One version serves every system and
 # Python, so it is one that was tested. What is locked stays while the ranges allow it; UPGRADE=--upgrade takes the newest.
+# requirements-cluster.txt is for `make test-cluster` alone. It has the versions of the lock, but for python-dateutil, of
+# which moto's botocore needs an older one.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	--custom-compile-command "make lock"
 lock: $(VENV)/.installed-dev
-	$(COMPILE) $(UPGRADE) --all-extras --output-file requirements-dev.txt pyproject.toml
+	$(COMPILE) $(UPGRADE) --extra build --extra dev --output-file requirements-dev.txt pyproject.toml
 	$(COMPILE) --extra build --constraint requirements-dev.txt --no-annotate --output-file requirements.txt pyproject.toml
 	$(COMPILE) --constraint requirements-dev.txt --no-annotate --output-file requirements-serve.txt pyproject.toml
+	sed -nE '/^python-dateutil==/d; s/^([a-z0-9-]+==.*) \\$$/\1/p' requirements-dev.txt > $(VENV)/constraints.txt
+	$(COMPILE) $(UPGRADE) --extra cluster --group cluster-tests --constraint $(VENV)/constraints.txt --no-annotate \
+		--output-file requirements-cluster.txt pyproject.toml
 
 all-tests: $(VENV)/.installed-dev
 	$(PYTEST)
@@ -61,7 +71,7 @@ quick-tests: $(VENV)/.installed-dev
 	$(PYTEST) -m "not slow and not weights and not e2e" --ignore tests/weights --ignore tests/e2e
 
 clean:
-	rm -rf $(VENV) $(SERVING)
+	rm -rf $(VENV) $(SERVING) $(CLUSTER)
 
 # An environment in the folder of the target, and no annoy in pip's cache that was compiled with other flags.
 define new-environment
@@ -85,4 +95,9 @@ $(SERVING)/.installed: requirements-serve.txt requirements-dev.txt
 	$(new-environment)
 	sed -nE '/^(iniconfig|pluggy|pygments|pytest)==/,/[^\\]$$/p' requirements-dev.txt > $(SERVING)/pytest.txt
 	$(SERVING)/bin/python -m pip install --disable-pip-version-check -r requirements-serve.txt -r $(SERVING)/pytest.txt
+	touch $@
+
+$(CLUSTER)/.installed: requirements-cluster.txt
+	$(new-environment)
+	$(CLUSTER)/bin/python -m pip install --disable-pip-version-check -r requirements-cluster.txt
 	touch $@

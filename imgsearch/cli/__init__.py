@@ -2,6 +2,7 @@
 
 from imgsearch.cli import (
     build,
+    cluster,
     distill,
     duplicates,
     evaluate,
@@ -24,6 +25,7 @@ __all__ = [
     "CONTEXT",
     "build",
     "cli",
+    "cluster",
     "distill",
     "duplicates",
     "evaluate",

@@ -1,22 +1,73 @@
-"""A real Milvus server for the tests that want one."""
+"""A small Ray cluster on this machine, pictures to embed, and a fake of S3."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
-from tests.cluster.milvus_server import CannotRunError, Server, unpack
+from imgsearch import Collection
+from imgsearch.scale.dataset import Dataset, shard_place
+from imgsearch.scale.place import Place
+
+N_PICTURES = 40
+TOKEN = secrets.token_hex(32)
+"""What the clusters of a process ask for, which reads it once."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """Two processors, for the tests of a module. On the loopback only, since tests reach nothing else."""
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_TOKEN", TOKEN)  # else Ray leaves one in ~/.ray
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
+        yield
+        ray.shutdown()
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("milvus")
-    try:
-        unpack(folder / "program")
-        server = Server(folder / "program", folder / "data")
-        server.start()
-    except CannotRunError as exc:
-        pytest.skip(str(exc))
-    yield server
-    server.kill()
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 pictures of two labels, and a file that is none though its name says so."""
+    folder = tmp_path_factory.mktemp("made")
+    random = np.random.default_rng(0)
+    for number in range(N_PICTURES):
+        patches = Image.fromarray(random.integers(0, 256, (6, 8, 3), np.uint8))
+        path = folder / ("even" if number % 2 == 0 else "odd") / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        patches.resize((160, 120), Image.Resampling.BICUBIC).save(path)
+    (folder / "even" / "bad.jpg").write_bytes(b"no picture")
+    return folder
+
+
+def rows_of(to: str) -> list[dict[str, object]]:
+    """The rows of a dataset that is complete, shard by shard."""
+    place = Place.at(to)
+    dataset = Dataset.read(place)
+    assert dataset
+    rows = []
+    for key, n in dataset.shards.items():
+        file = shard_place(place, key)
+        table = pq.read_table(file.path, filesystem=file.filesystem)
+        assert table.num_rows == n
+        rows += table.to_pylist()
+    return rows
+
+
+def check_equal(rows: list[dict[str, object]], collection: Collection) -> None:
+    """That the rows are what a build made of the same pictures, embeddings to 1e-5."""
+    (space,) = collection.spaces.values()
+    assert sorted(str(row["item_id"]) for row in rows) == [item.item_id for item in collection.items]
+    for row in rows:
+        number = collection.items.row_of(str(row["item_id"]))
+        item = collection.items[number]
+        names = ("label", "width", "height", "bytes", "sha256", "thumbnail")
+        assert [row[name] for name in names] == [getattr(item, name) for name in names]
+        assert np.abs(np.array(row["embedding"], np.float32) - space.embeddings[number]).max() < 1e-5

@@ -18,7 +18,7 @@ from imgsearch import Collection, errors
 
 PACKAGE = Path(imgsearch.__file__).parent
 ROOT = PACKAGE.parent
-HEAVY = ("tensorflow", "keras", "streamlit", "pandas", "sklearn", "scipy", "skimage", "h5py")
+HEAVY = ("tensorflow", "keras", "streamlit", "pandas", "sklearn", "scipy", "skimage", "h5py", "ray")
 MOST_LINES = 400
 MOST_MODULES = 13
 A_FILE_A_COMMAND = "cli"
@@ -145,6 +145,8 @@ note("query by item")
 assert len(page.results) == 3
 import imgsearch.embedding.worker.client
 note("client of the worker")
+import imgsearch.cli
+note("command line")
 print(json.dumps(loaded))
 """
 
@@ -152,4 +154,5 @@ print(json.dumps(loaded))
 def test_opening_and_asking_load_nothing_heavy(collection: Collection, home: Path) -> None:
     arguments = [sys.executable, "-c", SCRIPT, json.dumps(HEAVY), str(home)]
     done = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
-    assert json.loads(done.stdout) == {"import": [], "open": [], "query by item": [], "client of the worker": []}
+    steps = ("import", "open", "query by item", "client of the worker", "command line")
+    assert json.loads(done.stdout) == {step: [] for step in steps}

@@ -1,4 +1,4 @@
-"""What is imported is declared; pyproject.toml, the lock and its two parts are in step. None of it asks the network."""
+"""What is imported is declared; pyproject.toml, the lock, its parts and the cluster's are in step. No network is asked."""
 
 from __future__ import annotations
 
@@ -51,6 +51,11 @@ def names(*extras: str) -> set[str]:
     return {canonicalize_name(requirement.name) for requirement in requirements(*extras)}
 
 
+def cluster_tests() -> list[Requirement]:
+    """What `make test-cluster` needs besides the extra `cluster`."""
+    return [Requirement(line) for line in PYPROJECT["dependency-groups"]["cluster-tests"]]
+
+
 @dataclass(frozen=True)
 class Pin:
     """A version of the lock: `name==version ; marker` with its hashes."""
@@ -98,6 +103,7 @@ def read_reasons() -> dict[str, set[str]]:
 LOCK = read_pins("requirements-dev.txt")
 HOST = read_pins("requirements.txt")
 SERVING = read_pins("requirements-serve.txt")
+CLUSTER = read_pins("requirements-cluster.txt")
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
@@ -133,7 +139,8 @@ def test_what_the_package_imports_at_once_is_a_dependency() -> None:
 
 def test_what_the_package_imports_inside_functions_may_be_an_extra() -> None:
     lazy = imported_by("imgsearch", at_once=False)
-    assert lazy - names("build") == {"pandas"}  # for who has it: `SearchPage.to_pandas`
+    assert lazy - names("build", "cluster") == {"pandas"}  # for who has it: `SearchPage.to_pandas`
+    assert lazy >= names("cluster") - names()
     assert lazy >= names("build") - names() - {"tensorflow-cpu"}
 
 
@@ -142,7 +149,8 @@ def test_every_dependency_is_imported() -> None:
 
 
 def test_what_tests_benchmarks_and_scripts_import_is_declared() -> None:
-    assert imported_by("tests", "benchmarks", "scripts") - names("build", "dev") == set()
+    of_cluster = names("cluster") | {canonicalize_name(requirement.name) for requirement in cluster_tests()}
+    assert imported_by("tests", "benchmarks", "scripts") - names("build", "dev") - of_cluster == set()
 
 
 @pytest.mark.parametrize("requirement", requirements("build", "dev"), ids=str)
@@ -161,7 +169,7 @@ def test_the_lock_has_what_is_declared_and_what_that_needs_and_nothing_else() ->
     reasons = read_reasons()
     assert all(reasons.values())
     direct = {name for name, parents in reasons.items() if PROJECT["name"] in parents}
-    assert direct == names(*PROJECT["optional-dependencies"]), RENEW
+    assert direct == names("build", "dev"), RENEW
     assert set().union(*reasons.values()) <= {*LOCK, PROJECT["name"]}
 
 
@@ -185,6 +193,23 @@ def test_a_part_of_the_lock_is_what_is_declared_for_it_and_what_that_needs(
 def test_what_answers_needs_nothing_that_only_builds_need() -> None:
     assert set(SERVING) & {"tensorflow", "tensorflow-cpu", "keras", "h5py", "scikit-learn", "scipy", "joblib"} == set()
     assert len(SERVING) < len(HOST)
+
+
+def test_what_a_cluster_needs_is_in_no_environment_but_its_own() -> None:
+    assert set(PROJECT["optional-dependencies"]) == {"build", "dev", "cluster"}
+    needed = (names("cluster") | {canonicalize_name(requirement.name) for requirement in cluster_tests()}) - names("dev")
+    assert "ray" in needed
+    assert needed & {*LOCK, *HOST, *SERVING} == set()
+
+
+def test_the_environment_of_the_cluster_has_what_is_declared_in_the_versions_that_all_others_have() -> None:
+    for requirement in [*requirements("cluster"), *cluster_tests()]:
+        pin = CLUSTER.get(canonicalize_name(requirement.name))
+        assert pin, f"requirements-cluster.txt must have {requirement.name}. {RENEW}"
+        assert requirement.specifier.contains(pin.version), f"{requirement}: {pin.version}. {RENEW}"
+        assert pin.hashes
+    others = {name for name, pin in CLUSTER.items() if name in LOCK and pin.version != LOCK[name].version}
+    assert others == {"python-dateutil"}, RENEW  # see the Makefile
 
 
 def test_every_version_of_the_lock_is_for_the_pythons_that_it_is_installed_on() -> None:

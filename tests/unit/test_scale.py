@@ -1,0 +1,309 @@
+"""Places, listings, shards and datasets: all of `cluster embed` but Ray, which tests/cluster tries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from imgsearch import Collection, embedder_spec
+from imgsearch.cli import cli
+from imgsearch.errors import BuildError
+from imgsearch.pictures.items import Skipped
+from imgsearch.scale import embed, listing
+from imgsearch.scale.dataset import FORMAT_VERSION, LISTING, Dataset, rows_of, stable_id, write_shard, write_skipped
+from imgsearch.scale.embed import Actor, Job, embed_pictures
+from imgsearch.scale.listing import list_pictures
+from imgsearch.scale.place import Place
+
+SPEC = embedder_spec("color_histogram")
+
+
+def table_of(folder: Path, to: Path, **options: str) -> list[dict[str, object]]:
+    return list_pictures(str(folder), target=Place.at(str(to)), **options).pictures.to_pylist()
+
+
+@pytest.fixture
+def _without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards are embedded here, one after the other."""
+
+    def run(job: Job, shards: dict[str, pa.Table]) -> object:
+        actor = Actor(job)
+        for block in embed._blocks(shards):
+            yield from actor(block).to_pylist()
+
+    monkeypatch.setattr(embed, "_run", run)
+
+
+# --- places
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://AKIA:geheim@bucket/pets",
+        "s3://AKIA:ge/heim@bucket/pets",
+        "s3://AKIA@bucket/pets",
+        "https://user:geheim@example.org/pets",
+    ],
+)
+def test_an_address_with_credentials_is_refused_and_not_shown(address: str, tmp_path: Path) -> None:
+    for images, to in ((address, str(tmp_path / "to")), (str(tmp_path), address)):
+        arguments = ["cluster", "embed", "--images", images, "--embedder", "mini", "--to", to]
+        outcome = CliRunner().invoke(cli, arguments)
+        assert outcome.exit_code == 1
+        assert "must not hold credentials" in outcome.stderr
+        assert not [secret for secret in ("AKIA", "heim") if secret in outcome.output]
+
+
+def test_an_address_that_nothing_reads_is_told_without_its_query() -> None:
+    with pytest.raises(BuildError, match="such as s3://bucket/folder") as caught:
+        Place.at("gopher://host/pets?token=geheim#geheim")
+    assert "'gopher://host/pets'" in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_local_place_is_a_path_or_a_file_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    places = [Place.at(address) for address in ("~/a b", "a b", f"{tmp_path}/a b/", f"file://{tmp_path}/a%20b")]
+    assert {place.path for place in places} == {f"{tmp_path}/a b"}
+    assert all(place.is_local for place in places)
+    assert places[0].holds(places[1] / "c")
+    assert not places[0].holds(replace(places[1], path=f"{tmp_path}/a bc"))
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_the_words_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(BuildError, match=r"cannot be written \((Not a directory|File exists)\)\."):
+        (Place.at(str(tmp_path)) / "file/x").write(b"x")
+
+
+# --- listings
+
+
+def test_a_number_is_made_of_the_digest_of_the_name_and_never_negative() -> None:
+    digests = {f"{n}.png": hashlib.sha256(f"{n}.png".encode()).hexdigest() for n in range(100)}
+    for name, digest in digests.items():
+        assert stable_id(name) == int(digest[:16], 16) % 2**63
+    assert any(int(digest[0], 16) >= 8 for digest in digests.values())
+
+
+def test_a_folder_is_listed_and_labelled_as_by_a_build(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "notes.txt").write_text("no picture")
+    (pictures / "red" / "loop").symlink_to(pictures)
+    rows = table_of(pictures, tmp_path / "to")
+    assert {row["item_id"]: row["label"] for row in rows} == {
+        f"{label}/{number}.png": label for label in ("red", "green", "blue") for number in range(4)
+    }
+    assert [row["id"] for row in rows] == sorted(stable_id(str(row["item_id"])) for row in rows)
+    left_out = list_pictures(str(pictures), target=Place.at(str(tmp_path / "to"))).left_out
+    assert [each.item_id for each in left_out] == ["notes.txt", "red/loop"]
+    (pictures / "metadata.csv").write_text("file_name,label\nred/0.png,first\ngone.png,\n")
+    assert [row["label"] for row in table_of(pictures, tmp_path / "to") if row["label"]] == ["first"]
+    by_pattern = table_of(pictures, tmp_path / "to", label_pattern=r"(?P<label>\d)\.png")
+    assert {row["label"] for row in by_pattern} == {"0", "1", "2", "3"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no UTF-8")
+@pytest.mark.usefixtures("_without_ray")
+def test_a_name_that_is_no_utf8_is_embedded_too(pictures: Path, tmp_path: Path, home: Path) -> None:
+    os.rename(pictures / "red" / "0.png", os.fsencode(pictures) + b"/red/\xff.png")
+    report = embed_pictures(str(pictures), SPEC, str(tmp_path / "to"), home=home)
+    assert report.dataset.n_items == 12
+
+
+def test_pictures_must_lie_outside_of_the_target_and_the_target_may_lie_among_them(pictures: Path) -> None:
+    for to in (pictures, pictures.parent):
+        with pytest.raises(BuildError, match="must lie outside"):
+            table_of(pictures, to)
+    assert len(table_of(pictures, pictures / "red")) == 8
+
+
+def test_two_pictures_of_one_number_are_told(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "stable_id", lambda name: 5 if name in ("red/0.png", "blue/1.png") else stable_id(name))
+    with pytest.raises(BuildError, match=r"same number.*'(red/0|blue/1)\.png' and '(red/0|blue/1)\.png'"):
+        table_of(pictures, tmp_path / "to")
+
+
+def test_a_list_of_addresses_says_names_labels_and_attributes(pictures: Path, tmp_path: Path) -> None:
+    file = tmp_path / "list.parquet"
+    addresses = ["pictures/red/0.png", f"{pictures}/red/1.png", f"file://{pictures}/red/2.png"]
+    columns = {"address": addresses, "item_id": ["one", None, "three"], "label": ["a", "b", None], "stars": [1, 2, 3]}
+    pq.write_table(pa.table(columns), file)
+    rows = {row["item_id"]: row for row in table_of(file, tmp_path / "to")}
+    second = f"{pictures}/red/1.png".lstrip("/")
+    assert {name: (row["label"], json.loads(str(row["attributes"]))) for name, row in rows.items()} == {
+        "one": ("a", {"stars": 1}),
+        second: ("b", {"stars": 2}),
+        "three": ("", {"stars": 3}),
+    }
+    assert {Path(os.fsdecode(row["path"])) for row in rows.values()} == {pictures / f"red/{n}.png" for n in range(3)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name\na.png\n", "must have a column address. Received: name."),
+        ("address\na.png\na.png\n", "Received twice: 'a.png'"),
+        ("address,label\n,x\n", "must have an address"),
+        ("address\n", "There are no pictures in"),
+        ("address\ngopher://host/a.png\n", "which cannot be opened"),
+        ("address\ns3://k:geheim@b/a.png\n", "must not hold credentials"),
+        ("address\na.png\n\udcff\n", "must be a table with a column address"),
+    ],
+)
+def test_a_list_that_will_not_do_is_told(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(BuildError) as caught:
+        table_of(file, tmp_path / "to")
+    assert message in str(caught.value)
+    assert "geheim" not in str(caught.value)
+    with pytest.raises(BuildError, match="must be a file"):
+        table_of(tmp_path / "other.csv", tmp_path / "to")
+
+
+# --- shards
+
+
+@pytest.mark.usefixtures("_without_ray")
+def test_one_picture_more_changes_one_shard(drawn: Path, tmp_path: Path, home: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    content = (drawn / "red" / "0.png").read_bytes()
+    for number in range(64):
+        (folder / f"{number}.png").write_bytes(content)
+    before = embed_pictures(str(folder), SPEC, str(tmp_path / "to"), home=home, shard_rows=4)
+    (folder / "new.png").write_bytes(content)
+    after = embed_pictures(str(folder), SPEC, str(tmp_path / "to"), home=home, shard_rows=4)
+    assert sum(before.dataset.shards.values()) == 64
+    assert sum(after.dataset.shards.values()) == 65
+    assert len(before.dataset.shards) > 8
+    (changed,) = before.dataset.shards.keys() - after.dataset.shards.keys()
+    assert after.n_embedded <= before.dataset.shards[changed] + 1
+
+
+@pytest.mark.usefixtures("_without_ray")
+def test_a_shard_is_what_a_build_made(collection: Collection, pictures: Path, tmp_path: Path, home: Path) -> None:
+    (pictures / "bad.jpg").write_bytes(b"no picture")
+    report = embed_pictures(str(pictures), SPEC, str(tmp_path / "to"), home=home)
+    ((key, n),) = report.dataset.shards.items()
+    rows = pq.read_table(tmp_path / "to" / "shards" / f"{key}.parquet").to_pylist()
+    assert (len(rows), n) == (12, 12)
+    embeddings = collection.spaces["color_histogram"].embeddings
+    for row in rows:
+        item = collection.items[number := collection.items.row_of(row["item_id"])]
+        names = ("label", "width", "height", "bytes", "sha256", "thumbnail")
+        assert [row[name] for name in names] == [getattr(item, name) for name in names]
+        assert np.abs(np.array(row["embedding"], np.float32) - embeddings[number]).max() < 1e-5
+        assert (tmp_path / "to" / "thumbnails" / f"{item.thumbnail}.webp").stat().st_size == item.thumbnail_bytes
+    table = pq.read_table(tmp_path / "to" / "skipped" / f"{key}.parquet").to_pylist()
+    assert table == [{"item_id": "bad.jpg", "reason": "The file is not a picture in a known format.", "n": 1}]
+    assert report.skipped == [Skipped("bad.jpg", "The file is not a picture in a known format.")]
+
+
+@pytest.mark.usefixtures("_without_ray")
+def test_what_is_cut_off_is_made_again_and_what_no_one_names_is_not_read(
+    pictures: Path, tmp_path: Path, home: Path
+) -> None:
+    to = tmp_path / "to"
+    first = embed_pictures(str(pictures), SPEC, str(to), home=home, shard_rows=4)
+    key = max(first.dataset.shards, key=lambda key: first.dataset.shards[key])
+    file = to / "shards" / f"{key}.parquet"
+    whole = file.read_bytes()
+    for content in (b"", whole[:-10], whole[:100]):
+        file.write_bytes(content)
+        assert rows_of(Place.at(str(to)), key) is None
+        (to / "dataset.json").unlink()  # as after a kill
+        again = embed_pictures(str(pictures), SPEC, str(to), home=home, shard_rows=4)
+        assert again.n_embedded == first.dataset.shards[key]
+        assert (file.read_bytes(), again.dataset) == (whole, first.dataset)
+
+
+@pytest.mark.usefixtures("_without_ray")
+def test_pictures_of_which_none_can_be_used_make_no_dataset(tmp_path: Path, home: Path) -> None:
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    (folder / "bad.jpg").write_bytes(b"no picture")
+    with pytest.raises(BuildError, match="The only picture cannot be used: The file is not a picture"):
+        embed_pictures(str(folder), SPEC, str(tmp_path / "to"), home=home)
+    assert not (tmp_path / "to" / "dataset.json").exists()
+
+
+def test_without_ray_the_hint_is_what_to_install(
+    pictures: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(BuildError, match="Ray is needed") as caught:
+        embed_pictures(str(pictures), SPEC, str(tmp_path / "to"), home=home)
+    assert caught.value.hint == "pip install '.[cluster]'"
+
+
+def test_a_target_that_is_another_one_on_each_machine_is_told(
+    pictures: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(job: Job, shards: dict[str, pa.Table]) -> object:
+        elsewhere = replace(job, target=Place.at(str(tmp_path / "elsewhere")))
+        for block in embed._blocks(shards):
+            yield from Actor(elsewhere)(block).to_pylist()
+
+    monkeypatch.setattr(embed, "_run", run)
+    with pytest.raises(BuildError, match=f"must reach {tmp_path}/to, and"):
+        embed_pictures(str(pictures), SPEC, str(tmp_path / "to"), home=home)
+    assert not (tmp_path / "to" / "dataset.json").exists()
+
+
+def test_pictures_that_a_machine_does_not_have_are_not_left_out_but_told(pictures: Path, tmp_path: Path) -> None:
+    target = Place.at(str(tmp_path / "to"))
+    found = list_pictures(str(pictures), target=target)
+    (block,) = embed._blocks({"key": found.pictures})
+    pictures.rename(tmp_path / "gone")
+    with pytest.raises(BuildError, match=f"must reach the pictures, and one has no {pictures}"):
+        Actor(Job(found.root, SPEC, target))(block)
+    assert rows_of(target, "key") is None
+
+
+# --- datasets
+
+
+def test_a_dataset_says_the_same_when_it_is_read_again(tmp_path: Path) -> None:
+    place = Place.at(str(tmp_path / "to"))
+    assert Dataset.read(place) is None
+    dataset = Dataset(embedder_spec("mini"), 256, 3, 1, {"b": 2, "a": 1})
+    dataset.write(place)
+    assert Dataset.read(place) == dataset
+    assert list(Dataset.read(place).shards) == ["b", "a"]  # type: ignore[union-attr]
+
+
+def test_a_dataset_that_will_not_do_is_told(pictures: Path, tmp_path: Path, home: Path) -> None:
+    place = Place.at(str(tmp_path / "to"))
+    Dataset(embedder_spec("mini"), 256, 3, 1, {"a": 3}).write(place)
+    with pytest.raises(BuildError, match=r"must have one embedder\. Received: color_histogram, where mini"):
+        embed_pictures(str(pictures), SPEC, str(tmp_path / "to"), home=home)
+    file = tmp_path / "to" / "dataset.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format_version": FORMAT_VERSION + 1}))
+    with pytest.raises(BuildError, match=f"must be {FORMAT_VERSION}. Received: {FORMAT_VERSION + 1}."):
+        Dataset.read(place)
+    for text in ("", "[]", '{"format_version": 1}'):
+        file.write_text(text)
+        with pytest.raises(BuildError, match="damaged"):
+            Dataset.read(place)
+
+
+def test_nothing_left_out_is_an_empty_listing_and_no_table_of_a_shard(tmp_path: Path) -> None:
+    place = Place.at(str(tmp_path))
+    write_skipped(place, LISTING, [])
+    write_shard(place, "key", 4, [], [])
+    assert rows_of(place, "key") == 0
+    assert pq.read_table(tmp_path / "skipped" / "listing.parquet").num_rows == 0
+    assert not (tmp_path / "skipped" / "key.parquet").exists()
