@@ -33,8 +33,8 @@ def cluster() -> None:
 def embed(images: str, embedder: str, to: str, label_pattern: str | None, as_json: bool) -> None:
     """Embed pictures with Ray into Parquet files and thumbnails, for `cluster load`.
 
-    Runs on the cluster that RAY_ADDRESS names, or one that runs here, else on the processors of this machine. Credentials,
-    region and endpoint of an object store are taken from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+    Runs on the cluster that RAY_ADDRESS names, else on the processors of this machine. Credentials, region and endpoint of
+    an object store are taken from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
     AWS_ENDPOINT_URL and so on), here and on the machines of the cluster. Labels are told as by build. A run that was
     stopped, even killed, goes on where it was with the same command; of pictures that came, went or changed, only those
     shards are embedded again that they are in. What cannot be used is in the skipped table, with the reason.

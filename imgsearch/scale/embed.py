@@ -309,8 +309,12 @@ def _run(job: Job, shards: Mapping[str, pa.Table]) -> Generator[dict[str, Any], 
 
 @contextlib.contextmanager
 def _cluster() -> Iterator[Any]:
-    """Ray, connected as its own configuration says, or started here for as long as this takes; its errors as ours."""
+    """Ray, connected to what RAY_ADDRESS names, or started here for as long as this takes; its errors as ours."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray tells its makers
+    # By itself Ray takes the cluster that ran here last, and waits for more than ten minutes where that is gone.
+    is_named = bool(os.environ.get("RAY_ADDRESS"))
+    if is_named:
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")
     try:
         import ray
         import ray.data
@@ -328,7 +332,12 @@ def _cluster() -> Iterator[Any]:
     try:
         if is_ours:
             try:
-                ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+                ray.init(
+                    None if is_named else "local",
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
             except (ConnectionError, RuntimeError, ValueError) as exc:  # the last is of an address
                 raise _no_cluster(exc) from exc
         yield ray
