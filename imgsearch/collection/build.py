@@ -19,7 +19,6 @@ from imgsearch.collection.reading import read_manifest, read_transform
 from imgsearch.collection.source import Source, came_as_package, remember
 from imgsearch.collection.survey import Known, Survey
 from imgsearch.collection.sweep import exported, retire, sweep, sweep_networks
-from imgsearch.counting import Count
 from imgsearch.embedding.backbones import DEFAULT_BACKBONE
 from imgsearch.embedding.classifier import Classifier
 from imgsearch.embedding.embedders import Embedders
@@ -159,7 +158,8 @@ def build_collection(
                 source = before.manifest.source if source is None else source
                 license = before.manifest.license if license is None else license
                 label_pattern = before.manifest.label_pattern if label_pattern is None else label_pattern
-            label = _labeller(directory, label_pattern, files)
+            label = folder.labeller(directory, label_pattern)
+            label.check([file.item_id for file in files])
             tell = in_turn(progress)
             device = ""
             if embedders is None:
@@ -310,18 +310,6 @@ def _check_text(what: str, text: str | None) -> None:
         raise BuildError(f"The {what} must be UTF-8 text.") from None
     if size > MAX_TEXT_BYTES:
         raise BuildError(f"The {what} must have at most {MAX_TEXT_BYTES:,} bytes. Received: {size:,} bytes.")
-
-
-def _labeller(directory: Path, pattern: str | None, files: Sequence[PictureFile]) -> Labeller:
-    """See `folder.labeller`. BuildError where a pattern or a metadata file, given on purpose, labels none of the files."""
-    label = folder.labeller(directory, pattern)
-    if (pattern is not None or label.metadata) and not any(label(file.item_id) for file in files):
-        source = f"label pattern {pattern!r}" if pattern is not None else METADATA_FILE
-        raise BuildError(
-            f"The {source} must give labels to {Count(len(files)):the picture|some of the {len(files):,} pictures}, "
-            f"and gives none. The first item id is {files[0].item_id!r}."
-        )
-    return label
 
 
 def _remarks(label: Labeller, items: Sequence[Item]) -> list[str]:

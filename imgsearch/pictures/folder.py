@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
+from imgsearch.counting import Count
 from imgsearch.errors import BuildError
 from imgsearch.files.archives import is_debris
 from imgsearch.pictures.decode import PICTURE_SUFFIXES, READ_FORMATS, looks_like_image
@@ -154,13 +155,24 @@ class Labeller:
     Attributes:
         of: The same for names that are NFC.
         metadata: The table that labels come from; None where they come from elsewhere.
+        pattern: The regular expression that they come from, likewise.
     """
 
     of: Callable[[str], str]
     metadata: Metadata | None = None
+    pattern: str | None = None
 
     def __call__(self, item_id: str) -> str:
         return self.of(nfc(item_id))
+
+    def check(self, names: Sequence[str]) -> None:
+        """BuildError where a pattern or a table, given on purpose, labels none of the items, of which there are some."""
+        given = METADATA_FILE if self.metadata else f"label pattern {self.pattern!r}" if self.pattern is not None else ""
+        if given and not any(map(self, names)):
+            raise BuildError(
+                f"The {given} must give labels to {Count(len(names)):the picture|some of the {len(names):,} pictures}, "
+                f"and gives none. The first item id is {names[0]!r}."
+            )
 
     def without_row(self, names: Iterable[str]) -> list[str]:
         """Those of the items that the table does not name."""
@@ -185,7 +197,7 @@ def labeller(directory: Path, pattern: str | None, *, locale: str | None = None)
         BuildError: the pattern or the metadata file is not usable.
     """
     if pattern is not None:
-        return Labeller(_by_pattern(nfc(pattern)))
+        return Labeller(_by_pattern(nfc(pattern)), pattern=pattern)
     if not (directory / METADATA_FILE).is_file():
         return Labeller(_by_folder)
     metadata = read_metadata(directory / METADATA_FILE, locale=locale)
