@@ -1,13 +1,13 @@
 """Pictures and their embeddings as Parquet in a folder anywhere: what `embed` writes and a server's engine is loaded from.
 
     dataset.json                 names the shards; written last
-    shards/<key>.parquet         SCHEMA; the key is a digest of what was to be embedded, and with what
+    shards/<key>.parquet         `schema`; the key is a digest of what was to be embedded, and with what
     skipped/<key>.parquet        SKIPPED, of the same pictures; missing where none was left out
     skipped/listing.parquet      SKIPPED, of what was no picture to begin with
     thumbnails/<digest>.webp     short side 320 px
     networks/<digest>.tflite     the network that embedded, if one did
 
-What dataset.json does not name is of earlier runs, or of one that has not ended.
+What dataset.json does not name is of a run that has not ended, or that was stopped.
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from imgsearch.embedding.networks import is_bundled
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError
+from imgsearch.files.disk import write_atomically
+from imgsearch.files.home import network_path
 from imgsearch.pictures.items import Skipped
 from imgsearch.records import parse
 from imgsearch.scale.place import Place, store_errors
@@ -31,6 +36,8 @@ DATASET_FILE = "dataset.json"
 LISTING = "listing"
 """Where a key stands, of what was left out before there were shards."""
 SKIPPED = pa.schema([("item_id", pa.string()), ("reason", pa.string()), ("n", pa.int64())])
+_AT_A_TIME = 32
+"""Files that are asked for at once: an object store answers late."""
 
 
 def stable_id(item_id: str) -> int:
@@ -88,24 +95,15 @@ class Dataset:
             return None
         try:
             version = json.loads(content)["format_version"]
-            dataset = parse(cls, content) if version == FORMAT_VERSION else None
+            if version == FORMAT_VERSION:
+                return parse(cls, content)
         except (ValueError, KeyError, TypeError) as exc:
             raise BuildError(f"{place.shown} must hold a {DATASET_FILE} of this program. It is damaged.") from exc
-        if dataset is None:
-            raise BuildError(f"The format of {place.shown} must be {FORMAT_VERSION}. Received: {version!r}.")
-        return dataset
+        raise BuildError(f"The format of {place.shown} must be {FORMAT_VERSION}. Received: {version!r}.")
 
     def write(self, place: Place) -> None:
         """The same dataset gives the same bytes. BuildError where it cannot be written."""
-        body = {
-            "format_version": self.format_version,
-            "embedder": self.embedder.to_json(),
-            "dim": self.dim,
-            "n_items": self.n_items,
-            "n_skipped": self.n_skipped,
-            "shards": dict(self.shards),
-        }
-        (place / DATASET_FILE).write((json.dumps(body, indent=1) + "\n").encode())
+        (place / DATASET_FILE).write((json.dumps(asdict(self), indent=1) + "\n").encode())
 
 
 def shard_place(place: Place, key: str) -> Place:
@@ -118,26 +116,38 @@ def network_place(place: Place, digest: str) -> Place:
     return place / f"networks/{digest}.tflite"
 
 
+def bring_network(place: Place, spec: EmbedderSpec, home: Path) -> None:
+    """Copies an embedder's network from a dataset into a home, if it has one that only the dataset has."""
+    if spec.network is None or is_bundled(spec.network) or (path := network_path(home, spec.network.sha256)).exists():
+        return
+    if (content := network_place(place, spec.network.sha256).read()) is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+
+
 def thumbnail_place(place: Place, digest: str) -> Place:
     """Where a thumbnail lies."""
     return place / f"thumbnails/{digest}.webp"
 
 
-def write_shard(place: Place, key: str, dim: int, rows: Sequence[Mapping[str, object]], skipped: Iterable[Skipped]) -> None:
+def _skipped_place(place: Place, key: str) -> Place:
+    return place / f"skipped/{key}.parquet"
+
+
+def write_shard(place: Place, key: str, dim: int, rows: Sequence[Mapping[str, object]], skipped: Sequence[Skipped]) -> None:
     """Writes what was left out, then the shard itself, with which it is done. Rows have the names of `schema`, and others.
 
     Raises:
         BuildError: it cannot be written.
     """
-    write_skipped(place, key, skipped)
-    shard_place(place, key).write(_parquet(pa.Table.from_pylist(rows, schema=schema(dim))))
+    if skipped:
+        write_skipped(place, key, skipped)
+    shard_place(place, key).write(_parquet(rows, schema(dim)))
 
 
 def write_skipped(place: Place, key: str, skipped: Iterable[Skipped]) -> None:
-    """Writes what was left out; nothing where nothing was, but for the listing."""
-    rows = [{"item_id": each.item_id, "reason": each.reason, "n": each.n} for each in skipped]
-    if rows or key == LISTING:
-        (place / f"skipped/{key}.parquet").write(_parquet(pa.Table.from_pylist(rows, schema=SKIPPED)))
+    """Writes what was left out of a shard, or of the listing. BuildError where it cannot be written."""
+    _skipped_place(place, key).write(_parquet(map(asdict, skipped), SKIPPED))
 
 
 def read_skipped(place: Place, key: str) -> list[Skipped]:
@@ -146,30 +156,35 @@ def read_skipped(place: Place, key: str) -> list[Skipped]:
     Raises:
         BuildError: it cannot be read.
     """
-    file = place / f"skipped/{key}.parquet"
+    file = _skipped_place(place, key)
     content = file.read()
     with store_errors(f"{file.shown} cannot be read"):
         return [Skipped(**row) for row in pq.read_table(pa.BufferReader(content)).to_pylist()] if content else []
 
 
-def rows_of(place: Place, key: str) -> int | None:
-    """How many rows a shard has; None where it is not whole, so that it is to be made again.
+def rows_of(place: Place, keys: Iterable[str]) -> dict[str, int]:
+    """Rows of the shards that are there, by key, in that order. One that was cut off, and is to be made again, is not.
 
     Raises:
-        BuildError: it cannot be read.
+        BuildError: they cannot be read.
     """
-    file = shard_place(place, key)
-    with store_errors(f"{file.shown} cannot be read"):
-        try:
-            with file.filesystem.open_input_file(file.path) as stream:
-                return int(pq.read_metadata(stream).num_rows)
-        except (FileNotFoundError, pa.ArrowInvalid):  # the second is no Parquet, or was cut off
-            return None
+
+    def n_rows(key: str) -> int | None:
+        file = shard_place(place, key)
+        with store_errors(f"{file.shown} cannot be read"):
+            try:
+                return int(pq.read_metadata(file.path, filesystem=file.filesystem).num_rows)
+            except (FileNotFoundError, pa.ArrowInvalid):  # the second is no Parquet
+                return None
+
+    keys = list(keys)
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        return {key: n for key, n in zip(keys, pool.map(n_rows, keys), strict=True) if n is not None}
 
 
-def _parquet(table: pa.Table) -> pa.Buffer:
-    """The same table gives the same bytes. Embeddings gain nothing from dictionaries, and little from compression."""
+def _parquet(rows: Iterable[Mapping[str, object]], schema: pa.Schema) -> pa.Buffer:
+    """The same rows give the same bytes. Embeddings gain nothing from dictionaries, and little from compression."""
     stream = pa.BufferOutputStream()
-    dictionary = [name for name in table.schema.names if name in ("label", "attributes", "reason")]
-    pq.write_table(table, stream, compression="zstd", use_dictionary=dictionary, store_schema=True)
+    table = pa.Table.from_pylist(list(rows), schema=schema)
+    pq.write_table(table, stream, compression="zstd", use_dictionary=["label", "attributes", "reason"])
     return stream.getvalue()

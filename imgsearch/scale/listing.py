@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 
 from imgsearch.errors import BuildError
 from imgsearch.files.archives import is_debris
-from imgsearch.pictures.folder import Labeller, labeller, no_pictures, scan
+from imgsearch.pictures.folder import labeller, no_pictures, scan
 from imgsearch.pictures.items import Skipped, names_in_nfc, nfc
 from imgsearch.pictures.left_out import LeftOut
 from imgsearch.pictures.metadata import METADATA_FILE
@@ -26,18 +27,18 @@ from imgsearch.reasons import say
 from imgsearch.scale.dataset import stable_id
 from imgsearch.scale.place import Place, store_errors
 
-LIST_SUFFIXES = (".parquet", ".csv")
-_NAMES = ("address", "item_id", "label")
-_AS_TEXT = {"convert_options": pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(_NAMES, pa.string()))}
+_LIST_SUFFIXES = (".parquet", ".csv")
+_OF_A_LIST = ("address", "item_id", "label")
+_AS_TEXT = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(_OF_A_LIST, pa.string()))
 _SCHEMA = pa.schema(
     [
         ("id", pa.int64()),
-        ("item_id", pa.string()),
-        ("path", pa.binary()),  # a name on a disk may be no UTF-8
+        ("item_id", pa.large_string()),
+        ("path", pa.large_binary()),  # a name on a disk may be no UTF-8
         ("bytes", pa.int64()),
         ("mtime_ns", pa.int64()),
-        ("label", pa.string()),
-        ("attributes", pa.string()),
+        ("label", pa.large_string()),
+        ("attributes", pa.large_string()),
     ]
 )
 
@@ -48,8 +49,8 @@ class Listing:
 
     Attributes:
         root: The folder that the pictures are below, or one of those.
-        pictures: A row each, by id: `path` is that in its file system, `bytes` and `mtime_ns` are 0 where they are not
-            known, the other columns are those of `dataset.schema`.
+        pictures: A row each, by id: `path` is that in its file system, `bytes` and `mtime_ns` are null where they
+            are not known, the other columns are those of `dataset.schema`.
         left_out: What is no picture.
     """
 
@@ -73,119 +74,98 @@ def list_pictures(images: str, *, target: Place, label_pattern: str | None = Non
     place = Place.at(images)
     if target.holds(place):
         raise BuildError("The pictures must lie outside of what they are embedded into.")
+    if not place.path.lower().endswith(_LIST_SUFFIXES):
+        return _of_folder(place, target, label_pattern)
+    if label_pattern is not None:
+        raise BuildError("A list of addresses says the labels itself, in a column label: no pattern can be given for it.")
+    return _of_list(place)
+
+
+def _of_folder(place: Place, target: Place, label_pattern: str | None) -> Listing:
     left_out = LeftOut()
-    if PurePosixPath(place.path).suffix.lower() in LIST_SUFFIXES:
-        if label_pattern is not None:
-            raise BuildError(
-                "A list of addresses says the labels itself, in a column label: no pattern can be given for it."
-            )
-        root, rows = _of_list(place)
-    else:
-        label = _labeller(place, label_pattern)
-        root, rows = place, list(_of_folder(place, target, left_out))
-        rows = [{**row, "label": label(row["item_id"]), "attributes": "{}"} for row in rows]
-        missing = label.without_picture(row["item_id"] for row in rows)
-        if label_pattern is not None and not any(row["label"] for row in rows):
-            raise BuildError(
-                f"The label pattern must give labels to some of the pictures, and gives none: {label_pattern!r}."
-            )
-        return Listing(root, _table(rows, place, left_out), [*left_out.skipped(), *missing])
-    return Listing(root, _table(rows, place, left_out), [])
-
-
-def _table(rows: list[dict[str, Any]], place: Place, left_out: LeftOut) -> pa.Table:
-    if not rows:
-        raise no_pictures(f"in {place.shown}", left_out)
-    ids = np.array([stable_id(row["item_id"]) for row in rows], np.int64)
-    order = np.argsort(ids, kind="stable")
-    for first in np.flatnonzero(np.diff(ids[order]) == 0):
-        one, other = (rows[row]["item_id"] for row in order[first : first + 2])
-        if one == other:
-            raise BuildError(f"Every picture must have an item_id of its own. Received twice: {one!r}.")
-        raise BuildError(
-            f"Two pictures have the same number, which is made of their names: {one!r} and {other!r}.",
-            hint="Rename one of them.",
-        )
-    return pa.Table.from_pylist([{**rows[row], "id": int(ids[row])} for row in order], schema=_SCHEMA)
-
-
-def _of_folder(place: Place, target: Place, left_out: LeftOut) -> Iterator[dict[str, Any]]:
     if place.is_local:  # where there are links that lead in circles, pipes, and names that are no UTF-8
-        outside = target.path if target.is_local else "/nowhere"
-        for file in scan(Path(place.path), exclude=Path(outside), left_out=left_out):
-            yield _row(file.item_id, str(file.path), file.bytes, file.mtime_ns)
-        return
-    files = {each.path.removeprefix(f"{place.path}/"): each for each in place.files()}
-    names = []
-    for name, each in files.items():
+        exclude = Path(target.path if target.is_local else target.shown)  # the second is no folder of this machine
+        found = scan(Path(place.path), exclude=exclude, left_out=left_out)
+        files = [(each.item_id, bytes(each.path), each.bytes, each.mtime_ns) for each in found]
+    else:
+        files = _in_store(place, target, left_out)
+    if not files:
+        raise no_pictures(f"in {place.shown}", left_out)
+    names, paths, sizes, times = zip(*files, strict=True)
+    with TemporaryDirectory() as folder:
+        if label_pattern is None and (table := (place / METADATA_FILE).read()) is not None:
+            Path(folder, METADATA_FILE).write_bytes(table)
+        label = labeller(Path(folder), label_pattern)
+    label.check(names)
+    columns = (names, paths, sizes, times, [label(name) for name in names], ["{}"] * len(names))
+    return Listing(place, _table(columns), [*left_out.skipped(), *label.without_picture(names)])
+
+
+def _in_store(place: Place, target: Place, left_out: LeftOut) -> list[tuple[str, bytes, int, int]]:
+    """Item id, path, size and time of the files that may be pictures; what is none will be told when it is decoded."""
+    files = {}
+    for each in place.files():
+        name = each.path.removeprefix(f"{place.path}/")
         path = PurePosixPath(name)
         if is_debris(path) or name == METADATA_FILE or target.holds(Place(place.filesystem, each.path, "")):
             continue
         if any(part.startswith(".") for part in path.parts):
             left_out.add(name, say("hidden_file"))
         else:
-            names.append(name)
-    for name, item_id in names_in_nfc(names).items():
-        yield _row(item_id, files[name].path, files[name].size or 0, files[name].mtime_ns or 0)
+            files[name] = (each.path.encode(), each.size, each.mtime_ns)
+    return [(item_id, *files[name]) for name, item_id in names_in_nfc(files).items()]
 
 
-def _row(item_id: str, path: str, size: int = 0, mtime_ns: int = 0) -> dict[str, Any]:
-    return {"item_id": item_id, "path": path.encode(errors="surrogateescape"), "bytes": size, "mtime_ns": mtime_ns}
-
-
-def _labeller(place: Place, pattern: str | None) -> Labeller:
-    """As for a folder of this machine: what counts of it is its table of labels."""
-    with TemporaryDirectory() as folder:
-        if pattern is None and (table := (place / METADATA_FILE).read()) is not None:
-            Path(folder, METADATA_FILE).write_bytes(table)
-        return labeller(Path(folder), pattern)
-
-
-def _of_list(place: Place) -> tuple[Place, list[dict[str, Any]]]:
-    content = place.read()
-    if content is None:
-        raise BuildError(f"A list of addresses must be a file. Received: {place.shown}, which is none.")
+def _of_list(place: Place) -> Listing:
     with store_errors(f"{place.shown} must be a table with a column address, and is not"):
-        is_parquet = place.path.lower().endswith(LIST_SUFFIXES[0])
-        table = pq.read_table(io.BytesIO(content)) if is_parquet else pyarrow.csv.read_csv(io.BytesIO(content), **_AS_TEXT)
-    if "address" not in table.column_names:
+        with place.filesystem.open_input_file(place.path) as stream:
+            is_parquet = place.path.lower().endswith(_LIST_SUFFIXES[0])
+            table = pq.read_table(stream) if is_parquet else pyarrow.csv.read_csv(stream, convert_options=_AS_TEXT)
+        columns = [name for name in _OF_A_LIST if name in table.column_names]
+        given = {name: table.column(name).cast(pa.large_string()).to_pylist() for name in columns}
+    if "address" not in given:
         raise BuildError(f"{place.shown} must have a column address. Received: {', '.join(table.column_names)}.")
-    at = _Resolver(place)
-    rows = []
-    for row in table.to_pylist():
-        address, item_id, label = (row.pop(name, None) for name in _NAMES)
-        path, name = at(str(address or ""))
-        attributes = json.dumps(row, default=str, ensure_ascii=False, sort_keys=True)
-        rows.append(
-            {**_row(nfc(str(item_id or name)), path), "label": nfc(str(label or "")).strip(), "attributes": attributes}
+    nothing = [None] * table.num_rows
+    split = [_split(address or "") for address in given["address"]]
+    if not split:
+        raise no_pictures(f"in {place.shown}", LeftOut())
+    roots = {root: Place.at(root) if root else place.parent for root in dict.fromkeys(root for root, _ in split)}
+    first, *others = roots.values()
+    if not all(each.filesystem.equals(first.filesystem) for each in others):
+        raise BuildError("The pictures of a list must all be in one store, or all on this machine.")
+    names = [nfc(own or name) for own, (_, name) in zip(given.get("item_id", nothing), split, strict=True)]
+    paths = [os.fsencode(f"{roots[root].path.rstrip('/')}/{name}") for root, name in split]
+    labels = [nfc(label or "").strip() for label in given.get("label", nothing)]
+    attributes = [_attributes(row) for row in table.drop_columns(columns).to_pylist()]
+    return Listing(first, _table((names, paths, nothing, nothing, labels, attributes)), [])
+
+
+def _split(address: str) -> tuple[str, str]:
+    """The root of its store, "" for the folder of the list, and the name below that."""
+    if not address:
+        raise BuildError("Every row of a list must have an address. Received: one without.")
+    if "://" in address:
+        parts = urlsplit(address)
+        return f"{parts.scheme}://{parts.netloc}/", unquote(parts.path.lstrip("/"))
+    return ("/", address.lstrip("/")) if address.startswith("/") else ("", address.removeprefix("./"))
+
+
+def _attributes(row: Mapping[str, Any]) -> str:
+    """JSON, which has no numbers that are none."""
+    finite = {name: None if isinstance(value, float) and not isfinite(value) else value for name, value in row.items()}
+    return json.dumps(finite, default=str, ensure_ascii=False, sort_keys=True)
+
+
+def _table(columns: Sequence[Sequence[Any]]) -> pa.Table:
+    """Those of `_SCHEMA` but for the id, as a table by id. BuildError where two rows have the same."""
+    ids = np.array([stable_id(name) for name in columns[0]], np.int64)
+    table = pa.table([ids, *columns], schema=_SCHEMA).sort_by("id")
+    for first in np.flatnonzero(np.diff(table.column("id").to_numpy()) == 0):
+        one, other = table.column("item_id").slice(first, 2).to_pylist()
+        if one == other:
+            raise BuildError(f"Every picture must have an item_id of its own. Received twice: {one!r}.")
+        raise BuildError(
+            f"Two pictures have the same number, which is made of their names: {one!r} and {other!r}.",
+            hint="Rename one of them.",
         )
-    return next(iter(at.roots.values()), place), rows
-
-
-class _Resolver:
-    """Addresses of a list -> paths in the one file system that they are all in, and names."""
-
-    def __init__(self, place: Place) -> None:
-        self._list = place
-        self.roots: dict[str, Place] = {}
-
-    def __call__(self, address: str) -> tuple[str, str]:
-        if not address:
-            raise BuildError("Every row of a list must have an address. Received: one without.")
-        if "://" in address:
-            parts = urlsplit(address)
-            root, name = f"{parts.scheme}://{parts.netloc}/", unquote(parts.path.lstrip("/"))
-        elif address.startswith("/"):
-            root, name = "/", address.lstrip("/")
-        else:
-            root, name = "", address.removeprefix("./")
-        return f"{self._root(root).path.rstrip('/')}/{name}", name
-
-    def _root(self, root: str) -> Place:
-        if root not in self.roots:
-            folder, shown = (each.rpartition("/")[0] for each in (self._list.path, self._list.shown))
-            place = Place.at(root) if root else replace(self._list, path=folder, shown=shown)
-            if any(not place.filesystem.equals(other.filesystem) for other in self.roots.values()):
-                raise BuildError("The pictures of a list must all be in one store, or all on this machine.")
-            self.roots[root] = place
-        return self.roots[root]
+    return table

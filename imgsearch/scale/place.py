@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,12 +22,11 @@ from imgsearch.files.disk import write_atomically
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _MAY_HOLD_CREDENTIALS = re.compile(r"[^:]+:/*[^@?#]*:[^@?#]*@|(s3|gs|gcs|https?):/*[^/?#]*@", re.IGNORECASE)
 _AWS_ERROR = re.compile(r"AWS Error ([A-Z_]+)")
-_KNOWN = "a path or an address such as s3://bucket/folder"
 
 
 @dataclass(frozen=True)
 class Place:
-    """A file or folder, which need not be there.
+    """A file or folder, which need not be there. What cannot be read, written or removed raises a BuildError.
 
     Attributes:
         filesystem: What reaches it; travels to other machines without credentials.
@@ -60,43 +58,39 @@ class Place:
             filesystem, path = fs.FileSystem.from_uri(address)
         except (pa.ArrowException, OSError, ImportError) as exc:
             raise BuildError(
-                f"A place must be {_KNOWN}. Received: {shown!r}, which cannot be opened ({_code(exc)}).",
+                f"A place must be a path or an address such as s3://bucket/folder. Received: {shown!r}, which cannot be "
+                f"opened ({_code(exc)}).",
                 hint="What can be read is what pyarrow.fs.FileSystem.from_uri takes.",
             ) from exc
-        return cls(filesystem, path.rstrip("/"), shown)
+        return cls(filesystem, path.rstrip("/") or "/", shown)
 
-    @cached_property
+    @property
     def is_local(self) -> bool:
         """Whether it is a path of this machine, or of one that all machines of a cluster have mounted."""
         return bool(self.filesystem.type_name == "local")
 
+    @property
+    def parent(self) -> Place:
+        """The folder that it is in."""
+        return replace(self, path=self.path.rpartition("/")[0] or "/", shown=self.shown.rpartition("/")[0])
+
     def __truediv__(self, name: str) -> Place:
         """What lies below it, by a relative path."""
-        return replace(self, path=f"{self.path}/{name}", shown=f"{self.shown}/{name}")
+        return replace(self, path=f"{self.path.rstrip('/')}/{name}", shown=f"{self.shown}/{name}")
 
     def holds(self, other: Place) -> bool:
         """Whether another place is this one or lies in it."""
         return bool(self.filesystem.equals(other.filesystem)) and f"{other.path}/".startswith(f"{self.path}/")
 
     def files(self) -> list[fs.FileInfo]:
-        """All files below it, in sub-folders too; none where it is not there.
-
-        Raises:
-            BuildError: it cannot be read.
-        """
-        with store_errors(f"{self.shown} cannot be read"):
-            try:
-                found = self.filesystem.get_file_info(fs.FileSelector(self.path, recursive=True))
-            except FileNotFoundError:
-                return []
-            return [each for each in found if each.type == fs.FileType.File]
+        """All files below it, in sub-folders too; none where it is not there."""
+        with store_errors(f"{self.shown} cannot be read"), suppress(FileNotFoundError):
+            found = self.filesystem.get_file_info(fs.FileSelector(self.path, recursive=True))
+            return [each for each in found if each.is_file]
+        return []
 
     def read(self) -> bytes | None:
-        """Its content; None where there is no such file.
-
-        Raises:
-            BuildError: it cannot be read.
-        """
+        """Its content; None where there is no such file."""
         with store_errors(f"{self.shown} cannot be read"):
             try:
                 with self.filesystem.open_input_stream(self.path) as stream:
@@ -105,11 +99,7 @@ class Place:
                 return None
 
     def write(self, content: bytes | pa.Buffer) -> None:
-        """Makes the file, or replaces it, whole or not at all: object stores show one when it is closed.
-
-        Raises:
-            BuildError: it cannot be written.
-        """
+        """Makes the file, or replaces it, whole or not at all: object stores show one when it is closed."""
         with store_errors(f"{self.shown} cannot be written"):
             if self.is_local:
                 Path(self.path).parent.mkdir(parents=True, exist_ok=True)

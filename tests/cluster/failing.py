@@ -7,7 +7,7 @@ import os
 import pyarrow as pa
 
 from imgsearch.errors import BackboneError
-from imgsearch.scale.embed import Actor
+from imgsearch.scale.actors import Actor
 
 
 class Deadly(Actor):

@@ -15,14 +15,20 @@ from click.testing import CliRunner
 from imgsearch import build_collection, embedder_spec
 from imgsearch.cli import cli
 from imgsearch.errors import BackboneError, BuildError
-from imgsearch.scale import embed
-from imgsearch.scale.embed import Actor, embed_pictures
+from imgsearch.scale import actors, embed
+from imgsearch.scale.actors import Actor
+from imgsearch.scale.embed import embed_pictures
 from tests.cluster.conftest import N_PICTURES, check_equal, rows_of
 from tests.cluster.failing import Deadly, Unable
 
 pytest.importorskip("ray", reason="`make test-cluster` has Ray")
 pytestmark = pytest.mark.usefixtures("cluster")
 SPEC = embedder_spec("color_histogram")
+
+
+@pytest.fixture(autouse=True)
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "SHARD_ROWS", 2)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -41,7 +47,7 @@ def descendants(parent: int) -> Iterator[int]:
             yield from descendants(int(stat.parent.name))
 
 
-def actors(parent: int) -> list[int]:
+def actors_of(parent: int) -> list[int]:
     """Processes of actors of the cluster that a process has started."""
     titles = {pid: Path(f"/proc/{pid}/cmdline") for pid in descendants(parent)}
     return [pid for pid, title in titles.items() if title.exists() and b"MapBatches(Actor)" in title.read_bytes()]
@@ -50,7 +56,7 @@ def actors(parent: int) -> list[int]:
 @pytest.mark.parametrize("name", ["color_histogram", "mini"])
 def test_the_result_is_that_of_a_build(name: str, made: Path, tmp_path: Path, home: Path) -> None:
     spec = embedder_spec(name)
-    report = embed_pictures(str(made), spec, str(tmp_path / "to"), home=home, shard_rows=8)
+    report = embed_pictures(str(made), spec, str(tmp_path / "to"), home=home)
     built = build_collection("made", made, home=home, specs=[spec])
     assert (report.dataset.n_items, report.dataset.n_skipped, report.n_embedded) == (N_PICTURES, 1, N_PICTURES + 1)
     assert len(report.dataset.shards) > 1
@@ -61,16 +67,17 @@ def test_the_result_is_that_of_a_build(name: str, made: Path, tmp_path: Path, ho
 
 def test_a_second_run_embeds_nothing_and_changes_nothing(made: Path, tmp_path: Path, home: Path) -> None:
     to = tmp_path / "to"
-    embed_pictures(str(made), SPEC, str(to), home=home, shard_rows=8)
+    embed_pictures(str(made), SPEC, str(to), home=home)
     before = content(to)
     told: list[tuple[int, int, str]] = []
-    again = embed_pictures(str(made), SPEC, str(to), home=home, shard_rows=8, progress=lambda *each: told.append(each))
+    again = embed_pictures(str(made), SPEC, str(to), home=home, progress=lambda *each: told.append(each))
     assert again.n_embedded == 0
     assert content(to) == before
     assert told[-1] == (N_PICTURES + 1, N_PICTURES + 1, "embedding")
 
 
-def test_the_command_tells_what_it_made(made: Path, tmp_path: Path) -> None:
+def test_the_command_tells_what_it_made(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "SHARD_ROWS", 512)
     arguments = ["cluster", "embed", "--images", str(made), "--embedder", "color_histogram", "--to", str(tmp_path / "to")]
     outcome = CliRunner().invoke(cli, arguments)
     assert outcome.exit_code == 0
@@ -82,25 +89,24 @@ def test_a_killed_actor_costs_nothing(made: Path, tmp_path: Path, home: Path) ->
 
     def kill(done: int, total: int, what: str) -> None:
         if 0 < done < total and not killed:
-            killed.extend(actors(os.getpid()))
+            killed.extend(actors_of(os.getpid()))
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
-    embed_pictures(str(made), SPEC, str(tmp_path / "to"), home=home, shard_rows=2, progress=kill)
+    embed_pictures(str(made), SPEC, str(tmp_path / "to"), home=home, progress=kill)
     assert killed
-    embed_pictures(str(made), SPEC, str(tmp_path / "undisturbed"), home=home, shard_rows=2)
+    embed_pictures(str(made), SPEC, str(tmp_path / "undisturbed"), home=home)
     assert content(tmp_path / "to") == content(tmp_path / "undisturbed")
 
 
 DRIVER = """
 import sys, pathlib
 from imgsearch import embedder_spec
-from imgsearch.errors import BackboneError, BuildError
 from imgsearch.scale import embed
-from imgsearch.scale.embed import Actor, embed_pictures
 images, to, home = sys.argv[1:]
-embed_pictures(images, embedder_spec("color_histogram"), to, home=pathlib.Path(home), shard_rows=2,
-               progress=lambda done, total, what: print(done, total, flush=True))
+embed.SHARD_ROWS = 2
+embed.embed_pictures(images, embedder_spec("color_histogram"), to, home=pathlib.Path(home),
+                     progress=lambda done, total, what: print(done, total, flush=True))
 """
 
 
@@ -118,9 +124,9 @@ def test_what_a_killed_driver_had_done_is_not_done_again(made: Path, tmp_path: P
     driver.kill()
     driver.wait()
     assert not (to / "dataset.json").exists()
-    report = embed_pictures(str(made), SPEC, str(to), home=home, shard_rows=2)
+    report = embed_pictures(str(made), SPEC, str(to), home=home)
     assert 0 < report.n_embedded <= N_PICTURES + 1 - done
-    embed_pictures(str(made), SPEC, str(tmp_path / "undisturbed"), home=home, shard_rows=2)
+    embed_pictures(str(made), SPEC, str(tmp_path / "undisturbed"), home=home)
     assert content(to) == content(tmp_path / "undisturbed")
 
 
@@ -138,8 +144,8 @@ def test_what_goes_wrong_in_an_actor_ends_the_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(embed, "Actor", actor)
+        patch.setattr(actors, "Actor", actor)
         with pytest.raises(error, match=message):
-            embed_pictures(str(made), SPEC, str(tmp_path / "to"), home=home, shard_rows=8)
+            embed_pictures(str(made), SPEC, str(tmp_path / "to"), home=home)
     assert not (tmp_path / "to" / "dataset.json").exists()
-    assert embed_pictures(str(made), SPEC, str(tmp_path / "to"), home=home, shard_rows=8).dataset.n_items == N_PICTURES
+    assert embed_pictures(str(made), SPEC, str(tmp_path / "to"), home=home).dataset.n_items == N_PICTURES

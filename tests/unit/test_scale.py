@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from imgsearch.cli import cli
 from imgsearch.errors import BuildError
 from imgsearch.pictures.items import Skipped
 from imgsearch.scale import embed, listing
+from imgsearch.scale.actors import Actor, Job, block
 from imgsearch.scale.dataset import FORMAT_VERSION, LISTING, Dataset, rows_of, stable_id, write_shard, write_skipped
-from imgsearch.scale.embed import Actor, Job, embed_pictures
+from imgsearch.scale.embed import embed_pictures
 from imgsearch.scale.listing import list_pictures
 from imgsearch.scale.place import Place
 
@@ -36,12 +38,17 @@ def table_of(folder: Path, to: Path, **options: str) -> list[dict[str, object]]:
 def _without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards are embedded here, one after the other."""
 
-    def run(job: Job, shards: dict[str, pa.Table]) -> object:
+    def run(job: Job, shards: dict[str, pa.Table], told: Callable[[int], None]) -> None:
         actor = Actor(job)
-        for block in embed._blocks(shards):
-            yield from actor(block).to_pylist()
+        for key, shard in shards.items():
+            told(actor(block(key, shard)).column("pictures")[0].as_py())
 
-    monkeypatch.setattr(embed, "_run", run)
+    monkeypatch.setattr(embed, "run", run)
+
+
+@pytest.fixture
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "SHARD_ROWS", 4)
 
 
 # --- places
@@ -169,23 +176,23 @@ def test_a_list_that_will_not_do_is_told(text: str, message: str, tmp_path: Path
         table_of(file, tmp_path / "to")
     assert message in str(caught.value)
     assert "geheim" not in str(caught.value)
-    with pytest.raises(BuildError, match="must be a file"):
+    with pytest.raises(BuildError, match=r"must be a table with a column address, and is not \(No such file"):
         table_of(tmp_path / "other.csv", tmp_path / "to")
 
 
 # --- shards
 
 
-@pytest.mark.usefixtures("_without_ray")
+@pytest.mark.usefixtures("_without_ray", "_small_shards")
 def test_one_picture_more_changes_one_shard(drawn: Path, tmp_path: Path, home: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     content = (drawn / "red" / "0.png").read_bytes()
     for number in range(64):
         (folder / f"{number}.png").write_bytes(content)
-    before = embed_pictures(str(folder), SPEC, str(tmp_path / "to"), home=home, shard_rows=4)
+    before = embed_pictures(str(folder), SPEC, str(tmp_path / "to"), home=home)
     (folder / "new.png").write_bytes(content)
-    after = embed_pictures(str(folder), SPEC, str(tmp_path / "to"), home=home, shard_rows=4)
+    after = embed_pictures(str(folder), SPEC, str(tmp_path / "to"), home=home)
     assert sum(before.dataset.shards.values()) == 64
     assert sum(after.dataset.shards.values()) == 65
     assert len(before.dataset.shards) > 8
@@ -212,20 +219,20 @@ def test_a_shard_is_what_a_build_made(collection: Collection, pictures: Path, tm
     assert report.skipped == [Skipped("bad.jpg", "The file is not a picture in a known format.")]
 
 
-@pytest.mark.usefixtures("_without_ray")
+@pytest.mark.usefixtures("_without_ray", "_small_shards")
 def test_what_is_cut_off_is_made_again_and_what_no_one_names_is_not_read(
     pictures: Path, tmp_path: Path, home: Path
 ) -> None:
     to = tmp_path / "to"
-    first = embed_pictures(str(pictures), SPEC, str(to), home=home, shard_rows=4)
+    first = embed_pictures(str(pictures), SPEC, str(to), home=home)
     key = max(first.dataset.shards, key=lambda key: first.dataset.shards[key])
     file = to / "shards" / f"{key}.parquet"
     whole = file.read_bytes()
     for content in (b"", whole[:-10], whole[:100]):
         file.write_bytes(content)
-        assert rows_of(Place.at(str(to)), key) is None
+        assert key not in rows_of(Place.at(str(to)), first.dataset.shards)
         (to / "dataset.json").unlink()  # as after a kill
-        again = embed_pictures(str(pictures), SPEC, str(to), home=home, shard_rows=4)
+        again = embed_pictures(str(pictures), SPEC, str(to), home=home)
         assert again.n_embedded == first.dataset.shards[key]
         assert (file.read_bytes(), again.dataset) == (whole, first.dataset)
 
@@ -252,12 +259,12 @@ def test_without_ray_the_hint_is_what_to_install(
 def test_a_target_that_is_another_one_on_each_machine_is_told(
     pictures: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(job: Job, shards: dict[str, pa.Table]) -> object:
-        elsewhere = replace(job, target=Place.at(str(tmp_path / "elsewhere")))
-        for block in embed._blocks(shards):
-            yield from Actor(elsewhere)(block).to_pylist()
+    def run(job: Job, shards: dict[str, pa.Table], told: object) -> None:
+        actor = Actor(replace(job, target=Place.at(str(tmp_path / "elsewhere"))))
+        for key, shard in shards.items():
+            actor(block(key, shard))
 
-    monkeypatch.setattr(embed, "_run", run)
+    monkeypatch.setattr(embed, "run", run)
     with pytest.raises(BuildError, match=f"must reach {tmp_path}/to, and"):
         embed_pictures(str(pictures), SPEC, str(tmp_path / "to"), home=home)
     assert not (tmp_path / "to" / "dataset.json").exists()
@@ -266,11 +273,10 @@ def test_a_target_that_is_another_one_on_each_machine_is_told(
 def test_pictures_that_a_machine_does_not_have_are_not_left_out_but_told(pictures: Path, tmp_path: Path) -> None:
     target = Place.at(str(tmp_path / "to"))
     found = list_pictures(str(pictures), target=target)
-    (block,) = embed._blocks({"key": found.pictures})
     pictures.rename(tmp_path / "gone")
     with pytest.raises(BuildError, match=f"must reach the pictures, and one has no {pictures}"):
-        Actor(Job(found.root, SPEC, target))(block)
-    assert rows_of(target, "key") is None
+        Actor(Job(found.root, SPEC, target))(block("key", found.pictures))
+    assert rows_of(target, ["key"]) == {}
 
 
 # --- datasets
@@ -304,6 +310,6 @@ def test_nothing_left_out_is_an_empty_listing_and_no_table_of_a_shard(tmp_path: 
     place = Place.at(str(tmp_path))
     write_skipped(place, LISTING, [])
     write_shard(place, "key", 4, [], [])
-    assert rows_of(place, "key") == 0
+    assert rows_of(place, ["key", "other"]) == {"key": 0}
     assert pq.read_table(tmp_path / "skipped" / "listing.parquet").num_rows == 0
     assert not (tmp_path / "skipped" / "key.parquet").exists()
