@@ -119,6 +119,10 @@ def test_a_folder_is_listed_and_labelled_as_by_a_build(pictures: Path, tmp_path:
     assert [row["label"] for row in table_of(pictures, tmp_path / "to") if row["label"]] == ["first"]
     by_pattern = table_of(pictures, tmp_path / "to", label_pattern=r"(?P<label>\d)\.png")
     assert {row["label"] for row in by_pattern} == {"0", "1", "2", "3"}
+    (pictures / "metadata.csv").write_text("file_name,label\ngone.png,first\n")
+    for options in ({}, {"label_pattern": r"(?P<label>z)"}):
+        with pytest.raises(BuildError, match="must give labels to some of the 12 pictures, and gives none"):
+            table_of(pictures, tmp_path / "to", **options)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are no UTF-8")
@@ -155,6 +159,13 @@ def test_a_list_of_addresses_says_names_labels_and_attributes(pictures: Path, tm
         "three": ("", {"stars": 3}),
     }
     assert {Path(os.fsdecode(row["path"])) for row in rows.values()} == {pictures / f"red/{n}.png" for n in range(3)}
+
+
+def test_a_list_may_have_numbers_for_names_and_values_that_json_does_not_know(tmp_path: Path) -> None:
+    file = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"address": ["a.png", "b.png"], "item_id": [7, 0], "weight": [float("nan"), 1.5]}), file)
+    rows = {row["item_id"]: row["attributes"] for row in table_of(file, tmp_path / "to")}
+    assert rows == {"7": '{"weight": null}', "0": '{"weight": 1.5}'}
 
 
 @pytest.mark.parametrize(
