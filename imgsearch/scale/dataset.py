@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from imgsearch.embedding.networks import is_bundled
@@ -104,6 +105,17 @@ class Dataset:
     def write(self, place: Place) -> None:
         """The same dataset gives the same bytes. BuildError where it cannot be written."""
         (place / DATASET_FILE).write((json.dumps(asdict(self), indent=1) + "\n").encode())
+
+    def rows(self, place: Place) -> Iterator[pa.RecordBatch]:
+        """All rows by id, with the columns of `schema`: a batch a shard, some being read ahead.
+
+        Raises:
+            BuildError: they cannot be read, all of them or the rest.
+        """
+        with store_errors(f"The shards of {place.shown} cannot be read"):
+            files = [shard_place(place, key).path for key in self.shards]
+            shards = pads.dataset(files, schema=schema(self.dim), filesystem=place.filesystem, format="parquet")
+            yield from shards.to_batches()
 
 
 def shard_place(place: Place, key: str) -> Place:

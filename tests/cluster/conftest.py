@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from imgsearch import Collection
-from imgsearch.scale.dataset import Dataset, shard_place
+from imgsearch.scale.dataset import Dataset
 from imgsearch.scale.place import Place
 
 N_PICTURES = 40
@@ -48,17 +47,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rows_of(to: str) -> list[dict[str, object]]:
-    """The rows of a dataset that is complete, shard by shard."""
-    place = Place.at(to)
-    dataset = Dataset.read(place)
+    """The rows of a dataset that is complete."""
+    dataset = Dataset.read(Place.at(to))
     assert dataset
-    rows = []
-    for key, n in dataset.shards.items():
-        file = shard_place(place, key)
-        table = pq.read_table(file.path, filesystem=file.filesystem)
-        assert table.num_rows == n
-        rows += table.to_pylist()
-    return rows
+    return [row for batch in dataset.rows(Place.at(to)) for row in batch.to_pylist()]
 
 
 def check_equal(rows: list[dict[str, object]], collection: Collection) -> None:

@@ -22,7 +22,7 @@ from imgsearch.errors import BuildError
 from imgsearch.pictures.items import Skipped
 from imgsearch.scale import embed, listing
 from imgsearch.scale.actors import Actor, Job, block
-from imgsearch.scale.dataset import FORMAT_VERSION, LISTING, Dataset, rows_of, stable_id, write_shard, write_skipped
+from imgsearch.scale.dataset import FORMAT_VERSION, LISTING, Dataset, rows_of, schema, stable_id, write_shard, write_skipped
 from imgsearch.scale.embed import embed_pictures
 from imgsearch.scale.listing import list_pictures
 from imgsearch.scale.place import Place
@@ -300,6 +300,25 @@ def test_a_dataset_says_the_same_when_it_is_read_again(tmp_path: Path) -> None:
     dataset.write(place)
     assert Dataset.read(place) == dataset
     assert list(Dataset.read(place).shards) == ["b", "a"]  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("_without_ray", "_small_shards")
+def test_the_rows_of_a_dataset_come_by_id_a_shard_at_a_time(pictures: Path, tmp_path: Path, home: Path) -> None:
+    to = tmp_path / "to"
+    embed_pictures(str(pictures), SPEC, str(to), home=home)
+    place, dataset = Place.at(str(to)), Dataset.read(Place.at(str(to)))
+    assert dataset
+    batches = list(dataset.rows(place))
+    assert [batch.num_rows for batch in batches] == list(dataset.shards.values())
+    assert len(batches) > 1
+    assert all(batch.schema.equals(schema(SPEC.dim)) for batch in batches)
+    ids = [each for batch in batches for each in batch.column("id").to_pylist()]
+    assert ids == sorted(stable_id(f"{label}/{number}.png") for label in ("red", "green", "blue") for number in range(4))
+    embeddings = np.concatenate([batch.column("embedding").flatten().to_numpy() for batch in batches])
+    assert np.linalg.norm(embeddings.reshape(12, SPEC.dim), axis=1) == pytest.approx(np.ones(12), abs=1e-6)
+    (to / "shards" / f"{next(iter(dataset.shards))}.parquet").unlink()
+    with pytest.raises(BuildError, match=f"The shards of {to} cannot be read"):
+        list(dataset.rows(place))
 
 
 def test_a_dataset_that_will_not_do_is_told(pictures: Path, tmp_path: Path, home: Path) -> None:
