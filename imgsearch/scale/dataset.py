@@ -17,16 +17,17 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from imgsearch.embedding.networks import is_bundled
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError
-from imgsearch.files.disk import write_atomically
+from imgsearch.files.disk import DIGEST, write_atomically
 from imgsearch.files.home import network_path
 from imgsearch.pictures.items import Skipped
 from imgsearch.records import parse
@@ -113,9 +114,34 @@ class Dataset:
             BuildError: they cannot be read, all of them or the rest.
         """
         with store_errors(f"The shards of {place.shown} cannot be read"):
-            files = [shard_place(place, key).path for key in self.shards]
-            shards = pads.dataset(files, schema=schema(self.dim), filesystem=place.filesystem, format="parquet")
-            yield from shards.to_batches()
+            yield from self._shards(place, self.shards).to_batches()
+
+    def sweep(self, place: Place) -> None:
+        """Removes the shards of earlier runs that this dataset does not name, with what was left out of them and the
+        thumbnails that no other has. Nobody else may be at work there.
+
+        Raises:
+            BuildError: they cannot be read or removed. What is left goes the next time.
+        """
+        lying = [PurePosixPath(each.path) for each in (place / "shards").files() + (place / "skipped").files()]
+        named = {path.stem for path in lying if path.suffix == ".parquet" and DIGEST.fullmatch(path.stem)}
+        if not (stale := named - self.shards.keys()):
+            return
+        with store_errors(f"The shards of {place.shown} cannot be read"):
+            of_stale = self._thumbnails(place, rows_of(place, stale))
+            kept = self._thumbnails(place, self.shards, pc.field("thumbnail").isin(pa.array(of_stale, pa.string())))
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:  # shards last: by them the rest is known
+            list(pool.map(Place.remove, [thumbnail_place(place, digest) for digest in of_stale - kept]))
+            list(pool.map(Place.remove, [_skipped_place(place, key) for key in stale]))
+            list(pool.map(Place.remove, [shard_place(place, key) for key in stale]))
+
+    def _thumbnails(self, place: Place, keys: Iterable[str], which: pc.Expression = None) -> set[str]:
+        table = self._shards(place, keys).to_table(columns=["thumbnail"], filter=which)
+        return set(table.column("thumbnail").to_pylist())
+
+    def _shards(self, place: Place, keys: Iterable[str]) -> pads.Dataset:
+        files = [shard_place(place, key).path for key in keys]
+        return pads.dataset(files, schema=schema(self.dim), filesystem=place.filesystem, format="parquet")
 
 
 def shard_place(place: Place, key: str) -> Place:

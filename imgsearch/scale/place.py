@@ -108,6 +108,11 @@ class Place:
                 with self.filesystem.open_output_stream(self.path) as stream:
                     stream.write(content)
 
+    def remove(self) -> None:
+        """Removes the file, if it is there."""
+        with store_errors(f"{self.shown} cannot be removed"), suppress(FileNotFoundError):
+            self.filesystem.delete_file(self.path)
+
 
 @contextmanager
 def store_errors(what: str) -> Iterator[None]:

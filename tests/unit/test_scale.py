@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +33,12 @@ SPEC = embedder_spec("color_histogram")
 
 def table_of(folder: Path, to: Path, **options: str) -> list[dict[str, object]]:
     return list_pictures(str(folder), target=Place.at(str(to)), **options).pictures.to_pylist()
+
+
+def rows(to: Path) -> list[dict[str, Any]]:
+    dataset = Dataset.read(Place.at(str(to)))
+    assert dataset
+    return [row for batch in dataset.rows(Place.at(str(to))) for row in batch.to_pylist()]
 
 
 @pytest.fixture
@@ -246,6 +253,32 @@ def test_what_is_cut_off_is_made_again_and_what_no_one_names_is_not_read(
         again = embed_pictures(str(pictures), SPEC, str(to), home=home)
         assert again.n_embedded == first.dataset.shards[key]
         assert (file.read_bytes(), again.dataset) == (whole, first.dataset)
+
+
+@pytest.mark.usefixtures("_without_ray", "_small_shards")
+def test_what_no_shard_needs_any_more_is_removed_and_nothing_else(pictures: Path, tmp_path: Path, home: Path) -> None:
+    to = tmp_path / "to"
+    (pictures / "bad.jpg").write_bytes(b"no picture")
+    (pictures / "copy.png").write_bytes((pictures / "red" / "0.png").read_bytes())
+    first = embed_pictures(str(pictures), SPEC, str(to), home=home)
+    thumbnails = {row["item_id"]: row["thumbnail"] for row in rows(to)}
+    cut_off, of_others = "0" * 64, {to / "shards" / "mine.parquet", to / "skipped" / f"{'1' * 63}.parquet"}
+    (to / "shards" / f"{cut_off}.parquet").write_bytes(b"PAR1")
+    write_skipped(Place.at(str(to)), cut_off, [Skipped("x", "y")])
+    for file in of_others:
+        file.write_bytes(b"")
+    for name in ("bad.jpg", "copy.png", "red/1.png"):
+        (pictures / name).unlink()
+    second = embed_pictures(str(pictures), SPEC, str(to), home=home)
+    assert first.dataset.shards.keys() - second.dataset.shards.keys()
+    lying = {path for folder in ("shards", "skipped", "thumbnails") for path in (to / folder).iterdir()}
+    assert lying == {
+        *(to / "shards" / f"{key}.parquet" for key in second.dataset.shards),
+        to / "skipped" / "listing.parquet",
+        *of_others,
+        *(to / "thumbnails" / f"{thumbnails[name]}.webp" for name in thumbnails.keys() - {"copy.png", "red/1.png"}),
+    }
+    assert to / "thumbnails" / f"{thumbnails['copy.png']}.webp" in lying  # red/0.png has the same
 
 
 @pytest.mark.usefixtures("_without_ray")
