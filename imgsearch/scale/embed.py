@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from imgsearch.collection.sweep import exported
-from imgsearch.embedding.networks import N_COMPARED, find_network, with_network
+from imgsearch.embedding.networks import N_COMPARED, bundled_network, read_network, with_network
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError, ImageError
 from imgsearch.pictures.folder import none_usable
@@ -29,6 +29,7 @@ from imgsearch.scale.dataset import (
     FORMAT_VERSION,
     LISTING,
     Dataset,
+    bring_network,
     network_place,
     read_skipped,
     rows_of,
@@ -129,17 +130,20 @@ def _with_network(
     spec: EmbedderSpec, before: Dataset | None, target: Place, listing: Listing, home: Path, progress: Progress
 ) -> EmbedderSpec:
     """The embedder with its network, which lies with the dataset too: that of the dataset or of the home, or a new one."""
-    others = [*([before.embedder] if before else []), *exported(home)]
+    others = exported(home)
+    if before:
+        bring_network(target, before.embedder, home)
+        others = [before.embedder, *others]
     with tempfile.TemporaryDirectory() as folder:
         files: list[Path] = []
-        if not (spec.is_descriptor or spec.is_bundled):  # whose network comes with the program
+        if not (spec.is_descriptor or bundled_network(spec)):
             for row in listing.pictures.slice(0, N_COMPARED).to_pylist():
                 with contextlib.suppress(ImageError):
                     files.append(Path(folder, f"{len(files)}"))
                     files[-1].write_bytes(fetch(listing.root, row))
         spec = with_network(spec, others, home, files, progress)
-    content = find_network(spec, home)
-    if spec.network and content and network_place(target, spec.network.sha256).read() is None:
+    is_there = before is not None and before.embedder == spec
+    if spec.network and not is_there and (content := read_network(spec.network, home)):
         network_place(target, spec.network.sha256).write(content)
     return spec
 

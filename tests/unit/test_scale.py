@@ -19,11 +19,23 @@ from click.testing import CliRunner
 
 from imgsearch import Collection, embedder_spec
 from imgsearch.cli import cli
+from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
 from imgsearch.errors import BuildError
+from imgsearch.files.home import network_path
 from imgsearch.pictures.items import Skipped
 from imgsearch.scale import embed, listing
 from imgsearch.scale.actors import Actor, Job, block
-from imgsearch.scale.dataset import FORMAT_VERSION, LISTING, Dataset, rows_of, schema, stable_id, write_shard, write_skipped
+from imgsearch.scale.dataset import (
+    FORMAT_VERSION,
+    LISTING,
+    Dataset,
+    network_place,
+    rows_of,
+    schema,
+    stable_id,
+    write_shard,
+    write_skipped,
+)
 from imgsearch.scale.embed import embed_pictures
 from imgsearch.scale.listing import list_pictures
 from imgsearch.scale.place import Place
@@ -279,6 +291,27 @@ def test_what_no_shard_needs_any_more_is_removed_and_nothing_else(pictures: Path
         *(to / "thumbnails" / f"{thumbnails[name]}.webp" for name in thumbnails.keys() - {"copy.png", "red/1.png"}),
     }
     assert to / "thumbnails" / f"{thumbnails['copy.png']}.webp" in lying  # red/0.png has the same
+
+
+def test_who_goes_on_elsewhere_takes_the_network_of_the_dataset(
+    pictures: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another export may be other bytes, for which all would be embedded again."""
+    place, spec = Place.at(str(tmp_path / "to")), EmbedderSpec("mini", weights="5" * 64)
+    network = NetworkFile(hashlib.sha256(b"a network").hexdigest(), 9, 0.0)
+    network_place(place, network.sha256).write(b"a network")
+    Dataset(replace(spec, network=network), 256, 3, 1, {"a": 3}).write(place)
+    jobs = []
+
+    def run(job: Job, *others: object) -> None:
+        jobs.append(job)
+        raise BuildError("It is enough.")
+
+    monkeypatch.setattr(embed, "run", run)
+    with pytest.raises(BuildError, match="enough"):
+        embed_pictures(str(pictures), spec, str(tmp_path / "to"), home=home)
+    assert [job.spec.network for job in jobs] == [network]
+    assert network_path(home, network.sha256).read_bytes() == b"a network"
 
 
 @pytest.mark.usefixtures("_without_ray")
