@@ -18,10 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from imgsearch.embedding.networks import is_bundled
@@ -139,7 +139,9 @@ class Dataset:
         table = self._shards(place, keys).to_table(columns=["thumbnail"], filter=which)
         return set(table.column("thumbnail").to_pylist())
 
-    def _shards(self, place: Place, keys: Iterable[str]) -> pads.Dataset:
+    def _shards(self, place: Place, keys: Iterable[str]) -> Any:
+        import pyarrow.dataset as pads  # which imports pandas, where that is
+
         files = [shard_place(place, key).path for key in keys]
         return pads.dataset(files, schema=schema(self.dim), filesystem=place.filesystem, format="parquet")
 
