@@ -1,12 +1,13 @@
-"""Embedders that tests hand in: real descriptors, what was asked of them, and whatever is to go wrong."""
+"""Embedders that tests hand in: real descriptors, what was asked of them, and whatever is to go wrong; Ray likewise."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from imgsearch.embedding.embedders import WHOLE, Embedded, Outcome, Regions, Source, Wanted, read
 from imgsearch.embedding.feature_maps import FeatureMaps
@@ -14,6 +15,7 @@ from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import ImageError, WorkerError
 from imgsearch.pictures.regions import Region
+from imgsearch.scale.actors import Actor, Job, block
 
 
 class FakeEmbedders:
@@ -74,3 +76,10 @@ def _content(source: Source) -> bytes:
     data = read(source)
     assert isinstance(data, bytes)
     return data
+
+
+def embed_here(job: Job, shards: Mapping[str, pa.Table], told: Callable[[int], None]) -> None:
+    """For `scale.embed.run`: shards are embedded in this process, one after the other, without Ray."""
+    actor = Actor(job)
+    for key, shard in shards.items():
+        told(actor(block(key, shard)).column("pictures")[0].as_py())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,9 @@ def build(
     home = get_settings().home
     is_plain = not (weights or layer != "pooled" or precision != "float32")
     is_new = name not in list_collections(home)
-    specs = _specs(names or ((DEFAULT_BACKBONE,) if is_new or not is_plain else ()), weights, layer, precision, home)
+    specs = embedder_specs(
+        names or ((DEFAULT_BACKBONE,) if is_new or not is_plain else ()), weights, home, layer=layer, precision=precision
+    )
     if archives and not dataset:
         raise click.UsageError("--archive goes with --dataset; an archive of your own pictures goes to --images.")
     origin = Source.of(images, encoding) if images else Source("dataset", str(dataset))
@@ -194,7 +197,9 @@ def print_report(report: BuildReport, as_json: bool) -> None:
     )
 
 
-def _specs(names: tuple[str, ...], weights: Path | None, layer: str, precision: str, home: Path) -> list[EmbedderSpec]:
+def embedder_specs(
+    names: Sequence[str], weights: Path | None, home: Path, *, layer: str = "pooled", precision: str = "float32"
+) -> list[EmbedderSpec]:
     """What each name stands for; a weights file is for the one backbone that has no weights of its own."""
     takers = [name for name in names if name in BACKBONES and not BACKBONES[name].bundled]
     takers = takers or [name for name in names if name in BACKBONES]  # other weights for the bundled one, on purpose

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from imgsearch.cli.group import cli, json_option, print_json, printable, progress_bar, quiet_option
+from imgsearch.cli.build import embedder_specs
+from imgsearch.cli.group import UserPath, cli, json_option, print_json, printable, progress_bar, quiet_option
 from imgsearch.counting import counted
-from imgsearch.embedding.spec import embedder_spec
 from imgsearch.scale.embed import MOST_TOLD, embed_pictures
 from imgsearch.settings import get_settings
 
@@ -25,12 +27,15 @@ def cluster() -> None:
 )
 @click.option("--embedder", required=True, help="What to embed with: see build.")
 @click.option(
+    "--weights", type=UserPath(), help="HDF5 file for a backbone that needs it, instead of a download; needed here alone."
+)
+@click.option(
     "--to", required=True, help="Path or address of the folder for the result; all machines of the cluster must reach it."
 )
 @click.option("--label-pattern", help="Regular expression on the item id with a group (?P<label>...).")
 @json_option
 @quiet_option
-def embed(images: str, embedder: str, to: str, label_pattern: str | None, as_json: bool) -> None:
+def embed(images: str, embedder: str, weights: Path | None, to: str, label_pattern: str | None, as_json: bool) -> None:
     """Embed pictures with Ray into Parquet files and thumbnails, for `cluster load`.
 
     Runs on the cluster that RAY_ADDRESS names, else on the processors of this machine. Credentials, region and endpoint of
@@ -42,13 +47,13 @@ def embed(images: str, embedder: str, to: str, label_pattern: str | None, as_jso
     \b
     Examples:
       python -m imgsearch cluster embed --images s3://pets/photos --embedder mini --to s3://pets/mini
-      python -m imgsearch cluster embed --images pets.parquet --embedder inception_v3 --to /mnt/shared/pets
+      python -m imgsearch cluster embed --images pets.parquet --embedder mobilenet_v2 --weights mobilenet_v2.weights.h5 \\
+        --to /mnt/shared/pets
     """
     home = get_settings().home
+    (spec,) = embedder_specs([embedder], weights, home)
     with progress_bar() as progress:
-        report = embed_pictures(
-            images, embedder_spec(embedder, home=home), to, home=home, label_pattern=label_pattern, progress=progress
-        )
+        report = embed_pictures(images, spec, to, home=home, label_pattern=label_pattern, progress=progress)
     dataset = report.dataset
     for skipped in report.skipped[:MOST_TOLD]:
         click.echo(f"Left out {printable(skipped.item_id)}: {printable(skipped.reason)}", err=True)

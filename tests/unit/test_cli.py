@@ -484,6 +484,7 @@ def test_verify_says_whether_every_byte_is_as_it_was(collection: Collection) -> 
 
 # --- errors
 
+EMBED = ["cluster", "embed", "--images", ".", "--to", "x"]
 NEITHER = "is neither an item of the collection, nor a file, nor a row number."
 
 
@@ -528,6 +529,8 @@ NEITHER = "is neither an item of the collection, nor a file, nor a row number."
         (["build", "discs", "--images", ".", "--embedder", "color_histogram", "--weights", "x"], 2, "exactly one backbone"),
         (["build", "discs", "--images", ".", "--weights", "text.jpg"], 1, "must be HDF5"),
         (["build", "discs", "--images", ".", "--weights", "gone.h5"], 1, "'gone.h5' cannot be used: No such file"),
+        ([*EMBED, "--embedder", "cedd", "--weights", "x"], 2, "exactly one backbone"),
+        ([*EMBED, "--embedder", "vgg16", "--weights", "gone.h5"], 1, "'gone.h5' cannot be used: No such file"),
         (["serve"], 2, "No such command 'serve'"),
     ],
 )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from imgsearch.scale.dataset import (
 from imgsearch.scale.embed import embed_pictures
 from imgsearch.scale.listing import list_pictures
 from imgsearch.scale.place import Place
+from tests.fakes import embed_here
 
 SPEC = embedder_spec("color_histogram")
 
@@ -57,12 +58,7 @@ def rows(to: Path) -> list[dict[str, Any]]:
 def _without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards are embedded here, one after the other."""
 
-    def run(job: Job, shards: dict[str, pa.Table], told: Callable[[int], None]) -> None:
-        actor = Actor(job)
-        for key, shard in shards.items():
-            told(actor(block(key, shard)).column("pictures")[0].as_py())
-
-    monkeypatch.setattr(embed, "run", run)
+    monkeypatch.setattr(embed, "run", embed_here)
 
 
 @pytest.fixture
@@ -336,10 +332,8 @@ def test_without_ray_the_hint_is_what_to_install(
 def test_a_target_that_is_another_one_on_each_machine_is_told(
     pictures: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(job: Job, shards: dict[str, pa.Table], told: object) -> None:
-        actor = Actor(replace(job, target=Place.at(str(tmp_path / "elsewhere"))))
-        for key, shard in shards.items():
-            actor(block(key, shard))
+    def run(job: Job, shards: Mapping[str, pa.Table], told: Callable[[int], None]) -> None:
+        embed_here(replace(job, target=Place.at(str(tmp_path / "elsewhere"))), shards, told)
 
     monkeypatch.setattr(embed, "run", run)
     with pytest.raises(BuildError, match=f"must reach {tmp_path}/to, and"):

@@ -10,8 +10,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from imgsearch import build_collection
+from imgsearch.cli import cli
+from imgsearch.scale import embed
+from imgsearch.scale.dataset import Dataset
+from imgsearch.scale.embed import embed_pictures
+from imgsearch.scale.place import Place
+from tests.fakes import embed_here
 from tests.weights.keras_files import random_model
 
 pytestmark = pytest.mark.weights
@@ -69,3 +78,25 @@ def test_build_with_a_file_that_is_no_weights_file_says_so(pictures: Path, home:
     assert (done.returncode, done.stdout) == (1, "")
     assert "must be HDF5" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_cluster_embeds_with_weights_that_only_the_first_machine_has(
+    pictures: Path, weights: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embed, "run", embed_here)
+    to = tmp_path / "to"
+    command = ["cluster", "embed", "--images", str(pictures), "--embedder", "mobilenet_v2", "--to", str(to)]
+    done = CliRunner().invoke(cli, [*command, "--weights", str(weights)])
+    assert done.exit_code == 0, done.output
+    assert "12 embedded now" in done.stdout
+    dataset = Dataset.read(Place.at(str(to)))
+    assert dataset
+    spec = dataset.embedder.plain
+    built = build_collection("discs", pictures, home=home, specs=[spec]).collection
+    for row in (row for batch in dataset.rows(Place.at(str(to))) for row in batch.to_pylist()):
+        embedding = built.spaces["mobilenet_v2"].embeddings[built.items.row_of(row["item_id"])]
+        assert np.abs(embedding - np.array(row["embedding"], np.float32)).max() < 1e-5
+    shutil.copy(pictures / "red" / "2.png", pictures / "red" / "3.png")
+    monkeypatch.setattr("imgsearch.embedding.network.has_tensorflow", lambda: False)
+    again = embed_pictures(str(pictures), spec, str(to), home=tmp_path / "another home")
+    assert (again.n_embedded, again.dataset.embedder) == (12, dataset.embedder)
