@@ -310,6 +310,24 @@ def test_who_goes_on_elsewhere_takes_the_network_of_the_dataset(
     assert network_path(home, network.sha256).read_bytes() == b"a network"
 
 
+@pytest.mark.usefixtures("_without_ray", "_small_shards")
+def test_who_may_not_remove_what_is_left_over_has_a_dataset_all_the_same(
+    pictures: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = tmp_path / "to"
+    embed_pictures(str(pictures), SPEC, str(to), home=home)
+    n_before = len(list((to / "shards").iterdir()))
+    (pictures / "red" / "1.png").unlink()
+
+    def refuse(place: Place) -> None:
+        raise BuildError(f"{place.shown} cannot be removed (ACCESS_DENIED).")
+
+    monkeypatch.setattr(Place, "remove", refuse)
+    embed_pictures(str(pictures), SPEC, str(to), home=home)
+    assert len(rows(to)) == 11
+    assert len(list((to / "shards").iterdir())) == n_before + 1
+
+
 @pytest.mark.usefixtures("_without_ray")
 def test_pictures_of_which_none_can_be_used_make_no_dataset(tmp_path: Path, home: Path) -> None:
     folder = tmp_path / "bad"
