@@ -23,7 +23,12 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.common import gather, machine, print_table, resident_mib
+from imgsearch import Collection
+from imgsearch.scale.dataset import Dataset
+from imgsearch.scale.place import Place
 
 PLAIN = """
 import os, sys, time
@@ -127,6 +132,20 @@ def list_empty(n: int) -> None:
         print_table((f"{n} pictures", "time", "memory", "a million"), rows)
 
 
+def farthest(home: Path, to: Path) -> float:
+    """The largest difference of a value of an embedding to that of the build, of all rows, which must be the same."""
+    collection, dataset = Collection.open("plain", home), Dataset.read(Place.at(str(to)))
+    (space,) = collection.spaces.values()
+    assert dataset
+    assert dataset.n_items == len(collection.items)
+    found = 0.0
+    for batch in dataset.rows(Place.at(str(to))):
+        rows = [collection.items.row_of(name) for name in batch.column("item_id").to_pylist()]
+        embeddings = batch.column("embedding").flatten().to_numpy().reshape(len(rows), dataset.dim)
+        found = max(found, float(np.abs(embeddings - space.embeddings[rows]).max(initial=0)))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--embedder", default="mini", help="see build [%(default)s]")
@@ -160,6 +179,7 @@ def main() -> None:
                     f"{ended - whole:.1f} s",
                     f"{peak:.0f} MiB",
                     ", ".join(f"{each:.0f}" for each in sorted(peaks.values())) + " MiB",
+                    f"{farthest(*folders):.1g}",
                 )
             )
     print(f"{options.embedder}, {n} pictures")
@@ -171,6 +191,7 @@ def main() -> None:
             "start, listing and end",
             "memory, plain",
             "memory of each actor",
+            "farthest apart",
         ),
         rows,
     )
