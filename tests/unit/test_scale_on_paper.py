@@ -1,0 +1,71 @@
+"""The document of what large collections cost says what the programs compute; and these compute what a hand does."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import page_processes, scale_costs
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = (ROOT / "docs" / "scale_on_paper.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("program", [scale_costs, page_processes], ids=lambda module: module.__name__)
+def test_every_table_stands_in_the_document_as_the_program_prints_it(program: object) -> None:
+    tables = program.tables()  # type: ignore[attr-defined]
+    assert tables
+    assert [name for name, table in tables.items() if f"\n{table}\n" not in DOCUMENT] == []
+
+
+def test_a_row_of_an_index_has_its_vector_its_links_and_its_id() -> None:
+    # 256 x 4 bytes; 32 links at the bottom and 16 for one row in 15 above, 4 bytes each; 8 bytes.
+    assert scale_costs.row_bytes(256, 32, 16) == pytest.approx(1024 + 128 + 64 / 15 + 8)
+    assert scale_costs.row_bytes(2048, 1, 32) == pytest.approx(256 + 256 + 128 / 31 + 8)
+
+
+def test_a_query_in_a_graph_takes_what_was_measured_and_grows_on_as_it_did() -> None:
+    assert scale_costs.hnsw_ms(10**6) == pytest.approx(39 * 0.016)
+    assert scale_costs.hnsw_ms(10**5) == pytest.approx(3.9 * 0.121)
+    assert scale_costs.hnsw_ms(10**7) / scale_costs.hnsw_ms(10**6) == pytest.approx(0.16 / 0.121)
+
+
+def test_who_is_alone_waits_as_long_as_the_work_takes() -> None:
+    waits = page_processes.simulate(1, (1.0, 3.0), [0.05], 100)
+    assert waits == pytest.approx(np.full(len(waits), 0.05))
+    assert 100 / 3.05 - 2 < len(waits) < 100 / 1.05 + 2
+
+
+def test_those_who_click_without_thinking_share_the_core() -> None:
+    waits = page_processes.simulate(4, (0.0, 0.0), [0.05], 10)
+    assert waits == pytest.approx(np.full(len(waits), 0.2))
+    assert len(waits) == pytest.approx(10 / 0.05, abs=4)
+
+
+def test_short_work_does_not_wait_for_the_end_of_long_work() -> None:
+    """With two always at work each takes twice as long as alone. In turns, one behind the other, some would take 0.4 s."""
+    waits = page_processes.simulate(2, (0.0, 0.0), [0.1, 0.3], 30)
+    assert set(waits.round(6)) == {0.2, 0.6}
+
+
+def test_the_most_visitors_are_those_whose_wait_is_just_within_the_limit() -> None:
+    assert page_processes.most_visitors(0.52, (0.0, 0.0), [0.1]) == 5
+
+
+def test_visitors_are_divided_evenly_or_by_chance_and_none_is_lost() -> None:
+    rng = np.random.default_rng(0)
+    assert page_processes.divided(10, 4, is_even=True, rng=rng) == [3, 3, 2, 2]
+    by_chance = page_processes.divided(1000, 4, is_even=False, rng=rng)
+    assert sum(by_chance) == 1000
+    assert max(by_chance) > min(by_chance)
+
+
+def test_haproxy_takes_the_configuration() -> None:
+    program = shutil.which("haproxy", path="/usr/sbin:/usr/bin")
+    if program is None:
+        pytest.skip("There is no haproxy: apt-get install haproxy")
+    subprocess.run([program, "-c", "-f", ROOT / "docs" / "hosting" / "haproxy.cfg"], check=True)
