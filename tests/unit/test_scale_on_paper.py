@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -62,6 +63,14 @@ def test_visitors_are_divided_evenly_or_by_chance_and_none_is_lost() -> None:
     by_chance = page_processes.divided(1000, 4, is_even=False, rng=rng)
     assert sum(by_chance) == 1000
     assert max(by_chance) > min(by_chance)
+
+
+def test_the_query_nodes_of_the_cluster_hold_what_they_are_sized_for_also_when_one_is_lost() -> None:
+    text = (ROOT / "docs" / "deploy" / "milvus-values.yaml").read_text(encoding="utf-8")
+    found = re.search(r"^queryNode:\n  replicas: (\d+)\n(?:.*\n)*?      memory: (\d+)Gi$", text, re.MULTILINE)
+    assert found
+    replicas, gib = map(int, found.groups())
+    assert (replicas - 1) * gib * 2**30 * scale_costs.LOADED_SHARE >= 10**8 * scale_costs.row_bytes(256, 32, 16)
 
 
 def test_haproxy_takes_the_configuration() -> None:
