@@ -27,8 +27,8 @@ import numpy as np
 
 from benchmarks.common import gather, machine, print_table, resident_mib
 from imgsearch import Collection
+from imgsearch.files.place import Place
 from imgsearch.scale.dataset import Dataset
-from imgsearch.scale.place import Place
 
 PLAIN = """
 import os, sys, time

@@ -38,7 +38,7 @@ def row(number: int, version: int = 1, label: str | None = None, dims: dict[str,
 
 
 class TableContract:
-    """Subclasses give fixtures `table`, of the name "of-tests", and `shared`, for a class: nothing of them is on the server."""
+    """Subclasses give fixtures `table`, of the name "of-tests", and `shared`, for a class: neither is on the server."""
 
     dims = DIMS
     """Of the table; an engine with one vector field has one space."""

@@ -16,6 +16,7 @@ import click
 from tqdm import tqdm
 
 from imgsearch.collection.face.opened import OpenedCollection, exact_notice, tensorflow_notice
+from imgsearch.collection.served.collection import ServedCollection
 from imgsearch.collection.source import came_as_package
 from imgsearch.embedding.networks import is_bundled, needs_tensorflow
 from imgsearch.embedding.worker.client import WorkerClient, WorkerEmbedders
@@ -72,15 +73,14 @@ def print_notices(collection: OpenedCollection) -> None:
 
 @contextmanager
 def worker_of(collection: OpenedCollection) -> Iterator[WorkerEmbedders | None]:
-    """A worker that looks at pictures for a collection whose network came with a package; None where this process may.
+    """A worker that looks at pictures for a collection whose network came from elsewhere; None where this process may.
 
     What somebody else's network makes of a process then costs one answer.
     """
+    is_foreign = isinstance(collection, ServedCollection) or came_as_package(collection.name, collection.home)
     specs = [entry.embedder for entry in collection.description.spaces.values()]
     brought = [spec for spec in specs if spec.network and not is_bundled(spec.network)]
-    if not came_as_package(collection.name, collection.home) or all(
-        needs_tensorflow(spec, collection.home) for spec in brought
-    ):
+    if not is_foreign or all(needs_tensorflow(spec, collection.home) for spec in brought):
         yield None
         return
     client = WorkerClient(collection.home, timeout_s=get_settings().worker_timeout_s, queue=1)

@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from imgsearch.cli.group import cli, json_option, print_json, print_notices, printable
-from imgsearch.collection.collection import Collection
-from imgsearch.collection.outline import Outline, describe
+from imgsearch.collection.face.description import Described
+from imgsearch.collection.face.opened import OpenedCollection
+from imgsearch.collection.outline import describe
+from imgsearch.collection.served.address import open_collection
 from imgsearch.counting import counted
-from imgsearch.vectors.engines import ENGINES
 
 
 @cli.command()
@@ -19,7 +20,7 @@ from imgsearch.vectors.engines import ENGINES
 @json_option
 def info(name: str, as_json: bool) -> None:
     """Say what the collection NAME is made of, and which pictures were left out."""
-    collection = Collection.open(name)
+    collection = open_collection(name)
     facts = {**describe_all(collection), "n_words": len(collection.words.offered("en"))}
     if as_json:
         print_json(facts)
@@ -33,8 +34,7 @@ def info(name: str, as_json: bool) -> None:
     )
     for space, parts in facts["spaces"].items():
         weights = f", weights {parts['weights'][:12]}" if parts["weights"] else ""
-        engine = ENGINES[parts["engine"]]
-        index = engine.words(parts["params"]) if parts["index_bytes"] or engine.is_exact else "no index"
+        index = parts["index"] or "no index"
         click.echo(
             f"space {space}: {counted(parts['dim'], 'dimension')}, {parts['layer']}, {parts['precision']}{weights}, "
             f"{index}, {(parts['embeddings_bytes'] + parts['index_bytes']) / 2**20:.1f} MiB"
@@ -47,7 +47,7 @@ def info(name: str, as_json: bool) -> None:
         click.echo(f"left out {printable(skipped.item_id)}: {printable(skipped.reason)}")
 
 
-def _words_line(collection: Collection, n_words: int) -> str:
+def _words_line(collection: OpenedCollection, n_words: int) -> str:
     """How many words pictures can be asked for by."""
     if collection.word_space:
         return f"{counted(n_words, 'word')} can be asked for, by {collection.word_space.name}"
@@ -55,6 +55,6 @@ def _words_line(collection: Collection, n_words: int) -> str:
     return f"words: {what}. python -m imgsearch update {collection.name} adds others, where a network has a classifier."
 
 
-def describe_all(collection: Outline) -> dict[str, Any]:
+def describe_all(collection: Described) -> dict[str, Any]:
     """What `--json` prints of a collection, also after what makes or brings one: see `describe`, and what was left out."""
     return {**describe(collection), "skipped": [asdict(skipped) for skipped in collection.skipped]}

@@ -8,6 +8,7 @@ import click
 
 from imgsearch.cli.group import cli, json_option, print_json, printable
 from imgsearch.collection.outline import Outline, describe
+from imgsearch.collection.served.address import open_collection, served_addresses
 from imgsearch.counting import counted
 from imgsearch.errors import ImgSearchError
 from imgsearch.files.home import list_collections
@@ -17,12 +18,13 @@ from imgsearch.files.home import list_collections
 @json_option
 def list_command(as_json: bool) -> None:
     """List the collections."""
-    names = list_collections()
+    served = served_addresses()
+    names = sorted({*list_collections(), *served})
     if not names:
         click.echo("No collections yet. Build one: python -m imgsearch build NAME --images DIR", err=True)
     for name in names:
         try:
-            facts = describe(Outline.open(name))
+            facts = describe(open_collection(name) if name in served else Outline.open(name))
         except ImgSearchError as exc:
             facts = {"name": name, "error": exc.message}
         if as_json:

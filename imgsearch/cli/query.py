@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from imgsearch.cli.group import UserPath, cli, json_option, print_json, printable, progress_bar, quiet_option, worker_of
-from imgsearch.collection.collection import Collection
+from imgsearch.collection.served.address import open_collection
 from imgsearch.counting import counted
 from imgsearch.pictures.regions import Region
 from imgsearch.report import FORMATS, Report
@@ -126,7 +126,7 @@ def query(
         raise click.UsageError("Say what to search with: WHAT or --words.")
     if recall and not what:
         raise click.UsageError("--recall needs WHAT: words alone are answered without an index.")
-    collection = Collection.open(name)
+    collection = open_collection(name)
     items, pictures = sort_out(what, collection.items)
     chosen = collection.space(space)
     ask = Ask(

@@ -5,7 +5,11 @@ from __future__ import annotations
 import click
 
 from imgsearch.cli.build import print_report
+from imgsearch.cli.cluster import print_loaded
 from imgsearch.cli.group import cli, json_option, progress_bar, quiet_option
+from imgsearch.collection.served.address import served_addresses
+from imgsearch.collection.served.collection import ServedCollection
+from imgsearch.scale.load import load_datasets
 from imgsearch.settings import get_settings
 from imgsearch.supply.sources import update_collection
 
@@ -22,7 +26,16 @@ def update(name: str, as_json: bool) -> None:
 
     Where the pictures cannot be had, what needs none of them is added if it is missing: indexes, networks, which answer
     uploads without TensorFlow, and class values, which answer questions in words.
+
+    A collection on a server is loaded again from the datasets that it came from: what is new in them is written, and what
+    is gone removed.
     """
+    if address := served_addresses().get(name):
+        with progress_bar() as progress:
+            collection = ServedCollection.open(address.table, get_settings().home)
+            loaded = load_datasets(collection.facts.datasets, address.table, progress=progress)
+        print_loaded(loaded, address, as_json)
+        return
     with progress_bar() as progress:
         report = update_collection(name, get_settings().home, progress=progress)
     print_report(report, as_json)

@@ -108,6 +108,7 @@ class SpaceEntry:
             params=self.params,
             engine_label=engine.label,
             is_indexed=self.index is not None,
+            index=engine.words(self.params) if self.index or engine.is_exact else "",
             n_bytes=sum(file.size for file in self.files),
             embeddings_bytes=self.embeddings.size,
             index_bytes=self.index.size if self.index else 0,

@@ -135,6 +135,7 @@ def describe(outline: Described) -> dict[str, Any]:
                 "whiten": space.whiten,
                 "engine": space.engine,
                 "params": dict(space.params),
+                "index": space.index,
                 "embeddings_bytes": space.embeddings_bytes,
                 "index_bytes": space.index_bytes,
                 "class_values_bytes": space.class_values_bytes,

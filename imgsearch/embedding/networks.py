@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
@@ -28,6 +28,7 @@ from imgsearch.errors import BackboneError, ImageError
 from imgsearch.files.confined import Died, confined
 from imgsearch.files.disk import file_digest, write_atomically
 from imgsearch.files.home import network_path, networks_folder
+from imgsearch.files.place import Place, network_place
 from imgsearch.pictures.decode import DEFAULT_LIMITS, decode_image, read_file
 from imgsearch.pictures.scaling import resize_and_crop
 from imgsearch.progress import Progress
@@ -116,23 +117,19 @@ def read_network(file: NetworkFile, home: Path) -> bytes | None:
     return content
 
 
-def keep_network(file: NetworkFile, home: Path, fetch: Callable[[], bytes | None]) -> None:
-    """Brings a network to the home, unless it is here. What is fetched and has another content is left out.
-
-    Args:
-        file: The network.
-        home: The folder of collections.
-        fetch: Gives its content, None where it cannot be had.
+def keep_network(spec: EmbedderSpec, home: Path, dataset: Place) -> None:
+    """Brings an embedder's network from a dataset to a home, if it has one that is not there; not one of another content.
 
     Raises:
+        BuildError: the dataset cannot be read.
         OSError: it cannot be written.
     """
-    if _is_here(file, home):
+    if spec.network is None or _is_here(spec.network, home):
         return
-    content = fetch()
-    if content is not None and hashlib.sha256(content).hexdigest() == file.sha256:
+    content = network_place(dataset, spec.network.sha256).read()
+    if content is not None and hashlib.sha256(content).hexdigest() == spec.network.sha256:
         networks_folder(home).mkdir(parents=True, exist_ok=True)
-        write_atomically(network_path(home, file.sha256), content)
+        write_atomically(network_path(home, spec.network.sha256), content)
 
 
 def with_network(

@@ -24,14 +24,14 @@ from imgsearch.embedding.backbones import IMAGENET
 from imgsearch.embedding.embedders import Embedded, Wanted
 from imgsearch.embedding.local import LocalEmbedders
 from imgsearch.embedding.network import can_use_gpu
-from imgsearch.embedding.networks import bundled_network
+from imgsearch.embedding.networks import bundled_network, keep_network
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError, ImageDecodeError, ImgSearchError
+from imgsearch.files.place import Place, store_errors, thumbnail_place
 from imgsearch.pictures.decode import DEFAULT_LIMITS, read_content, read_file
 from imgsearch.pictures.items import Skipped
 from imgsearch.reasons import say
-from imgsearch.scale.dataset import bring_network, thumbnail_place, write_shard
-from imgsearch.scale.place import Place, store_errors
+from imgsearch.scale.dataset import write_shard
 
 _THREADS = 8
 """Pictures that an actor fetches and decodes at a time: an object store answers late."""
@@ -113,7 +113,7 @@ class Actor:
                 f"All machines of the cluster must reach the pictures, and one has no {job.pictures.shown}.",
                 hint="Give an address in an object store, or a folder that all of them have mounted.",
             )
-        bring_network(job.target, job.spec, home)
+        keep_network(job.spec, home, job.target)
         by_tensorflow = job.on_gpu and can_use_gpu()
         return LocalEmbedders(home, by_tensorflow=by_tensorflow, n_threads=_THREADS, n_processors=1)
 

@@ -12,26 +12,23 @@ What dataset.json does not name is of a run that has not ended, or that was stop
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from imgsearch.embedding.networks import is_bundled
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError
-from imgsearch.files.disk import DIGEST, write_atomically
-from imgsearch.files.home import network_path
+from imgsearch.files.disk import DIGEST
+from imgsearch.files.place import Place, store_errors, thumbnail_place
 from imgsearch.pictures.items import Skipped
 from imgsearch.records import parse
-from imgsearch.scale.place import Place, store_errors
 
 FORMAT_VERSION = 1
 DATASET_FILE = "dataset.json"
@@ -40,11 +37,6 @@ LISTING = "listing"
 SKIPPED = pa.schema([("item_id", pa.string()), ("reason", pa.string()), ("n", pa.int64())])
 _AT_A_TIME = 32
 """Files that are asked for at once: an object store answers late."""
-
-
-def stable_id(item_id: str) -> int:
-    """The int64 that an item has in any engine: the first 8 bytes of the sha256 of its id, big-endian, without the sign."""
-    return int.from_bytes(hashlib.sha256(item_id.encode()).digest()[:8]) & (2**63 - 1)
 
 
 def schema(dim: int) -> pa.Schema:
@@ -149,25 +141,6 @@ class Dataset:
 def shard_place(place: Place, key: str) -> Place:
     """Where a shard lies."""
     return place / f"shards/{key}.parquet"
-
-
-def network_place(place: Place, digest: str) -> Place:
-    """Where a network lies."""
-    return place / f"networks/{digest}.tflite"
-
-
-def bring_network(place: Place, spec: EmbedderSpec, home: Path) -> None:
-    """Copies an embedder's network from a dataset into a home, if it has one that only the dataset has."""
-    if spec.network is None or is_bundled(spec.network) or (path := network_path(home, spec.network.sha256)).exists():
-        return
-    if (content := network_place(place, spec.network.sha256).read()) is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
-
-
-def thumbnail_place(place: Place, digest: str) -> Place:
-    """Where a thumbnail lies."""
-    return place / f"thumbnails/{digest}.webp"
 
 
 def _skipped_place(place: Place, key: str) -> Place:

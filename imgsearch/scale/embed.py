@@ -18,9 +18,10 @@ import numpy as np
 import pyarrow as pa
 
 from imgsearch.collection.sweep import exported
-from imgsearch.embedding.networks import N_COMPARED, bundled_network, read_network, with_network
+from imgsearch.embedding.networks import N_COMPARED, bundled_network, keep_network, read_network, with_network
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError, ImageError
+from imgsearch.files.place import Place, network_place
 from imgsearch.pictures.folder import none_usable
 from imgsearch.pictures.items import Skipped
 from imgsearch.progress import Progress, in_turn
@@ -29,14 +30,11 @@ from imgsearch.scale.dataset import (
     FORMAT_VERSION,
     LISTING,
     Dataset,
-    bring_network,
-    network_place,
     read_skipped,
     rows_of,
     write_skipped,
 )
 from imgsearch.scale.listing import Listing, list_pictures
-from imgsearch.scale.place import Place
 
 SHARD_ROWS = 512
 """Pictures of a shard, on average; a power of 2. Another number gives other shards."""
@@ -133,7 +131,7 @@ def _with_network(
     """The embedder with its network, which lies with the dataset too: that of the dataset or of the home, or a new one."""
     others = exported(home)
     if before:
-        bring_network(target, before.embedder, home)
+        keep_network(before.embedder, home, target)
         others = [before.embedder, *others]
     with tempfile.TemporaryDirectory() as folder:
         files: list[Path] = []

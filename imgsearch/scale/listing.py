@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 
 from imgsearch.errors import BuildError
 from imgsearch.files.archives import is_debris
+from imgsearch.files.place import Place, store_errors
 from imgsearch.pictures.folder import labeller, no_pictures, scan
 from imgsearch.pictures.items import Skipped, names_in_nfc, nfc
 from imgsearch.pictures.left_out import LeftOut
 from imgsearch.pictures.metadata import METADATA_FILE
 from imgsearch.reasons import say
-from imgsearch.scale.dataset import stable_id
-from imgsearch.scale.place import Place, store_errors
+from imgsearch.vectors.engines.table import stable_id
 
 _LIST_SUFFIXES = (".parquet", ".csv")
 _OF_A_LIST = ("address", "item_id", "label")

@@ -19,6 +19,7 @@ import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import filterfalse
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +28,7 @@ from imgsearch.collection.collection import Collection
 from imgsearch.collection.manifest import Manifest
 from imgsearch.collection.outline import Outline
 from imgsearch.collection.reading import read_manifest
+from imgsearch.collection.served.address import is_server_address
 from imgsearch.collection.source import Source, came_as_package, remember, remembered
 from imgsearch.collection.sweep import retire, sweep, sweep_networks
 from imgsearch.embedding.backbones import IMAGENET
@@ -353,7 +355,7 @@ def ensure_collections(settings: Settings, progress: Progress | None = None) -> 
         What went wrong.
     """
     problems: list[ImgSearchError] = []
-    for text in settings.collections:
+    for text in filterfalse(is_server_address, settings.collections):
         try:
             sha256 = Reference.parse(text).sha256
             if sha256 is None or not is_pulled(sha256, settings.home):

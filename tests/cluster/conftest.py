@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from imgsearch import Collection
+from imgsearch.files.place import Place
 from imgsearch.scale.dataset import Dataset
-from imgsearch.scale.place import Place
 
 N_PICTURES = 40
 TOKEN = secrets.token_hex(32)

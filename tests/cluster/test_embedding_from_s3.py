@@ -12,9 +12,9 @@ from pyarrow import fs
 from imgsearch import build_collection, embedder_spec
 from imgsearch.cli import cli
 from imgsearch.errors import BuildError
+from imgsearch.files.place import Place
 from imgsearch.scale.embed import embed_pictures
 from imgsearch.scale.listing import list_pictures
-from imgsearch.scale.place import Place
 from tests.cluster.conftest import N_PICTURES, check_equal, rows_of
 
 pytest.importorskip("ray", reason="`make test-cluster` has Ray")

@@ -22,6 +22,7 @@ from imgsearch.cli import cli
 from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
 from imgsearch.errors import BuildError
 from imgsearch.files.home import network_path
+from imgsearch.files.place import Place, network_place
 from imgsearch.pictures.items import Skipped
 from imgsearch.scale import embed, listing
 from imgsearch.scale.actors import Actor, Job, block
@@ -29,16 +30,14 @@ from imgsearch.scale.dataset import (
     FORMAT_VERSION,
     LISTING,
     Dataset,
-    network_place,
     rows_of,
     schema,
-    stable_id,
     write_shard,
     write_skipped,
 )
 from imgsearch.scale.embed import embed_pictures
 from imgsearch.scale.listing import list_pictures
-from imgsearch.scale.place import Place
+from imgsearch.vectors.engines.table import stable_id
 from tests.fakes import embed_here
 
 SPEC = embedder_spec("color_histogram")

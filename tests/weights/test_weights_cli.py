@@ -16,10 +16,10 @@ from click.testing import CliRunner
 
 from imgsearch import build_collection
 from imgsearch.cli import cli
+from imgsearch.files.place import Place
 from imgsearch.scale import embed
 from imgsearch.scale.dataset import Dataset
 from imgsearch.scale.embed import embed_pictures
-from imgsearch.scale.place import Place
 from tests.fakes import embed_here
 from tests.weights.keras_files import random_model
 

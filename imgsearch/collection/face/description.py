@@ -25,6 +25,7 @@ class SpaceDescription:
         engine, params: What finds the nearest, and what that was told.
         engine_label: What people call the engine.
         is_indexed: Whether it has made an index.
+        index: What that is, in a few words; "" where there is none, and there should be.
         n_bytes: Size of all that belongs to it, as far as that is known.
         embeddings_bytes, index_bytes, class_values_bytes: Of these.
         map_method: How its map was to be drawn.
@@ -39,6 +40,7 @@ class SpaceDescription:
     params: Params
     engine_label: str
     is_indexed: bool
+    index: str
     n_bytes: int
     embeddings_bytes: int
     index_bytes: int

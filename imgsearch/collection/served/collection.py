@@ -4,89 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from imgsearch.collection.collection import Collection
 from imgsearch.collection.face.description import Description, SpaceDescription
 from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.served.facts import Facts
 from imgsearch.collection.served.gallery import ServedItems
 from imgsearch.collection.served.space import ServedSpace
 from imgsearch.embedding.networks import keep_network
-from imgsearch.errors import BuildError, CollectionCorruptError, CollectionError, ServerError
-from imgsearch.files.home import COLLECTION_NAME
-from imgsearch.files.place import Place, network_place, thumbnail_place
+from imgsearch.errors import BuildError, CollectionCorruptError, ServerError
+from imgsearch.files.place import Place, thumbnail_place
 from imgsearch.pictures.items import Item, Skipped
 from imgsearch.reasons import say
 from imgsearch.retrieval.metrics import Evaluation
-from imgsearch.settings import get_settings
 from imgsearch.vectors.calibration import Calibration
-from imgsearch.vectors.engines.milvus import INDEX, MilvusTable
+from imgsearch.vectors.engines.milvus import INDEX
 from imgsearch.vectors.engines.table import Table, TableIndex
 from imgsearch.vectors.space import OpenedSpace
 
-_ADDRESS = re.compile(r"milvus(?P<tls>\+https)?://(?P<host>[^/@?#\s]+)/(?P<name>[^/?#\s]+)/?")
 _FLOAT32 = 4
-
-
-@dataclass(frozen=True)
-class ServerAddress:
-    """Where a collection lives: the address of a Milvus server, and its name there."""
-
-    uri: str
-    name: str
-
-    @classmethod
-    def parse(cls, text: str) -> Self | None:
-        """That of `milvus://HOST:PORT/NAME`, or with `milvus+https://`; None for an address of anything else.
-
-        Raises:
-            CollectionError: it is one of a Milvus server, and not complete.
-        """
-        if not text.startswith(("milvus:", "milvus+")):
-            return None
-        match = _ADDRESS.fullmatch(text)
-        if not match or not COLLECTION_NAME.fullmatch(match["name"]):
-            raise CollectionError(
-                "An address on a server must be milvus://HOST:PORT/NAME, without a password, NAME as of any collection.",
-                hint="The token is given in IMGSEARCH_MILVUS_TOKEN.",
-            )
-        return cls(f"http{'s' if match['tls'] else ''}://{match['host']}", match["name"])
-
-    @property
-    def table(self) -> Table:
-        """What answers there."""
-        return _table(self.name, self.uri, get_settings().milvus_token)
-
-
-@lru_cache
-def _table(name: str, uri: str, token: str) -> Table:
-    return MilvusTable(name, uri, token)
-
-
-def served_addresses() -> dict[str, ServerAddress]:
-    """The collections on servers that IMGSEARCH_COLLECTIONS names, by name.
-
-    Raises:
-        CollectionError: an address will not do.
-    """
-    addresses = filter(None, map(ServerAddress.parse, get_settings().collections))
-    return {address.name: address for address in addresses}
-
-
-def open_collection(name: str) -> OpenedCollection:
-    """The collection of that name: on a server, where IMGSEARCH_COLLECTIONS says so, else of the home's files.
-
-    Raises:
-        CollectionError: there is none, or it cannot be used.
-    """
-    address = served_addresses().get(name)
-    return ServedCollection.open(address.table, get_settings().home) if address else Collection.open(name)
 
 
 class ServedCollection(OpenedCollection):
@@ -111,10 +50,10 @@ class ServedCollection(OpenedCollection):
         if not state:
             raise ServerError(say("server_loading", n=table.count()))
         facts = Facts.from_bytes(table.facts(state))
-        for network, dataset in facts.networks:
-            # Where it cannot be had, uploads need TensorFlow, which is said, and the rest goes on.
+        for space, dataset in zip(facts.spaces.values(), facts.datasets, strict=True):
+            # Where a network cannot be had, uploads need TensorFlow, which is said, and the rest goes on.
             with contextlib.suppress(BuildError, OSError):
-                keep_network(network, home, network_place(Place.at(dataset), network.sha256).read)
+                keep_network(space.embedder, home, Place.at(dataset))
         return cls(table, state, facts, home)
 
     @property
@@ -166,6 +105,7 @@ class ServedCollection(OpenedCollection):
                     params=INDEX,
                     engine_label="Milvus",
                     is_indexed=True,
+                    index=f"Milvus (HNSW, M {INDEX['M']})",
                     n_bytes=self._bytes_of(name),
                     embeddings_bytes=self._bytes_of(name),
                     index_bytes=0,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
+from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BackboneError, IncompatibleCollectionError
 from imgsearch.pictures.items import Skipped
 from imgsearch.reasons import say
@@ -50,8 +50,9 @@ class Facts:
         title, source, license: See `Manifest`.
         updated: UTC time of the load, ISO 8601.
         datasets: Addresses that it was loaded from, one a space.
-        n_items, n_skipped: Of the datasets.
+        n_items, n_skipped: Pictures in it, and what was left out of the first dataset.
         n_sampled: Items that calibrations, maps and evaluations come from: those with the smallest ids.
+        sampled: A digest of those and of what embedded them.
         skipped: Some of what was left out.
         typical_item: See `typical.typical_row`.
         label_counts: Number of items of each label, labels in alphabetical order.
@@ -68,19 +69,13 @@ class Facts:
     n_items: int
     n_skipped: int
     n_sampled: int
+    sampled: str
     skipped: tuple[Skipped, ...]
     typical_item: str
     label_counts: Mapping[str, int]
     landmarks: Mapping[str, tuple[int, ...]]
     spaces: Mapping[str, SpaceFacts]
     evaluations: tuple[Evaluation, ...]
-
-    @property
-    def networks(self) -> Iterator[tuple[NetworkFile, str]]:
-        """The networks that its spaces name, each with the dataset that has it."""
-        for space, dataset in zip(self.spaces.values(), self.datasets, strict=True):
-            if space.embedder.network:
-                yield space.embedder.network, dataset
 
     def to_bytes(self) -> bytes:
         """As JSON, UTF-8; the same facts give the same bytes."""

@@ -6,6 +6,8 @@ import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
+import numpy as np
+
 from imgsearch.collection.served.facts import LANDMARK_EVERY, Facts
 from imgsearch.errors import ItemNotFoundError
 from imgsearch.pictures.items import Condition, Item, Rows, nfc, unknown_label
@@ -98,6 +100,6 @@ def _condition(rows: Rows) -> Condition:
     return rows
 
 
-def landmarks_of(ids: Sequence[int]) -> tuple[int, ...]:
+def landmarks_of(ids: Sequence[int] | np.ndarray) -> tuple[int, ...]:
     """Every LANDMARK_EVERY-th of ids, ascending: so many lie up to and with each."""
     return tuple(int(each) for each in ids[LANDMARK_EVERY - 1 :: LANDMARK_EVERY])

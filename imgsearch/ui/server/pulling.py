@@ -7,6 +7,7 @@ import threading
 
 import streamlit as st
 
+from imgsearch.collection.served.address import is_server_address
 from imgsearch.errors import ImgSearchError
 from imgsearch.files.home import list_collections
 from imgsearch.settings import get_settings
@@ -28,7 +29,7 @@ class Pulling:
     def __init__(self) -> None:
         self.done = 0
         self.total = 0
-        self.is_over = not get_settings().collections
+        self.is_over = all(map(is_server_address, get_settings().collections))
         self.has_failed = False
         self._lock = threading.Lock()
         self._has_begun = self.is_over

@@ -40,6 +40,11 @@ class TableRow:
     vectors: Mapping[str, np.ndarray]
     version: int
 
+    @property
+    def id(self) -> int:
+        """Its number."""
+        return stable_id(self.item.item_id)
+
 
 class Table(Protocol):
     """Items and their vectors on a server. Safe for threads.

@@ -1,0 +1,324 @@
+"""Datasets of embeddings -> a collection on a server, where the page searches it.
+
+A row is written where it is not there in the same version, so a load that was stopped, or that has less to do than the one
+before, writes no row twice. What the page needs to know of all of them is committed last: until then it goes on with what
+it knew, and of a first load says how far that is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from imgsearch.collection.served.facts import Facts, SpaceFacts
+from imgsearch.collection.served.gallery import landmarks_of
+from imgsearch.embedding.spec import EmbedderSpec
+from imgsearch.errors import BuildError
+from imgsearch.files.place import Place
+from imgsearch.measure.evaluation import evaluate, leave_one_out
+from imgsearch.pictures.items import Item, Items
+from imgsearch.progress import Progress, in_turn
+from imgsearch.retrieval.metrics import Evaluation
+from imgsearch.retrieval.rerank import RERANKINGS
+from imgsearch.retrieval.typical import typical_row
+from imgsearch.scale.dataset import LISTING, Dataset, read_skipped
+from imgsearch.vectors.calibration import calibrate
+from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.vectors.engines.table import Table, TableRow
+from imgsearch.vectors.neighbors import nearest_neighbors
+from imgsearch.vectors.projection import can_draw_tsne, project
+from imgsearch.vectors.space import Space
+
+MOST_SAMPLED = 20_000
+"""Items that calibrations, maps and evaluations come from, or all of a smaller collection."""
+MOST_TOLD = 100
+"""Of what was left out."""
+_BATCH = 1_000
+"""Rows that are written at a time: with 2,048 dimensions 8 MB; Milvus takes 64 MB in one message."""
+_OF_ITEM = ("item_id", "label", "width", "height", "bytes", "sha256", "thumbnail")
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What came of it.
+
+    Attributes:
+        facts: What is known of the collection now.
+        n_written, n_deleted: Rows that were not there in this version; rows of pictures that are in no dataset any more.
+        n_apart: Pictures that are left out since some of the datasets have them and others do not.
+    """
+
+    facts: Facts
+    n_written: int
+    n_deleted: int
+    n_apart: int
+
+
+@dataclass
+class _Passed:
+    """What is noted of the rows as they pass: of all their numbers, of the first all there is."""
+
+    ids: list[np.ndarray]
+    labels: list[list[str]]
+    sample: list[TableRow]
+    n_written: int = 0
+
+
+def load_datasets(
+    addresses: Sequence[str],
+    table: Table,
+    *,
+    title: str = "",
+    source: str = "",
+    license: str = "",
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Makes a collection on a server what datasets say, or brings it up to date with them.
+
+    Args:
+        addresses: Of the datasets, one a space, the default first; of the same pictures.
+        table: Where to.
+        title, source, license: See `Manifest`; "" for what was said before, the first for the name of the table.
+        progress: Told how far it is.
+
+    Raises:
+        BuildError: a dataset cannot be used.
+        CollectionError: the server cannot, or does not answer. What was written is kept.
+    """
+    tell = in_turn(progress)
+    places = [Place.at(address) for address in addresses]
+    datasets = _datasets(places)
+    dims = {dataset.embedder.space: dataset.dim for dataset in datasets}
+    table.create(dims)
+    if dict(table.dims()) != dims:
+        raise BuildError(
+            f"The collection on the server must have the spaces {_listed(dims)}. Received: {_listed(table.dims())}.",
+            hint="Give it another name, or remove it: python -m imgsearch cluster drop",
+        )
+    state = table.state()
+    before = Facts.from_bytes(table.facts(state)) if state else None
+    passed = _write(table, datasets, places, tell)
+    ids = np.concatenate([*passed.ids, np.zeros(0, np.int64)])
+    if not len(ids):
+        raise BuildError("The datasets must have a picture that is in all of them. There is none.")
+    stale = np.concatenate([np.setdiff1d(known, ids) for known, _ in table.versions()] + [np.zeros(0, np.int64)])
+    table.delete(stale)
+    labels = np.array([label for batch in passed.labels for label in batch])
+    facts = Facts(
+        title=title or (before.title if before else table.name),
+        source=source or (before.source if before else ""),
+        license=license or (before.license if before else ""),
+        updated=datetime.now(UTC).isoformat(timespec="seconds"),
+        datasets=tuple(place.shown for place in places),
+        n_items=len(ids),
+        n_skipped=datasets[0].n_skipped,
+        skipped=tuple(_skipped(places[0], datasets[0])),
+        sampled=_digest(passed.sample, datasets),
+        n_sampled=len(passed.sample),
+        label_counts=dict(sorted(Counter(label for label in labels.tolist() if label).items())),
+        landmarks={},
+        typical_item="",
+        spaces={},
+        evaluations=(),
+    )
+    facts = replace(facts, landmarks=_landmarks(ids, labels, facts.label_counts))
+    n_apart = max(dataset.n_items for dataset in datasets) - len(ids)
+    if before and replace(before, updated=facts.updated) == _with_measured(facts, before):
+        return LoadReport(before, passed.n_written, len(stale), n_apart)
+    if before and before.sampled == facts.sampled:
+        facts = _with_measured(facts, before)
+    else:
+        facts = _measured(facts, passed.sample, datasets, tell)
+    tell(0, 0, "waiting for the index")
+    table.commit(facts.to_bytes())
+    return LoadReport(facts, passed.n_written, len(stale), n_apart)
+
+
+def _datasets(places: Sequence[Place]) -> list[Dataset]:
+    datasets = []
+    for place in places:
+        dataset = Dataset.read(place)
+        if dataset is None:
+            raise BuildError(
+                f"{place.shown} must be a dataset that is complete, and there is none.",
+                hint=f"Make it: python -m imgsearch cluster embed --to {place.shown}",
+            )
+        datasets.append(dataset)
+    if len({dataset.embedder.space for dataset in datasets}) < len(datasets):
+        raise BuildError("Datasets that are loaded together must have different embedders. Two have the same.")
+    return datasets
+
+
+def _listed(dims: Mapping[str, int]) -> str:
+    return ", ".join(f"{space} ({dim})" for space, dim in dims.items())
+
+
+def _write(table: Table, datasets: Sequence[Dataset], places: Sequence[Place], tell: Progress) -> _Passed:
+    """Writes what is not there in this version."""
+    n_items = min(dataset.n_items for dataset in datasets)
+    known: dict[int, int] = {}
+    for ids, versions in table.versions():
+        known |= zip(ids.tolist(), versions.tolist(), strict=True)
+    passed = _Passed([], [], [])
+    waiting: list[TableRow] = []
+    n_passed = 0
+    for ids, rows in _rows(datasets, places):
+        waiting += [row for id_, row in zip(ids.tolist(), rows, strict=True) if known.get(id_) != row.version]
+        while len(waiting) >= _BATCH:
+            table.upsert(waiting[:_BATCH])
+            passed.n_written += _BATCH
+            del waiting[:_BATCH]
+        passed.sample += rows[: MOST_SAMPLED - len(passed.sample)]
+        passed.ids.append(ids)
+        passed.labels.append([row.item.label for row in rows])
+        n_passed += len(rows)
+        tell(n_passed, n_items, "loading")
+    if waiting:
+        table.upsert(waiting)
+        passed.n_written += len(waiting)
+    return passed
+
+
+def _rows(datasets: Sequence[Dataset], places: Sequence[Place]) -> Iterator[tuple[np.ndarray, list[TableRow]]]:
+    """The pictures that all datasets have, by id, in pieces: ids int64 (n,), and their rows."""
+    spaces = [dataset.embedder.space for dataset in datasets]
+    first, *others = (dataset.rows(place) for dataset, place in zip(datasets, places, strict=True))
+    ahead = [_Ahead(batches) for batches in others]
+    for batch in first:
+        ids = batch.column("id").to_numpy()
+        found = [other.vectors_of(ids) for other in ahead]
+        records = batch.drop_columns(["embedding"]).to_pylist()
+        vectors = _vectors(batch)
+        rows = [
+            _row(record, dict(zip(spaces, (vectors[at], *(each[id_] for each in found)), strict=True)))
+            for at, (id_, record) in enumerate(zip(ids.tolist(), records, strict=True))
+            if all(id_ in each for each in found)
+        ]
+        yield np.array([id_ for id_ in ids.tolist() if all(id_ in each for each in found)], np.int64), rows
+
+
+class _Ahead:
+    """Another dataset, read as far as the first."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self._read: dict[int, np.ndarray] = {}
+        self._last = -1
+
+    def vectors_of(self, ids: np.ndarray) -> dict[int, np.ndarray]:
+        """Those of some ids that there are, float32 (dim,) by id; ids ascend from one call to the next."""
+        while self._last < ids[-1] and (batch := next(self._batches, None)) is not None:
+            read = batch.column("id").to_pylist()
+            self._read |= zip(read, _vectors(batch), strict=True)
+            self._last = read[-1] if read else self._last
+        wanted = {id_: self._read[id_] for id_ in ids.tolist() if id_ in self._read}
+        self._read = {id_: vector for id_, vector in self._read.items() if id_ > ids[-1]}
+        return wanted
+
+
+def _vectors(batch: pa.RecordBatch) -> np.ndarray:
+    """float32 (n, dim): the embeddings."""
+    column = batch.column("embedding")
+    vectors: np.ndarray = column.flatten().to_numpy().reshape(len(column), -1)
+    return vectors
+
+
+def _row(record: Mapping[str, Any], vectors: Mapping[str, np.ndarray]) -> TableRow:
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for vector in vectors.values():
+        digest.update(vector.tobytes())
+    item = Item(**{name: record[name] for name in _OF_ITEM}, mtime_ns=0, thumbnail_bytes=0)
+    return TableRow(item, record["attributes"], vectors, int.from_bytes(digest.digest()[:8], signed=True))
+
+
+def _skipped(place: Place, dataset: Dataset) -> Iterator[Any]:
+    """The first of what was left out."""
+    n = 0
+    for key in (LISTING, *dataset.shards):
+        for each in read_skipped(place, key):
+            yield each
+            n += 1
+            if n == MOST_TOLD:
+                return
+
+
+def _landmarks(ids: np.ndarray, labels: np.ndarray, label_counts: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    found = {"": landmarks_of(ids)}
+    found |= {label: landmarks_of(ids[labels == label]) for label, n in label_counts.items() if n > len(ids) // 1000}
+    return {label: each for label, each in found.items() if each}
+
+
+def _digest(sample: Sequence[TableRow], datasets: Sequence[Dataset]) -> str:
+    """What measures of a sample depend on."""
+    made_of = [sorted((row.item.item_id, row.version) for row in sample), [ascii(each.embedder) for each in datasets]]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+
+
+def _with_measured(facts: Facts, other: Facts) -> Facts:
+    return replace(
+        facts, typical_item=other.typical_item, spaces=other.spaces, evaluations=other.evaluations, updated=facts.updated
+    )
+
+
+def _measured(facts: Facts, sample: Sequence[TableRow], datasets: Sequence[Dataset], tell: Progress) -> Facts:
+    """The facts with what is measured of a sample."""
+    items = Items([row.item for row in sample])
+    spaces, evaluations = {}, []
+    typical = ""
+    for dataset in datasets:
+        name = dataset.embedder.space
+        space = _space(dataset.embedder, items, np.stack([row.vectors[name] for row in sample]), tell)
+        typical = typical or items[typical_row(items, space)].item_id
+        spaces[name] = _facts_of(space, sample)
+        evaluations += _evaluations(items, space, tell)
+    return replace(facts, typical_item=typical, spaces=spaces, evaluations=tuple(evaluations))
+
+
+def _space(spec: EmbedderSpec, items: Items, embeddings: np.ndarray, tell: Progress) -> Space:
+    tell(0, 0, f"finding neighbours in {spec.space}")
+    index = ExactIndex(embeddings)
+    neighbors = nearest_neighbors(embeddings, index)
+    tell(0, 0, f"drawing the map of {spec.space}")
+    projection = project(embeddings, neighbors)
+    tell(0, 0, f"calibrating {spec.space}")
+    labels = [item.label for item in items]
+    return Space(
+        name=spec.space,
+        spec=spec,
+        index=index,
+        calibration=calibrate(embeddings, neighbors, labels, has_verdict=not spec.is_descriptor),
+        embeddings=embeddings,
+        neighbors=neighbors,
+        projection=projection,
+    )
+
+
+def _facts_of(space: Space, sample: Sequence[TableRow]) -> SpaceFacts:
+    rows = space.map_rows
+    xs, ys = space.places(rows).T.astype(float).round(4).tolist()
+    return SpaceFacts(
+        embedder=space.spec,
+        mean=tuple(space.mean.tolist()),
+        is_varied=space.is_varied,
+        map_method="tsne" if can_draw_tsne() else "pca",
+        map_rows=tuple(sample[row].id for row in rows.tolist()),
+        map_xs=tuple(xs),
+        map_ys=tuple(ys),
+        calibration=json.dumps(space.calibration.to_json()),
+    )
+
+
+def _evaluations(items: Items, space: Space, tell: Progress) -> list[Evaluation]:
+    """Of the re-rankings that the space has on a server, where there is no table of neighbours."""
+    if max(items.label_counts.values(), default=0) < 2:
+        return []
+    usable = [name for name, each in RERANKINGS.items() if not each.needs_neighbors]
+    return evaluate(items, space, leave_one_out(items, space), rerankings=["", *usable], progress=tell)
