@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
 
 from imgsearch.collection.collection import Collection
+from imgsearch.collection.face.description import Described
 from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.outline import Outline
+from imgsearch.collection.served.address import ServerAddress, served_addresses
+from imgsearch.collection.served.collection import ServedCollection
 from imgsearch.collection.session import SESSION_NAME, SessionCollections, SessionLimits
 from imgsearch.embedding.embedders import Embedders
 from imgsearch.embedding.worker.client import WorkerClient, WorkerEmbedders
@@ -18,22 +22,37 @@ from imgsearch.measure import words
 from imgsearch.settings import SAMPLE_COLLECTION, get_settings
 
 MAX_OPEN_COLLECTIONS = 8
+_MOST_THUMBNAILS = 500
+"""Of collections on servers, of some 40 kB each."""
 
 
 def collection_names() -> list[str]:
-    """The collections, the visitor's own before the sample, else in alphabetical order."""
-    return sorted(list_collections(get_settings().home), key=lambda name: (name == SAMPLE_COLLECTION, name))
+    """The collections, those on servers among them, the sample last, else in alphabetical order.
+
+    Raises:
+        CollectionError: the home cannot be read, or an address of a server will not do.
+    """
+    names = {*list_collections(get_settings().home), *served_addresses()}
+    return sorted(names, key=lambda name: (name == SAMPLE_COLLECTION, name))
 
 
 def open_collection(name: str) -> OpenedCollection:
-    """The opened collection; opened anew when it has been rebuilt since.
+    """The opened collection; opened anew when it has been rebuilt, or loaded, since.
 
     Raises:
-        CollectionError: there is none of that name, or it is damaged.
+        CollectionError: there is none of that name, it is damaged, or its server does not answer.
     """
     if SESSION_NAME.fullmatch(name):
         return session_collections().open(name)
+    if address := served_addresses().get(name):
+        return _open_served(address.uri, name, address.table.state())
     return _open(name, build_of(name))
+
+
+@st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
+def _open_served(uri: str, name: str, state: str) -> ServedCollection:
+    del state  # only a part of the key
+    return ServedCollection.open(ServerAddress(uri, name).table, get_settings().home)
 
 
 def build_of(name: str) -> tuple[int, int]:
@@ -56,12 +75,14 @@ def _open(name: str, build: tuple[int, int]) -> OpenedCollection:
     return Collection.open(name, get_settings().home)
 
 
-def outline(name: str) -> Outline:
+def outline(name: str) -> Described:
     """What there is to know of a collection without opening it for searches; read anew when it has been rebuilt since.
 
     Raises:
         CollectionError: there is none of that name, or it is damaged.
     """
+    if SESSION_NAME.fullmatch(name) or name in served_addresses():
+        return open_collection(name)
     return _outline(name, build_of(name))
 
 
@@ -69,6 +90,22 @@ def outline(name: str) -> Outline:
 def _outline(name: str, build: tuple[int, int]) -> Outline:
     del build  # only a part of the key
     return Outline.open(name, get_settings().home)
+
+
+def served_thumbnail(name: str, digest: str) -> bytes:
+    """A thumbnail of a collection on a server.
+
+    Raises:
+        CollectionError: it cannot be read, or the server does not answer.
+        BuildError: where the pictures lie does not answer.
+    """
+    return _served_thumbnail(open_collection(name), digest)
+
+
+@lru_cache(_MOST_THUMBNAILS)
+def _served_thumbnail(collection: OpenedCollection, digest: str) -> bytes:
+    assert isinstance(collection, ServedCollection)
+    return collection.thumbnail_of(digest)
 
 
 def home_of(name: str) -> Path:

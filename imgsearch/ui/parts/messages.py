@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
-from imgsearch.errors import ImgSearchError
+from imgsearch.errors import ImgSearchError, ServerError
 from imgsearch.ui.texts import error_words, t
 
+RETRY_S = 4.0
+"""Between two tries to reach a server that did not answer."""
 _log = logging.getLogger(__name__)
 
 
@@ -21,8 +24,17 @@ def show_notes(notes: Iterable[str]) -> None:
 
 
 def show_error(error: ImgSearchError) -> None:
-    """An error in the visitor's words."""
+    """An error in the visitor's words. While a server does not answer, the page tries again by itself."""
     st.error(error_words(error), icon=":material/error:")
+    if isinstance(error, ServerError):
+        st.caption(t("frame.again"))
+        _draw_anew_after(time.monotonic())
+
+
+@st.fragment(run_every=RETRY_S)
+def _draw_anew_after(shown: float) -> None:
+    if time.monotonic() - shown > RETRY_S / 2:  # not in the run that says it
+        st.rerun()
 
 
 @contextmanager

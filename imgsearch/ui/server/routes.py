@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from imgsearch.collection.served.address import served_addresses
 from imgsearch.collection.session import SESSION_NAME
-from imgsearch.errors import ImgSearchError
+from imgsearch.errors import ImgSearchError, ServerError
 from imgsearch.files.home import COLLECTION_NAME, thumbnail_path
 from imgsearch.settings import SAMPLE_COLLECTION
 from imgsearch.ui import resources
@@ -41,10 +42,22 @@ async def thumbnail(request: Request) -> Response:
     name, digest = request.path_params["collection"], request.path_params["digest"]
     if not (COLLECTION_NAME.fullmatch(name) and _DIGEST.fullmatch(digest)):
         return PlainTextResponse("Not found", 404)
+    if name in served_addresses():
+        return await run_in_threadpool(_served_thumbnail, name, digest)
     path = thumbnail_path(resources.home_of(name) / name, digest)
     if not await run_in_threadpool(path.is_file):
         return PlainTextResponse("Not found", 404)
     return FileResponse(path, media_type="image/webp", headers=_kept(name))
+
+
+def _served_thumbnail(name: str, digest: str) -> Response:
+    try:
+        data = resources.served_thumbnail(name, digest)
+    except ServerError:
+        return PlainTextResponse("Not now", 503, {"Cache-Control": "no-store", "Retry-After": "5"})
+    except ImgSearchError:
+        return PlainTextResponse("Not found", 404)
+    return Response(data, media_type="image/webp", headers=_kept(name))
 
 
 async def small_thumbnail(request: Request) -> Response:
@@ -142,6 +155,8 @@ async def health(_: Request) -> Response:
     try:
         if await run_in_threadpool(resources.open_first_collection) is None:
             return JSONResponse({"status": "no collection" if pulling().is_over else status}, 503)
+    except ServerError:
+        return JSONResponse({"status": "the server of the collection does not answer"}, 503)
     except ImgSearchError:
         return JSONResponse({"status": "the collection cannot be used"}, 503)
     return JSONResponse({"status": status})

@@ -20,6 +20,7 @@ TEXTS = {
     "ones most like it.",
     "preview.of_item": "The pictures most like {item}, found among {n:,} by how they look.",
     "preview.sheet": "Pictures of the collection {title}",
+    "frame.again": "The page tries again by itself.",
     "frame.failed": "Something went wrong here. It has been noted; reloading the page may help.",
     "frame.full": "As many people as this page can serve are here just now. Please come back in a few minutes.",
     "frame.no_collection": "There is no collection here yet.",
@@ -171,6 +172,7 @@ TEXTS = {
     "collections.links": "Views of {title}",
     "collections.search": "Search in it",
     "collections.sound": "All of its files are here.",
+    "collections.served": "It lives on a server, and is searched there.",
     "collections.broken": "It cannot be opened. {reason}",
     "collections.own": "Your own pictures",
     "collections.own_intro": "Up to {n} pictures, or a zip file of them, {mb} MB in all, become a collection that you can search, "

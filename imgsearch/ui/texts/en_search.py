@@ -158,6 +158,7 @@ TEXTS = {
     "about six pictures of a kind or more.",
     "rerank.diverse_help": "Shows the range: each next picture is near to the query and unlike those before it; copies are "
     "dropped. For when variety is wanted more than precision, which gets lower.",
+    "rerank.without_neighbors": "A server keeps no table of each picture's neighbours, which other orders need.",
     "rerank.augmentation": "By neighbours of the results",
     "rerank.expansion": "By neighbours of the query",
     "rerank.augmentation-expansion": "By neighbours of both",

@@ -19,6 +19,7 @@ TEXTS = {
     "preview.of_collection": "이미지 {n:,}장을 생김새로 검색해 보세요. 하나를 고르거나 내 이미지를 올리면 가장 비슷한 이미지를 찾아 드립니다.",
     "preview.of_item": "이미지 {n:,}장 가운데 {item}에 가장 비슷한 이미지를 찾았습니다.",
     "preview.sheet": "{title} 컬렉션의 이미지",
+    "frame.again": "잠시 후 자동으로 다시 시도합니다.",
     "frame.failed": "문제가 발생했습니다. 오류는 기록되었습니다. 페이지를 새로 고치면 해결될 수 있습니다.",
     "frame.full": "지금은 이 페이지를 이용할 수 있는 인원이 모두 찼습니다. 몇 분 뒤에 다시 방문해 주세요.",
     "frame.no_collection": "아직 컬렉션이 없습니다.",
@@ -162,6 +163,7 @@ TEXTS = {
     "collections.links": "{title} 컬렉션의 화면",
     "collections.search": "여기에서 검색",
     "collections.sound": "모든 파일이 제자리에 있습니다.",
+    "collections.served": "서버에 저장되어 있으며, 검색도 그 서버에서 이루어집니다.",
     "collections.broken": "열 수 없습니다. {reason}",
     "collections.own": "내 이미지",
     "collections.own_intro": "이미지 최대 {n}장 또는 이미지를 담은 zip 파일(모두 합해 {mb} MB까지)로 컬렉션을 만들어 검색하고, 비교하고, 지도로 볼 수 "

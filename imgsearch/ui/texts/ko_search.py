@@ -153,6 +153,7 @@ TEXTS = {
     "rerank.k-reciprocal_help": "k-reciprocal 순위 재조정: 서로 가장 가까운 이웃을 질의와 함께 가진 이미지를 앞에 둡니다. 같은 종류가 6장쯤 이상일 때 좋습니다.",
     "rerank.diverse_help": "다양하게 보여 줍니다. 질의와 가까우면서 앞의 이미지와는 다른 것을 고르고, 복사본은 뺍니다. 정확도보다 다양함이 더 "
     "중요할 때 씁니다. 정확도는 낮아집니다.",
+    "rerank.without_neighbors": "서버에 있는 컬렉션에는 이미지마다의 이웃 목록이 없어, 그것이 필요한 순서는 고를 수 없습니다.",
     "rerank.augmentation": "결과의 이웃 반영",
     "rerank.expansion": "검색 이미지의 이웃 반영",
     "rerank.augmentation-expansion": "양쪽의 이웃 반영",

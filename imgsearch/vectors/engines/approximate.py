@@ -41,6 +41,7 @@ class ApproximateIndex(ABC):
     """An index that looks at a part of the vectors; where it cannot, or finds too few rows, all are compared."""
 
     is_exact = False
+    is_asked_for_some = False
     resolution = 1e-3
     """Distances below this it cannot tell apart: a row that asks may find one as near instead of itself."""
 

@@ -16,6 +16,7 @@ class ExactIndex:
     """Every vector compared: the ground truth, and fast enough for some ten thousand pictures."""
 
     is_exact = True
+    is_asked_for_some = False
 
     def __init__(self, embeddings: np.ndarray) -> None:
         """embeddings: float32 (n, dim), rows of length 1; may be memory-mapped."""

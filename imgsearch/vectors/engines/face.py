@@ -35,6 +35,8 @@ class VectorIndex(Protocol):
     n_items: int
     is_exact: bool
     """Whether it compares with everything at any effort."""
+    is_asked_for_some: bool
+    """Whether it looks for the nearest of some rows itself; else those are compared without it."""
 
     def nearest(
         self, vector: np.ndarray, n: int, *, effort: Effort = Effort.NORMAL, among: Rows | None = None

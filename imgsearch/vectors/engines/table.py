@@ -121,6 +121,7 @@ class TableIndex:
     """The index of a table's space: see `VectorIndex`."""
 
     is_exact = False
+    is_asked_for_some = True
 
     def __init__(self, table: Table, space: str, n_items: int) -> None:
         self._table, self._space, self.n_items = table, space, n_items

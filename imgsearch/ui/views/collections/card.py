@@ -8,6 +8,7 @@ import streamlit as st
 
 from imgsearch.collection.face.description import Described, Description, SpaceDescription
 from imgsearch.collection.outline import Outline
+from imgsearch.collection.served.address import served_addresses
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.pictures.items import Item, Skipped
 from imgsearch.settings import get_settings
@@ -66,7 +67,7 @@ def overview(name: str) -> Overview:
     Raises:
         CollectionError: it cannot be opened.
     """
-    if SESSION_NAME.fullmatch(name):
+    if SESSION_NAME.fullmatch(name) or name in served_addresses():
         return Overview.of(resources.open_collection(name))
     return _overview(name, resources.build_of(name))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch.collection.face.opened import OpenedCollection
+from imgsearch.collection.served.address import served_addresses
 from imgsearch.collection.session import SESSION_NAME, SessionLimits
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.errors import ImgSearchError
@@ -63,7 +64,9 @@ def _render_collection(name: str, frame: Frame) -> None:
         st.error(t("collections.broken", reason=error_words(exc)), icon=":material/error:")
         return
     render_card(shown, frame)
-    if not SESSION_NAME.fullmatch(name):
+    if name in served_addresses():
+        st.caption(f":material/dns: {t('collections.served')}")
+    elif not SESSION_NAME.fullmatch(name):
         st.caption(f":material/check_circle: {t('collections.sound')}")
 
 

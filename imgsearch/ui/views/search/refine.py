@@ -77,6 +77,8 @@ def _render_distances(collection: OpenedCollection, view: View) -> None:
             **state.bound("rerank", ask.rerank or state.NO_RERANKING),
         )
         st.caption(t(f"rerank.{ask.rerank or 'none'}_help"))
+        if collection.space(view.space).neighbors is None:
+            st.caption(t("rerank.without_neighbors"))
 
 
 def render_found(collection: OpenedCollection, view: View, answer: Answer) -> None:
@@ -93,7 +95,7 @@ def render_found(collection: OpenedCollection, view: View, answer: Answer) -> No
         if ask.words or ask.not_words:
             st.markdown(t("found.words", n=answer.page.n_candidates))
             return
-        if ask.label:
+        if ask.label and not space.index.is_asked_for_some:
             st.markdown(t("found.label", n=collection.items.label_counts[ask.label]))
             return
         recall = ann_recall_at_k(collection.items, space, answer.page)
