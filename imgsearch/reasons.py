@@ -56,7 +56,7 @@ SENTENCES: Mapping[str, str] = {
     "server_has_none": "The server that {name} should live on has no such collection.",
     "server_other": "What the server has under the name of this collection was made by something else.",
     "server_loading": "This collection is being loaded: {n:,} pictures are there.",
-    "server_changed": "The collection has just changed: a picture of the answer is not there any more.",
+    "server_changed": "The collection has just changed: a picture that was found is not there any more.",
     # Of a collection.
     "no_pictures": "There are no pictures {where}.",
     "no_pictures_but": "There are no pictures {where}, only {found}.",

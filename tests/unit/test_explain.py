@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -146,7 +148,7 @@ def colours(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> Collecti
     pixels = [decode_image(collection.thumbnail_path(item)).pixels for item in collection.items]
     space = collection.space()
     embeddings = normalize(np.stack([each.mean((0, 1)) for each in pixels]))
-    monkeypatch.setattr(collection, "spaces", {space.name: space.__class__(**{**vars(space), "embeddings": embeddings})})
+    monkeypatch.setattr(collection, "_spaces", {space.name: replace(space, embeddings=embeddings)})
     return collection
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from imgsearch.collection.served.facts import LANDMARK_EVERY, Facts
 from imgsearch.errors import ItemNotFoundError
 from imgsearch.pictures.items import Condition, Item, Rows, nfc, unknown_label
+from imgsearch.reasons import say
 from imgsearch.vectors.engines.table import END_OF_IDS, Table, stable_id
 
 _N_KEPT = 4_096
@@ -41,7 +42,7 @@ class ServedItems:
         found = self._table.items(list(dict.fromkeys(ids))) if len(ids) > 1 else {row: self._kept(row) for row in ids}
         items = [found.get(row) for row in ids]
         if None in items:
-            raise ItemNotFoundError("A picture of the answer is not in the collection any more.")
+            raise ItemNotFoundError(say("server_changed"))
         return [item for item in items if item]
 
     def find(self, name: str) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from imgsearch.collection.collection import Collection
 from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.session import SESSION_NAME
 from imgsearch.retrieval.results import SearchPage
@@ -35,7 +36,7 @@ def render(collection: OpenedCollection, view: View) -> None:
         st.info(t("compare.one_space_own" if is_own else "compare.one_space", space=words))
         if is_own:
             return
-        st.code(f"python -m imgsearch build {collection.name} --images DIR --embedder color_histogram", language="sh")
+        st.code(_command_for_another(collection), language="sh")
         return
     spaces = (view.space, view.space2)
     # By plain distance: what is compared, and what the figures beside it are of.
@@ -54,6 +55,13 @@ def render(collection: OpenedCollection, view: View) -> None:
     note = st.empty()
     note.caption(t("compare.note"))
     find_objects(collection, view, left, note.caption)
+
+
+def _command_for_another(collection: OpenedCollection) -> str:
+    """What gives a collection a second space."""
+    if isinstance(collection, Collection):
+        return f"python -m imgsearch build {collection.name} --images DIR --embedder color_histogram"
+    return f"python -m imgsearch cluster load DATASET ANOTHER --to URL --name {collection.name}"
 
 
 def _render_way_back(view: View) -> None:

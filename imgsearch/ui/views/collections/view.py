@@ -65,7 +65,7 @@ def _render_collection(name: str, frame: Frame) -> None:
         return
     render_card(shown, frame)
     if name in served_addresses():
-        st.caption(f":material/dns: {t('collections.served')}")
+        st.caption(f":material/check_circle: {t('collections.served')}")
     elif not SESSION_NAME.fullmatch(name):
         st.caption(f":material/check_circle: {t('collections.sound')}")
 

@@ -26,7 +26,7 @@ _WORDS = {"looking at pictures": "duplicates.looking", "comparing pairs": "dupli
 def render(collection: OpenedCollection, view: View) -> None:
     """Draws the groups, or how far the work is that finds them."""
     if not isinstance(collection, Collection):  # who compares all pictures must have them all
-        st.info(t("duplicates.elsewhere"), icon=":material/dns:")
+        st.info(t("duplicates.elsewhere"), icon=":material/info:")
         return
     finding = find(collection)
     if not finding.is_over:
