@@ -28,6 +28,9 @@ from imgsearch.pictures.items import Item
 SWEEP_AFTER_S = 3600
 """A running page may still read files that a new manifest no longer names: they are left for so long (see `retire`)."""
 
+HELD = ".served"
+"""Of a file beside a network that is kept for a collection on a server."""
+
 
 def retire(previous: Outline, items: Sequence[Item]) -> None:
     """Dates the files that a new manifest with these items may not name any more: their time of grace begins now."""
@@ -70,6 +73,12 @@ def exported(home: Path) -> list[EmbedderSpec]:
     return embedders
 
 
+def hold_network(spec: EmbedderSpec, home: Path) -> None:
+    """Keeps an embedder's network that no manifest names, since the collection lives on a server, where builds sweep."""
+    if spec.network and (file := network_path(home, spec.network.sha256)).is_file():
+        file.with_suffix(HELD).touch()
+
+
 def sweep_networks(home: Path) -> None:
     """The same for the exported networks of a home. Builds, which may have made one that they name only later, hold a lock.
 
@@ -82,6 +91,7 @@ def sweep_networks(home: Path) -> None:
     with contextlib.suppress(BuildError, CollectionError, OSError), exclusive(folder, BuildError("A build is at work.")):
         manifests = [read_manifest(collection_path(name, home)) for name in list_collections(home)]
         named = {network_path(home, network.sha256) for manifest in manifests for network in manifest.networks}
+        named |= {network_path(home, held.stem) for held in folder.glob(f"*{HELD}")}
         # A folder of that name may also be a collection, of when they could be called so.
         for file in {*folder.glob("*.tflite"), *folder.glob(".tmp-*")} - named:
             if file.stat().st_mtime < oldest:

@@ -14,6 +14,7 @@ from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.served.facts import Facts
 from imgsearch.collection.served.gallery import ServedItems
 from imgsearch.collection.served.space import ServedSpace
+from imgsearch.collection.sweep import hold_network
 from imgsearch.embedding.networks import keep_network
 from imgsearch.errors import BuildError, CollectionCorruptError, ServerError
 from imgsearch.files.place import Place, thumbnail_place
@@ -54,6 +55,7 @@ class ServedCollection(OpenedCollection):
             # Where a network cannot be had, uploads need TensorFlow, which is said, and the rest goes on.
             with contextlib.suppress(BuildError, OSError):
                 keep_network(space.embedder, home, Place.at(dataset))
+                hold_network(space.embedder, home)
         return cls(table, state, facts, home)
 
     @property
