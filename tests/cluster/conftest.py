@@ -1,4 +1,4 @@
-"""A small Ray cluster on this machine, pictures to embed, and a fake of S3."""
+"""A small Ray cluster on this machine, pictures to embed, a fake of S3, and a Milvus server."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PIL import Image
 from imgsearch import Collection
 from imgsearch.files.place import Place
 from imgsearch.scale.dataset import Dataset
+from tests.cluster.milvus_server import CannotRunError, Server, unpack
 
 N_PICTURES = 40
 TOKEN = secrets.token_hex(32)
@@ -30,6 +31,20 @@ def cluster() -> Iterator[None]:
         ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
         yield
         ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Milvus server that nobody kills."""
+    folder = tmp_path_factory.mktemp("milvus")
+    try:
+        unpack(folder / "program")
+        server = Server(folder / "program", folder / "data")
+        server.start()
+    except CannotRunError as exc:
+        pytest.skip(str(exc))
+    yield server
+    server.kill()
 
 
 @pytest.fixture(scope="session")
