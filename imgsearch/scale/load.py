@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -62,14 +61,37 @@ class LoadReport:
     n_apart: int
 
 
-@dataclass
 class _Passed:
-    """What is noted of the rows as they pass: of all their numbers, of the first all there is."""
+    """What is noted of rows as they pass: of all their numbers and labels, of the first all there is.
 
-    ids: list[np.ndarray]
-    labels: list[list[str]]
-    sample: list[TableRow]
-    n_written: int = 0
+    Attributes:
+        sample: The first rows.
+        n_written: Those that were not there.
+    """
+
+    def __init__(self) -> None:
+        self.sample: list[TableRow] = []
+        self.n_written = 0
+        self._ids: list[np.ndarray] = []
+        self._codes: list[np.ndarray] = []
+        self._code_of: dict[str, int] = {}
+
+    def note(self, ids: np.ndarray, rows: Sequence[TableRow]) -> None:
+        """Some more of them, int64 (n,) and as many rows, with larger ids than those before."""
+        codes = [self._code_of.setdefault(row.item.label, len(self._code_of)) for row in rows]
+        self._ids.append(ids)
+        self._codes.append(np.array(codes, np.int32))
+        self.sample += rows[: MOST_SAMPLED - len(self.sample)]
+
+    @property
+    def ids(self) -> np.ndarray:
+        """int64 (n,), ascending."""
+        return np.concatenate([*self._ids, np.zeros(0, np.int64)])
+
+    def ids_by_label(self) -> dict[str, np.ndarray]:
+        """The same of each label, labels in alphabetical order; "" for those without."""
+        ids, codes = self.ids, np.concatenate([*self._codes, np.zeros(0, np.int32)])
+        return {label: ids[codes == code] for label, code in sorted(self._code_of.items())}
 
 
 def load_datasets(
@@ -105,13 +127,14 @@ def load_datasets(
         )
     state = table.state()
     before = Facts.from_bytes(table.facts(state)) if state else None
-    passed = _write(table, datasets, places, tell)
-    ids = np.concatenate([*passed.ids, np.zeros(0, np.int64)])
+    known = _known(table)
+    passed = _write(table, known, datasets, places, tell)
+    ids = passed.ids
     if not len(ids):
         raise BuildError("The datasets must have a picture that is in all of them. There is none.")
-    stale = np.concatenate([np.setdiff1d(known, ids) for known, _ in table.versions()] + [np.zeros(0, np.int64)])
+    stale = np.setdiff1d(known[0], ids)
     table.delete(stale)
-    labels = np.array([label for batch in passed.labels for label in batch])
+    by_label = passed.ids_by_label()
     facts = Facts(
         title=title or (before.title if before else table.name),
         source=source or (before.source if before else ""),
@@ -123,13 +146,12 @@ def load_datasets(
         skipped=tuple(_skipped(places[0], datasets[0])),
         sampled=_digest(passed.sample, datasets),
         n_sampled=len(passed.sample),
-        label_counts=dict(sorted(Counter(label for label in labels.tolist() if label).items())),
-        landmarks={},
+        label_counts={label: len(each) for label, each in by_label.items() if label},
+        landmarks=_landmarks(ids, by_label),
         typical_item="",
         spaces={},
         evaluations=(),
     )
-    facts = replace(facts, landmarks=_landmarks(ids, labels, facts.label_counts))
     n_apart = max(dataset.n_items for dataset in datasets) - len(ids)
     if before and replace(before, updated=facts.updated) == _with_measured(facts, before):
         return LoadReport(before, passed.n_written, len(stale), n_apart)
@@ -161,30 +183,48 @@ def _listed(dims: Mapping[str, int]) -> str:
     return ", ".join(f"{space} ({dim})" for space, dim in dims.items())
 
 
-def _write(table: Table, datasets: Sequence[Dataset], places: Sequence[Place], tell: Progress) -> _Passed:
-    """Writes what is not there in this version."""
+def _known(table: Table) -> tuple[np.ndarray, np.ndarray]:
+    """Ids, ascending, and versions of all rows that are there: int64 (n,) each."""
+    pieces = [*table.versions(), (np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    ids, versions = (np.concatenate(each) for each in zip(*pieces, strict=True))
+    return ids, versions
+
+
+def _write(
+    table: Table,
+    known: tuple[np.ndarray, np.ndarray],
+    datasets: Sequence[Dataset],
+    places: Sequence[Place],
+    tell: Progress,
+) -> _Passed:
+    """Writes what is not among the known rows in this version."""
     n_items = min(dataset.n_items for dataset in datasets)
-    known: dict[int, int] = {}
-    for ids, versions in table.versions():
-        known |= zip(ids.tolist(), versions.tolist(), strict=True)
-    passed = _Passed([], [], [])
+    passed = _Passed()
     waiting: list[TableRow] = []
     n_passed = 0
     for ids, rows in _rows(datasets, places):
-        waiting += [row for id_, row in zip(ids.tolist(), rows, strict=True) if known.get(id_) != row.version]
+        versions = np.array([row.version for row in rows], np.int64)
+        waiting += [row for row, is_there in zip(rows, _are_there(known, ids, versions), strict=True) if not is_there]
         while len(waiting) >= _BATCH:
             table.upsert(waiting[:_BATCH])
             passed.n_written += _BATCH
             del waiting[:_BATCH]
-        passed.sample += rows[: MOST_SAMPLED - len(passed.sample)]
-        passed.ids.append(ids)
-        passed.labels.append([row.item.label for row in rows])
+        passed.note(ids, rows)
         n_passed += len(rows)
         tell(n_passed, n_items, "loading")
     if waiting:
         table.upsert(waiting)
         passed.n_written += len(waiting)
     return passed
+
+
+def _are_there(known: tuple[np.ndarray, np.ndarray], ids: np.ndarray, versions: np.ndarray) -> np.ndarray:
+    """bool (n,): which rows are known in their version."""
+    if not len(known[0]):
+        return np.zeros(len(ids), bool)
+    at = np.minimum(np.searchsorted(known[0], ids), len(known[0]) - 1)
+    are_there: np.ndarray = (known[0][at] == ids) & (known[1][at] == versions)
+    return are_there
 
 
 def _rows(datasets: Sequence[Dataset], places: Sequence[Place]) -> Iterator[tuple[np.ndarray, list[TableRow]]]:
@@ -250,9 +290,8 @@ def _skipped(place: Place, dataset: Dataset) -> Iterator[Any]:
                 return
 
 
-def _landmarks(ids: np.ndarray, labels: np.ndarray, label_counts: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-    found = {"": landmarks_of(ids)}
-    found |= {label: landmarks_of(ids[labels == label]) for label, n in label_counts.items() if n > len(ids) // 1000}
+def _landmarks(ids: np.ndarray, by_label: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    found = {label: landmarks_of(each) for label, each in (by_label | {"": ids}).items()}
     return {label: each for label, each in found.items() if each}
 
 
