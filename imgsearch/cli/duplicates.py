@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from imgsearch.cli.group import cli, json_option, print_json, printable, progress_bar, quiet_option
+from imgsearch.cli.group import cli, json_option, name_in_files, print_json, printable, progress_bar, quiet_option
 from imgsearch.collection.collection import Collection
 from imgsearch.counting import counted
 from imgsearch.distance import MAX_DISTANCE, MIN_DISTANCE
@@ -12,7 +12,7 @@ from imgsearch.measure.duplicates import DuplicateGroup, find_duplicates
 
 
 @cli.command()
-@click.argument("name")
+@name_in_files
 @click.option("--space", help="Space that proposes pairs.  [default: the first]")
 @click.option(
     "--threshold",

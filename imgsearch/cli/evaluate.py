@@ -9,7 +9,17 @@ from typing import Any
 
 import click
 
-from imgsearch.cli.group import UserPath, cli, json_option, print_json, printable, progress_bar, quiet_option, worker_of
+from imgsearch.cli.group import (
+    UserPath,
+    cli,
+    json_option,
+    name_in_files,
+    print_json,
+    printable,
+    progress_bar,
+    quiet_option,
+    worker_of,
+)
 from imgsearch.collection.collection import Collection
 from imgsearch.counting import counted
 from imgsearch.measure.evaluation import (
@@ -29,7 +39,7 @@ _N_CONFUSED = 3
 
 
 @cli.command("evaluate")
-@click.argument("name")
+@name_in_files
 @click.option(
     "--rerank",
     "names",

@@ -16,11 +16,12 @@ import click
 from tqdm import tqdm
 
 from imgsearch.collection.face.opened import OpenedCollection, exact_notice, tensorflow_notice
+from imgsearch.collection.served.address import served_addresses
 from imgsearch.collection.served.collection import ServedCollection
 from imgsearch.collection.source import came_as_package
 from imgsearch.embedding.networks import is_bundled, needs_tensorflow
 from imgsearch.embedding.worker.client import WorkerClient, WorkerEmbedders
-from imgsearch.errors import ImgSearchError
+from imgsearch.errors import CollectionError, ImgSearchError
 from imgsearch.progress import Progress
 from imgsearch.settings import get_settings
 from imgsearch.version import __version__
@@ -111,6 +112,15 @@ def _be_quiet(ctx: click.Context, param: click.Parameter, is_quiet: bool) -> Non
 quiet_option = click.option(
     "-q", "--quiet", is_flag=True, expose_value=False, callback=_be_quiet, help="Do not say how far it is."
 )
+
+
+def _in_files(ctx: click.Context, param: click.Parameter, name: str) -> str:
+    if address := served_addresses().get(name):
+        raise CollectionError(f"{address} is a collection on a server, and this command is for collections in files.")
+    return name
+
+
+name_in_files = click.argument("name", callback=_in_files)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, one object a line.")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from imgsearch.cli.group import cli, json_option, print_json, print_notices, printable
+from imgsearch.collection.collection import Collection
 from imgsearch.collection.face.description import Described
 from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.outline import describe
@@ -52,6 +53,8 @@ def _words_line(collection: OpenedCollection, n_words: int) -> str:
     if collection.word_space:
         return f"{counted(n_words, 'word')} can be asked for, by {collection.word_space.name}"
     what = f"only its {counted(n_words, 'label')} can be asked for" if n_words else "none can be asked for"
+    if not isinstance(collection, Collection):  # a server keeps no class values
+        return f"words: {what}"
     return f"words: {what}. python -m imgsearch update {collection.name} adds others, where a network has a classifier."
 
 

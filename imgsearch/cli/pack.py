@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from imgsearch.cli.group import UserPath, cli, json_option, print_json
+from imgsearch.cli.group import UserPath, cli, json_option, name_in_files, print_json
 from imgsearch.settings import get_settings
 from imgsearch.supply.publish import SUFFIX, pack
 
 
 @cli.command("pack")
-@click.argument("name")
+@name_in_files
 @click.option("-o", "--output", type=UserPath(), help=f"The file to write.  [default: NAME{SUFFIX}]")
 @click.option("--with-weights", is_flag=True, help="Also the weights given with --weights, which only TensorFlow needs.")
 @json_option

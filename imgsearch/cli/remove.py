@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from imgsearch.cli.group import cli, json_option, print_json, printable
+from imgsearch.cli.group import cli, json_option, name_in_files, print_json, printable
 from imgsearch.collection.outline import Outline
 from imgsearch.counting import counted
 from imgsearch.errors import CollectionError
@@ -14,7 +14,7 @@ from imgsearch.supply.upkeep import remove_collection
 
 
 @cli.command()
-@click.argument("name")
+@name_in_files
 @click.option("--yes", is_flag=True, help="Do not ask before.")
 @json_option
 def remove(name: str, yes: bool, as_json: bool) -> None:

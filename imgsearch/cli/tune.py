@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from imgsearch.cli.group import cli, json_option, print_json, progress_bar, quiet_option
+from imgsearch.cli.group import cli, json_option, name_in_files, print_json, progress_bar, quiet_option
 from imgsearch.collection.collection import Collection
 from imgsearch.errors import QueryError
 from imgsearch.measure.tuning import TARGET_RECALL, Setting, Tuning, apply_setting
@@ -15,7 +15,7 @@ from imgsearch.vectors.engines import ENGINES
 
 
 @cli.command()
-@click.argument("name")
+@name_in_files
 @click.option("--space", help="Space to tune.  [default: the first]")
 @click.option(
     "--engine",

@@ -6,12 +6,12 @@ import sys
 
 import click
 
-from imgsearch.cli.group import cli, json_option, print_json, print_notices, printable
+from imgsearch.cli.group import cli, json_option, name_in_files, print_json, print_notices, printable
 from imgsearch.collection.collection import Collection
 
 
 @cli.command()
-@click.argument("name")
+@name_in_files
 @json_option
 def verify(name: str, as_json: bool) -> None:
     """Check every byte of the collection NAME, and of its networks; exit 1 if anything is wrong."""
