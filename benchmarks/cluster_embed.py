@@ -5,8 +5,9 @@
 
 In an environment with the extra `cluster`. Each is a process of its own, on all processors: a build (read, decode,
 thumbnail, embed, note; not what comes after the last picture), and an actor a processor. Ray is timed whole, with its
-start, and from the first shard that is done to the last, as a long run goes. Memory is the peak of what is resident, shared
-pages among it; the plain process also holds what its program loads for a build.
+start, and from the first shard that is done to the last, as a long run goes. Processor time counts what was used, whoever
+else is at work on the machine: of the plain process while it embeds, of all of Ray's from start to end. Memory is the peak
+of what is resident, shared pages among it; the plain process also holds what its program loads for a build.
 
 With --listing instead: what the command itself takes before anything is embedded, for a folder and a list of addresses, of
 empty files.
@@ -19,8 +20,8 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,14 +38,15 @@ from benchmarks.common import resident_mib
 from imgsearch import build_collection
 from imgsearch.cli.build import embedder_specs
 home, images, name, weights, _ = sys.argv[1:]
-at, peak = [], [0.0]
+at, spent, peak = [], [], [0.0]
 def told(done, total, what):
     if what == "embedding":
         at.append(time.perf_counter())
+        spent.append(time.process_time())
         peak[0] = resident_mib(os.getpid(), "VmHWM")
 build_collection("plain", Path(images), home=Path(home),
                  specs=embedder_specs([name], Path(weights) if weights else None, Path(home)), progress=told)
-print(at[-1] - at[0], at[-1] - at[0], 1.0, peak[0])
+print(at[-1] - at[0], spent[-1] - spent[0], peak[0])
 """
 RAY = """
 import sys, time
@@ -78,8 +80,38 @@ embed.embed_pictures(images, embedder_spec("color_histogram"), to, home=Path(to)
 """
 
 
-def run(script: str, *arguments: object) -> tuple[list[float], dict[int, float]]:
-    """What a script prints at last, and peaks of memory of the actors that it had meanwhile, MiB, by process."""
+@dataclass
+class Used:
+    """What the processes of a script have used, by process: processor time, s; of actors the peak of their memory, MiB."""
+
+    seconds: dict[int, float] = field(default_factory=dict)
+    peaks: dict[int, float] = field(default_factory=dict)
+
+    def look(self, parent: int) -> None:
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                pid = int(stat.parent.name)
+                if _descends(pid, parent):
+                    self.seconds[pid] = sum(map(int, _fields(pid)[11:13])) / os.sysconf("SC_CLK_TCK")
+                    if b"MapBatches(Actor)" in stat.with_name("cmdline").read_bytes():
+                        self.peaks[pid] = resident_mib(pid, "VmHWM")
+            except (OSError, ValueError):  # it has ended meanwhile
+                continue
+
+
+def _fields(pid: int) -> list[str]:
+    """Of /proc/PID/stat, those after the name."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _descends(pid: int, parent: int) -> bool:
+    while pid > 1 and pid != parent:
+        pid = int(_fields(pid)[1])
+    return pid == parent
+
+
+def run(script: str, *arguments: object) -> tuple[list[float], Used]:
+    """What a script prints at last, and what it has used."""
     process = subprocess.Popen(
         [sys.executable, "-c", script, *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -87,33 +119,16 @@ def run(script: str, *arguments: object) -> tuple[list[float], dict[int, float]]
         text=True,
         env={**os.environ, "PYTHONPATH": os.getcwd(), "RAY_ADDRESS": "local"},
     )
-    peaks: dict[int, float] = {}
-    done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(process.pid, peaks, done))
-    watcher.start()
-    output, _ = process.communicate()
-    done.set()
-    watcher.join()
+    used = Used()
+    while True:
+        try:
+            output, _ = process.communicate(timeout=0.5)
+            break
+        except subprocess.TimeoutExpired:
+            used.look(process.pid)
     if process.returncode:
         sys.exit(f"The run ended with {process.returncode}.")
-    return [float(word) for word in output.split()], peaks
-
-
-def _watch(parent: int, peaks: dict[int, float], done: threading.Event) -> None:
-    while not done.wait(0.5):
-        for title in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                pid = int(title.parent.name)
-                if b"MapBatches(Actor)" in title.read_bytes() and _descends(pid, parent):
-                    peaks[pid] = resident_mib(pid, "VmHWM")
-            except (OSError, ValueError):  # it has ended meanwhile
-                continue
-
-
-def _descends(pid: int, parent: int) -> bool:
-    while pid > 1 and pid != parent:
-        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    return pid == parent
+    return [float(word) for word in output.split()], used
 
 
 def list_empty(n: int) -> None:
@@ -165,11 +180,9 @@ def main() -> None:
         n = len(gather(options.images, options.pictures, images))
         for number in range(options.repeats):
             folders = [Path(temporary) / f"{name}-{number}" for name in ("home", "to")]
-            (plain, _, _, peak), _ = run(PLAIN, folders[0], images, options.embedder, options.weights or "", "")
+            (plain, spent, peak), _ = run(PLAIN, folders[0], images, options.embedder, options.weights or "", "")
             started = time.perf_counter()
-            (whole, steady, share), peaks = run(
-                RAY, folders[0], images, options.embedder, options.weights or "", folders[1]
-            )
+            (whole, steady, share), used = run(RAY, folders[0], images, options.embedder, options.weights or "", folders[1])
             ended = time.perf_counter() - started
             rows.append(
                 (
@@ -177,8 +190,11 @@ def main() -> None:
                     f"{n / whole:.1f} ({plain / whole:.2f})",
                     f"{n * share / steady:.1f} ({plain * share / steady:.2f})" if steady else "",
                     f"{ended - whole:.1f} s",
+                    f"{1000 * spent / n:.1f} ms",
+                    f"{1000 * sum(used.seconds[pid] for pid in used.peaks) / n:.1f} ms",
+                    f"{1000 * sum(used.seconds.values()) / n:.1f} ms",
                     f"{peak:.0f} MiB",
-                    ", ".join(f"{each:.0f}" for each in sorted(peaks.values())) + " MiB",
+                    ", ".join(f"{each:.0f}" for each in sorted(used.peaks.values())) + " MiB",
                     f"{farthest(*folders):.1g}",
                 )
             )
@@ -189,6 +205,9 @@ def main() -> None:
             "Ray (ratio)",
             "after its first shard (ratio)",
             "start, listing and end",
+            "processor a picture, plain",
+            "actors",
+            "all of Ray",
             "memory, plain",
             "memory of each actor",
             "farthest apart",

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from imgsearch import build_collection
 from imgsearch.cli import cli
+from imgsearch.embedding import networks
 from imgsearch.files.place import Place
 from imgsearch.scale import embed
 from imgsearch.scale.dataset import Dataset
@@ -97,6 +98,6 @@ def test_a_cluster_embeds_with_weights_that_only_the_first_machine_has(
         embedding = built.spaces["mobilenet_v2"].embeddings[built.items.row_of(row["item_id"])]
         assert np.abs(embedding - np.array(row["embedding"], np.float32)).max() < 1e-5
     shutil.copy(pictures / "red" / "2.png", pictures / "red" / "3.png")
-    monkeypatch.setattr("imgsearch.embedding.network.has_tensorflow", lambda: False)
+    monkeypatch.setattr(networks, "has_tensorflow", lambda: False)  # the network of the dataset is taken
     again = embed_pictures(str(pictures), spec, str(to), home=tmp_path / "another home")
     assert (again.n_embedded, again.dataset.embedder) == (12, dataset.embedder)
