@@ -34,7 +34,8 @@ test: $(VENV)/.installed-dev
 test-serving: $(SERVING)/.installed
 	SERVING_SET=1 $(SERVING)/bin/python -m pytest tests/serving
 
-# What runs on a cluster, in an environment of its own with Ray, on a cluster of two processors of this machine.
+# What runs on a cluster, in an environment of its own: with Ray, on a cluster of two processors of this machine, and with a
+# Milvus server of its own, which some of the tests kill.
 test-cluster: $(CLUSTER)/.installed
 	$(CLUSTER)/bin/python -m pytest tests/cluster
 
