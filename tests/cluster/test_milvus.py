@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.cluster.milvus_server import Server
 
 from imgsearch.vectors.engines.milvus import MilvusTable
 from imgsearch.vectors.engines.table import Table
+from tests.cluster.milvus_server import Server
 from tests.tables import TableContract
 
 

@@ -147,7 +147,10 @@ class ServedCollection(OpenedCollection):
         Raises:
             CollectionCorruptError: it cannot be read.
         """
-        content = thumbnail_place(Place.at(self.facts.datasets[0]), digest).read()
+        try:
+            content = thumbnail_place(Place.at(self.facts.datasets[0]), digest).read()
+        except BuildError as exc:  # which names the place
+            raise CollectionCorruptError("A thumbnail of the collection cannot be read.") from exc
         if content is None:
             raise CollectionCorruptError("A thumbnail of the collection is missing.")
         return content
