@@ -49,6 +49,7 @@ SENTENCES: Mapping[str, str] = {
     "many": "{reason} ({n:,} files, such as {name})",
     "no_such_picture": "{table} has a row for it, but there is no such picture.",
     # Of a server that a collection lives on.
+    "server_no_client": "The package pymilvus, which asks the server that this collection lives on, is not installed.",
     "server_silent": "The server that this collection lives on does not answer.",
     "server_refuses": "The server that this collection lives on does not accept the token of this page.",
     "server_preparing": "The server that this collection lives on is still bringing it into memory.",

@@ -16,7 +16,8 @@ CLASSES = {name: cls for name, cls in vars(errors).items() if inspect.isclass(cl
 def drawn_tree() -> dict[str, str]:
     """Child -> parent, as the module's docstring draws it."""
     assert errors.__doc__
-    lines = [line for line in errors.__doc__.splitlines() if re.match(r" {4,}\w+Error", line)]
+    drawn = re.sub(r"\n {10,}", " ", errors.__doc__)  # a line that goes on
+    lines = [line for line in drawn.splitlines() if re.match(r" {4,}\w+Error", line)]
     root, *branches = [re.findall(r"\w+Error", line) for line in lines]
     tree = {}
     for parent, *children in branches:

@@ -74,6 +74,7 @@ def test_every_setting_is_read_from_its_variable_and_changes_nothing_else(name: 
         "frame_ancestors": ("https://example.org", "https://example.org"),
         "url": ("https://example.org", "https://example.org"),
         "collections": ("https://example.org/a#sha256=1 b", ("https://example.org/a#sha256=1", "b")),
+        "milvus_token": ("root:secret", "root:secret"),
         "allowed_emails": ("@example.org", ("@example.org",)),
     }
     text, value = by_name.get(name) or by_kind[kind]

@@ -57,6 +57,7 @@ REASONS = {
     "same_name": "UTF-8이 아닌 바이트만 다르고 이름이 같은 파일이 있습니다.",
     "many": "{reason} ({name} 등 파일 {n}개)",
     "no_such_picture": "{table}에는 있지만 그런 이미지가 없습니다.",
+    "server_no_client": "이 페이지에는 컬렉션이 있는 서버와 통신할 패키지(pymilvus)가 설치되어 있지 않습니다.",
     "server_silent": "이 컬렉션이 있는 서버가 응답하지 않습니다.",
     "server_refuses": "이 컬렉션이 있는 서버가 이 페이지의 토큰을 받아들이지 않습니다.",
     "server_preparing": "이 컬렉션이 있는 서버가 아직 컬렉션을 메모리로 불러오고 있습니다.",

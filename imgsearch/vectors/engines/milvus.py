@@ -12,18 +12,26 @@ import base64
 import hashlib
 import json
 import logging
+import re
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import pairwise
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from imgsearch.errors import CollectionNotFoundError, IncompatibleCollectionError, ItemNotFoundError, ServerError
+from imgsearch.errors import (
+    CollectionError,
+    CollectionNotFoundError,
+    IncompatibleCollectionError,
+    ItemNotFoundError,
+    ServerError,
+)
 from imgsearch.pictures.items import Condition, Item
 from imgsearch.reasons import say
 from imgsearch.vectors.engines.face import Effort
@@ -65,7 +73,12 @@ class MilvusTable:
             name: Of the collection.
             uri: Of the server, `http://HOST:19530` or with https; without a path, which would be a database.
             token: For a server that asks for one.
+
+        Raises:
+            CollectionError: pymilvus is not installed.
         """
+        if find_spec("pymilvus") is None:
+            raise CollectionError(say("server_no_client"), hint="pip install '.[milvus]'")
         self.name = name
         self._uri, self._token = uri, token
         self._rows = f"imgsearch_{name.replace('-', '_')}"
@@ -134,9 +147,9 @@ class MilvusTable:
     def drop(self) -> None:
         """See `Table`."""
         with self._errors():
-            if state := self._state_of_facts():
+            if self._state_of_facts():
                 self._client.drop_alias(self._facts, timeout=TIMEOUT_S)
-                self._client.drop_collection(f"{self._facts}_{state}", timeout=60)
+            self._sweep_facts()
             self._client.drop_collection(self._rows, timeout=60)
 
     def state(self) -> str:
@@ -185,8 +198,15 @@ class MilvusTable:
             self._keep(f"{self._facts}_{state}", pieces)
             point = self._client.alter_alias if before else self._client.create_alias
             point(f"{self._facts}_{state}", self._facts, timeout=TIMEOUT_S)
-            if before:
-                self._client.drop_collection(f"{self._facts}_{before}", timeout=60)
+            self._sweep_facts(state, before)  # the last ones may be on their way to somebody
+
+    def _sweep_facts(self, *kept: str) -> None:
+        """Removes facts of other states, also those of loads that were killed."""
+        of_facts = re.compile(f"{self._facts}_([0-9a-f]{{64}}_[0-9]+)")
+        for collection in self._client.list_collections(timeout=TIMEOUT_S):
+            match = of_facts.fullmatch(collection)
+            if match and match[1] not in kept:
+                self._client.drop_collection(collection, timeout=60)
 
     def _keep(self, collection: str, pieces: Sequence[bytes]) -> None:
         """Makes the collection of some facts; what a load that was killed left of it is taken away."""
