@@ -197,7 +197,8 @@ def test_what_answers_needs_nothing_that_only_builds_need() -> None:
 
 
 def test_what_a_cluster_needs_is_in_no_environment_but_its_own() -> None:
-    assert set(PROJECT["optional-dependencies"]) == {"build", "dev", "cluster"}
+    assert set(PROJECT["optional-dependencies"]) == {"build", "dev", "milvus", "cluster"}
+    assert names("milvus") < names("cluster")
     needed = (names("cluster") | {canonicalize_name(requirement.name) for requirement in cluster_tests()}) - names("dev")
     assert "ray" in needed
     assert needed & {*LOCK, *HOST, *SERVING} == set()
