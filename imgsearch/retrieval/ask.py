@@ -33,7 +33,7 @@ AUTO: Literal["auto"] = "auto"
 """Asks for the region to be found, see `objects`."""
 MAX_WORDS = 5
 """Taken of each kind."""
-_ROW = re.compile(r"-?[0-9]{1,18}")
+_ROW = re.compile(r"-?[0-9]{1,19}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,9 +147,10 @@ def sort_out(what: Iterable[object], items: Gallery) -> tuple[list[str], list[So
         elif _ROW.fullmatch(each):
             item_ids.append(_at(items, int(each)).item_id)
         else:
+            (first,) = items.page(None, 0, 1)
             raise ItemNotFoundError(
                 f"{each!r} is neither an item of the collection, nor a file, nor a row number.",
-                hint=f"Rows go from 0 to {len(items) - 1}; the first item is {items.page(None, 0, 1)[0].item_id!r}.",
+                hint=f"The first of its {len(items):,} items is {first.item_id!r}, in row {items.row_of(first.item_id)}.",
             )
     return item_ids, pictures
 

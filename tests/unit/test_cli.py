@@ -508,7 +508,7 @@ NEITHER = "is neither an item of the collection, nor a file, nor a row number."
         (["query", "discs", "٣"], 1, NEITHER),
         (["query", "discs", "9" * 5000], 1, NEITHER),
         (["query", "discs", "empty"], 1, NEITHER),
-        (["query", "discs", "red/9.png"], 1, "Hint: Rows go from 0 to 11; the first item is 'blue/0.png'."),
+        (["query", "discs", "red/9.png"], 1, "Hint: The first of its 12 items is 'blue/0.png', in row 0."),
         (["query", "discs", "text.jpg"], 1, "The file is not a picture in a known format."),
         (["query", "discs", "0", "-k", "0"], 1, "k must be between 1 and 200. Received: k=0."),
         (["query", "discs", "0", "--rerank", "magic"], 2, "'magic' is not one of 'none', 'augmentation'"),
