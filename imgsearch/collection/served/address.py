@@ -17,7 +17,9 @@ from imgsearch.vectors.engines.milvus import MilvusTable
 from imgsearch.vectors.engines.table import Table
 
 _SCHEME = "milvus"
-_SERVER = re.compile(r"https?://[^/@?#\s]+")
+_SERVER = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^/@?#:\[\]\s]+)(:(?P<port>[0-9]{1,5}))?")
+_ADDRESS = re.compile(rf"{_SCHEME}(?P<tls>\+https)?://(?P<host>[^/@?#\s]+)/(?P<name>[^/@?#\s]+)/?")
+_TOKEN_HINT = "The token is given in IMGSEARCH_MILVUS_TOKEN."
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,11 @@ class ServerAddress:
             CollectionError: one of both will not do.
         """
         uri = uri.rstrip("/")
-        if not _SERVER.fullmatch(uri):
+        server = _SERVER.fullmatch(uri)
+        if not server or not 0 < int(server["port"] or 1) < 2**16:
             raise CollectionError(
                 "The address of a server must be http://HOST:PORT or https://HOST:PORT, and hold nothing else.",
-                hint="The token is given in IMGSEARCH_MILVUS_TOKEN.",
+                hint=_TOKEN_HINT,
             )
         if not COLLECTION_NAME.fullmatch(name):
             raise CollectionError(
@@ -54,9 +57,14 @@ class ServerAddress:
         Raises:
             CollectionError: it is something else.
         """
-        scheme, _, place = text.partition("://")
-        host, _, name = place.rstrip("/").partition("/")
-        return cls.at(f"{'https' if scheme == f'{_SCHEME}+https' else 'http'}://{host}", name)
+        address = _ADDRESS.fullmatch(text)
+        if not address:  # which is not shown, since it may hold a token
+            raise CollectionError(
+                f"The address of a collection on a server must be {_SCHEME}://HOST:PORT/NAME or "
+                f"{_SCHEME}+https://HOST:PORT/NAME, and hold nothing else.",
+                hint=_TOKEN_HINT,
+            )
+        return cls.at(f"{'https' if address['tls'] else 'http'}://{address['host']}", address["name"])
 
     def __str__(self) -> str:
         scheme, _, host = self.uri.partition("://")
@@ -82,10 +90,15 @@ def served_addresses() -> dict[str, ServerAddress]:
     """The collections on servers that IMGSEARCH_COLLECTIONS names, by name.
 
     Raises:
-        CollectionError: an address will not do.
+        CollectionError: an address will not do, or two are of collections of one name.
     """
-    addresses = map(ServerAddress.parse, filter(is_server_address, get_settings().collections))
-    return {address.name: address for address in addresses}
+    addresses: dict[str, ServerAddress] = {}
+    for address in map(ServerAddress.parse, filter(is_server_address, get_settings().collections)):
+        if addresses.setdefault(address.name, address) != address:
+            raise CollectionError(
+                f"IMGSEARCH_COLLECTIONS must have one address for a name. Received: two for {address.name!r}."
+            )
+    return addresses
 
 
 def open_collection(name: str) -> OpenedCollection:
