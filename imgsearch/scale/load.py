@@ -52,7 +52,7 @@ class LoadReport:
     Attributes:
         facts: What is known of the collection now.
         n_written, n_deleted: Rows that were not there in this version; rows of pictures that are in no dataset any more.
-        n_apart: Pictures that are left out since some of the datasets have them and others do not.
+        n_apart: Pictures of the largest dataset that are left out, since others do not have them.
     """
 
     facts: Facts
@@ -232,7 +232,7 @@ def _are_there(known: tuple[np.ndarray, np.ndarray], ids: np.ndarray, versions: 
 def _rows(datasets: Sequence[Dataset], places: Sequence[Place]) -> Iterator[tuple[np.ndarray, list[TableRow]]]:
     """The pictures that all datasets have, by id, in pieces: ids int64 (n,), and their rows."""
     spaces = [dataset.embedder.space for dataset in datasets]
-    first, *others = (dataset.rows(place) for dataset, place in zip(datasets, places, strict=True))
+    first, *others = (_batches(dataset, place) for dataset, place in zip(datasets, places, strict=True))
     ahead = [_Ahead(batches) for batches in others]
     for batch in first:
         ids = batch.column("id").to_numpy()
@@ -245,6 +245,17 @@ def _rows(datasets: Sequence[Dataset], places: Sequence[Place]) -> Iterator[tupl
             if all(id_ in each for each in found)
         ]
         yield np.array([id_ for id_ in ids.tolist() if all(id_ in each for each in found)], np.int64), rows
+
+
+def _batches(dataset: Dataset, place: Place) -> Iterator[pa.RecordBatch]:
+    """Those of `Dataset.rows` that hold something: of some shards nothing can be used."""
+    last = -1
+    for batch in filter(len, dataset.rows(place)):
+        ids = batch.column("id").to_numpy()
+        if ids[0] <= last or (np.diff(ids) <= 0).any():
+            raise BuildError(f"{place.shown} must hold each picture once, by id, and does not.")
+        last = int(ids[-1])
+        yield batch
 
 
 class _Ahead:
@@ -260,7 +271,7 @@ class _Ahead:
         while self._last < ids[-1] and (batch := next(self._batches, None)) is not None:
             read = batch.column("id").to_pylist()
             self._read |= zip(read, _vectors(batch), strict=True)
-            self._last = read[-1] if read else self._last
+            self._last = read[-1]
         wanted = {id_: self._read[id_] for id_ in ids.tolist() if id_ in self._read}
         self._read = {id_: vector for id_, vector in self._read.items() if id_ > ids[-1]}
         return wanted
