@@ -34,15 +34,25 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Milvus server that nobody kills."""
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Milvus, unpacked."""
+    pytest.importorskip("pymilvus", reason="`make test-cluster` has pymilvus")
     folder = tmp_path_factory.mktemp("milvus")
     try:
-        unpack(folder / "program")
-        server = Server(folder / "program", folder / "data")
+        unpack(folder)
+    except CannotRunError as error:
+        pytest.skip(str(error))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Milvus of the tests of a module."""
+    server = Server(program, tmp_path_factory.mktemp("server"))
+    try:
         server.start()
-    except CannotRunError as exc:
-        pytest.skip(str(exc))
+    except CannotRunError as error:
+        pytest.skip(str(error))
     yield server
     server.kill()
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("pymilvus", reason="`make test-cluster` has pymilvus")
+pytest.importorskip("milvus_lite", reason="`make test-cluster` has milvus-lite")
+
 from imgsearch.vectors.engines.milvus import MilvusTable
 from imgsearch.vectors.engines.table import Table
 from tests.cluster.milvus_server import Server

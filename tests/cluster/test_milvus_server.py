@@ -10,20 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.milvus_server import LEASE, PORT, CannotRunError, Server, unpack
+from tests.cluster.milvus_server import LEASE, PORT, CannotRunError, Server
 
 grpc = pytest.importorskip("grpc")
 pymilvus = pytest.importorskip("pymilvus")
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("milvus")
-    try:
-        unpack(folder)
-    except CannotRunError as error:
-        pytest.skip(str(error))
-    return folder
 
 
 @pytest.fixture
