@@ -1,16 +1,23 @@
 """How do engines compare: what they find, how fast, and what their index costs?
 
-    python -m benchmarks.engines --images DIR [--weights FILE] [--large] [--work DIR] [--output FILE]
+    python -m benchmarks.engines --images DIR [--weights FILE] [--sizes N ...] [--work DIR] [--output FILE]
+        [--milvus http://HOST:PORT [--milvus-pid PID]]
 
-On vectors made of photographs as `benchmarks/engine_vectors.py` says: 7,400 of 2,048 dimensions and 100,000 of 256, with
---large 1,000,000 too, which takes an hour. A last table shows that those made up are about as hard to search in as the real
-ones. Every index is built in a process of its own, in one thread. Queries are items, and asked as a search asks: for 101
-candidates, the item itself left out, the others put in order by exact distance.
+On vectors made of photographs as `benchmarks/engine_vectors.py` says: 7,400 of 2,048 dimensions and 100,000 of 256, or
+other numbers of them; with 1,000,000 it takes an hour. A last table shows that those made up are about as hard to search in
+as the real ones. Every index is built in a process of its own, in one thread. Queries are items, and asked as a search
+asks: for 101 candidates, the item itself left out, the others put in order by exact distance.
+
+With a Milvus server the same vectors are loaded into it, as a table of their own that is dropped in the end, and asked
+there, at each effort; a query then includes the way to the server and back, of ids alone. In place of what a build costs
+a line says how long loading took, and waiting for the index after that, and what memory the server has, where it is a
+process of this machine.
 
   recall@10      share of the 10 nearest others that are found, mean over queries; what is as near counts as found;
   first right    share of queries whose first place is right;
   query / exact  time of a query, one at a time, by that of comparing with everything just before or after; median. They
                  take turns, each with another query: what one finds in the processor's caches, others left there;
+  ms             its median: what others do on the machine is in it;
   build          seconds, and by Annoy's;
   index / raw    size of the file by that of the vectors;
   memory / raw   most resident memory of the build beyond what its process had before, by the size of the vectors. They are
@@ -30,6 +37,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -38,6 +46,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import machine, resident_mib
+from benchmarks.engine_on_server import Loaded, loaded_table
 from benchmarks.engine_vectors import CROPS, SHAPE, nearest_others, order, shape, with_256, with_2048, write_resampled
 from imgsearch.distance import angular_distance
 from imgsearch.files.disk import write_atomically
@@ -50,8 +59,8 @@ N_CANDIDATES = 101
 N_QUERIES = 500
 N_WIDE = 7_400
 N_PHOTOS = -(-N_WIDE // CROPS)
-SIZES = (100_000, 1_000_000)
-HEAD = ("index", "recall@10", "first right", "query / exact", "build", "/ Annoy's", "index / raw", "memory / raw")
+N_MADE_UP = 100_000
+HEAD = ("index", "recall@10", "first right", "query / exact", "ms", "build", "/ Annoy's", "index / raw", "memory / raw")
 
 
 @dataclass(frozen=True)
@@ -78,12 +87,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table; see the module's docstring. What a build costs is None for what has no index."""
+    """A line of the table; see the module's docstring. What a build costs is None for what has no index of its own."""
 
     index: str
     recall: float
     first_right: float
     query_by_exact: float
+    query_ms: float
     cost: Cost | None
 
 
@@ -110,12 +120,13 @@ def _build_and_measure(index: Index, vectors: Path, path: Path) -> Cost:
     return Cost(seconds, path.stat().st_size, (resident_mib(os.getpid(), "VmHWM") - before) * 2**20)
 
 
-def measure(file: Path, indexes: Sequence[Index]) -> list[Line]:
-    """A line for comparing with everything and for each depth of each index.
+def measure(file: Path, indexes: Sequence[Index], loaded: Loaded | None = None) -> list[Line]:
+    """A line for comparing with everything, for each depth of each index, and for each effort of a server.
 
     Args:
         file: .npy file of float32 (n, dim) rows of length 1.
         indexes: What to build and ask.
+        loaded: A server's table of the same rows.
     """
     vectors = np.asarray(np.load(file, mmap_mode="r"))
     ways: list[tuple[str, Cost | None, VectorIndex]] = [("exact", None, ExactIndex(vectors))]
@@ -130,6 +141,7 @@ def measure(file: Path, indexes: Sequence[Index]) -> list[Line]:
             cost = build_apart(index, file, path)
             engine = ENGINES[index.engine]
             ways += [(engine.words(each), cost, engine.open(path, vectors, each)) for each in index.settings()]
+        ways += [(name, None, asked) for name, asked in loaded.ways] if loaded else []
         rng = np.random.default_rng(1)
         queries = rng.choice(len(vectors), N_QUERIES, replace=False)
         truths = [nearest_others(vectors, row, K) for row in queries]
@@ -147,8 +159,10 @@ def measure(file: Path, indexes: Sequence[Index]) -> list[Line]:
                 found[number, way] = (distances <= truth[-1]).sum() / K, distances[0] <= truth[0]
     recall, first = found.mean(axis=0).T
     by_exact = np.median(seconds / seconds[:, :1], axis=0)
+    ms = 1_000 * np.median(seconds, axis=0)
     return [
-        Line(name, float(recall[i]), float(first[i]), float(by_exact[i]), cost) for i, (name, cost, _) in enumerate(ways)
+        Line(name, float(recall[i]), float(first[i]), float(by_exact[i]), float(ms[i]), cost)
+        for i, (name, cost, _) in enumerate(ways)
     ]
 
 
@@ -158,7 +172,14 @@ def cells(line: Line, raw_bytes: int, annoy_s: float) -> list[str]:
     if line.cost:
         costs = [f"{line.cost.seconds:.1f} s", f"{line.cost.seconds / annoy_s:.1f}"]
         costs += [f"{size / raw_bytes:.2f}" for size in (line.cost.index_bytes, line.cost.memory_bytes)]
-    return [line.index, f"{line.recall:.4f}", f"{line.first_right:.4f}", f"{line.query_by_exact:.3f}", *costs]
+    return [
+        line.index,
+        f"{line.recall:.4f}",
+        f"{line.first_right:.4f}",
+        f"{line.query_by_exact:.3f}",
+        f"{line.query_ms:.2f}",
+        *costs,
+    ]
 
 
 def print_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -176,11 +197,16 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     about = f"{machine()}, annoy {version('annoy')}, usearch {version('usearch')}"
     print(f"{about}\n")
+    if not options.milvus:
+        print("Milvus is left out: --milvus says where a server is.\n")
     wide = np.load(with_2048(paths[:N_PHOTOS], options.work, options.weights))[:N_WIDE]
     narrow = np.load(with_256(paths, options.work))
     shapes = [[f"{len(narrow):,} x 256, real", *shape(narrow)]]
+    if too_few := [n for n in options.sizes if n < len(narrow)]:
+        sys.exit(f"--sizes must be {len(narrow):,} or more, of so many photographs. Received: {too_few[0]:,}.")
     tables: dict[str, list[Line]] = {}
-    for n in (0, *(SIZES if options.large else SIZES[:1])):
+    loads: dict[str, str] = {}
+    for n in (0, *options.sizes):
         with tempfile.TemporaryDirectory(dir=options.work) as folder:
             file = Path(folder) / "vectors.npy"
             if n:
@@ -190,15 +216,21 @@ def main() -> None:
             vectors = np.asarray(np.load(file, mmap_mode="r"))
             title = f"{len(vectors):,} x {vectors.shape[1]:,}"
             shapes.append([f"{title}, {'resampled' if n else 'real'}", *shape(vectors)])
-            tables[title] = lines = measure(file, INDEXES)
+            server = loaded_table(vectors, options.milvus, options.milvus_pid) if options.milvus else nullcontext()
+            with server as loaded:
+                tables[title] = lines = measure(file, INDEXES, loaded)
             annoy_s = next(line.cost.seconds for line in lines if line.cost)
             print(f"{title}\n")
             print_markdown(HEAD, [cells(line, vectors.nbytes, annoy_s) for line in lines])
+            if loaded:
+                loads[title] = loaded.cost
+                print(f"{loaded.cost}\n", flush=True)
     print_markdown(("vectors", *SHAPE), shapes)
     if options.output:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
         lines_of = {title: [asdict(line) for line in lines] for title, lines in tables.items()}
         result = {"machine": about, "commit": commit, "command": sys.argv, "shapes": shapes, "tables": lines_of}
+        result["loads"] = loads
         write_atomically(options.output, json.dumps(result, indent=1).encode())
 
 
@@ -206,9 +238,14 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, required=True, help=f"folder of {N_PHOTOS:,} photographs or more")
     parser.add_argument("--weights", type=Path, help="HDF5 file of mobilenet_v2 [downloaded]")
-    parser.add_argument("--large", action="store_true", help="1,000,000 vectors too")
+    sizes = "numbers of vectors of 256 dimensions [%(default)s]"
+    parser.add_argument("--sizes", type=int, nargs="*", metavar="N", default=[N_MADE_UP], help=sizes)
     work = Path(tempfile.gettempdir()) / "imgsearch-engines"
     parser.add_argument("--work", type=Path, default=work, help="folder for vectors and indexes [%(default)s]")
+    parser.add_argument("--milvus", metavar="ADDRESS", help="http://HOST:PORT of a Milvus server [left out]")
+    parser.add_argument(
+        "--milvus-pid", type=int, metavar="PID", help="of its process, to say what memory it has [not said]"
+    )
     parser.add_argument("--output", type=Path, help="JSON file to write [none]")
     return parser.parse_args()
 
