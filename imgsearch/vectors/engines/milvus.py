@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import logging
 import re
 import time
@@ -35,13 +34,16 @@ from imgsearch.errors import (
 from imgsearch.pictures.items import Condition, Item
 from imgsearch.reasons import say
 from imgsearch.vectors.engines.face import Effort
-from imgsearch.vectors.engines.table import END_OF_IDS, TableRow, stable_id
+from imgsearch.vectors.engines.milvus_rows import SCALARS, as_item, dims_of, field_of, messages, where
+from imgsearch.vectors.engines.table import END_OF_IDS, TableRow
 
 TIMEOUT_S = 5.0
 """Longest time that one request may take."""
 _CONNECT_S = 2.0
 INDEX = {"M": 16, "efConstruction": 200}
 """Of HNSW: https://milvus.io/docs/hnsw.md."""
+_HNSW: Mapping[str, Any] = {"index_type": "HNSW", "metric_type": "IP", "params": INDEX}
+_FLAT: Mapping[str, Any] = {"index_type": "FLAT", "metric_type": "L2", "params": {}}
 _EF = {Effort.QUICK: 64, Effort.NORMAL: 512, Effort.EXACT: 512}
 """Candidates that HNSW keeps in sight, at least: `python -m benchmarks.engines` says what each finds."""
 _PARTS = 32
@@ -49,6 +51,7 @@ _PARTS = 32
 compares those, without its index."""
 _NO_ALIAS = (1600, 100)
 """Codes for an alias that is not there: of a server, and of milvus-lite."""
+_STATE = re.compile(r"[0-9a-f]{64}_[0-9]+")
 _PIECE = 45_000
 """Bytes of a piece of facts, which are 60,000 in base64; Milvus takes 65,535."""
 _ALL_READ, _NOW = "Eventually", "Strong"
@@ -56,9 +59,9 @@ _MOST_ROWS = 16_384
 """That a request may return with a limit."""
 _INDEXED_FROM = 1_024
 """Rows of a piece from which Milvus makes an index of it; smaller ones are compared."""
+_COMPARED = 4_000
+"""New rows that Milvus compares with what is asked, one by one, until it has an index of them; of more it finds some."""
 _AT_A_TIME = 8
-_SCALARS = ("item_id", "label", "width", "height", "bytes", "sha256", "thumbnail")
-_FIELD = "vector_"
 _NO_CONNECTION, _NO_COLLECTION, _NOT_LOADED = 2, 100, 101
 _MOST_TEXT = 8_192
 
@@ -84,18 +87,29 @@ class MilvusTable:
         self._rows = f"imgsearch_{name.replace('-', '_')}"
         self._facts = f"facts_{self._rows}"
         self._connected: Any = None
+        self._failure, self._failed = Exception(), 0.0  # of the last try to connect, and when, on the monotonic clock
         self._lock = Lock()
 
     @property
     def _client(self) -> Any:
+        came = time.monotonic()
         with self._lock:
             if self._connected is None:
-                from pymilvus import MilvusClient
-
-                # It logs what it raises. Importing it sets a level, so this comes after.
-                logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
-                self._connected = MilvusClient(self._uri, token=self._token, timeout=_CONNECT_S, dedicated=True)
+                if self._failed > came:  # while this one waited; a silent server is not waited for by one after the other
+                    raise self._failure
+                try:
+                    self._connected = self._connect()
+                except Exception as exc:
+                    self._failure, self._failed = exc, time.monotonic()
+                    raise
             return self._connected
+
+    def _connect(self) -> Any:
+        from pymilvus import MilvusClient
+
+        # It logs what it raises. Importing it sets a level, so this comes after.
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
+        return MilvusClient(self._uri, token=self._token, timeout=_CONNECT_S, dedicated=True)
 
     def create(self, dims: Mapping[str, int]) -> None:
         """See `Table`."""
@@ -104,7 +118,7 @@ class MilvusTable:
         with self._errors():
             client = self._client
             if client.has_collection(self._rows, timeout=TIMEOUT_S):
-                client.load_collection(self._rows, timeout=60)
+                self._index(self._rows, dict.fromkeys(map(field_of, dims_of(self._described()["fields"])), _HNSW))
                 return
             schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
             schema.add_field("id", DataType.INT64, is_primary=True)
@@ -116,41 +130,47 @@ class MilvusTable:
                 schema.add_field(field, DataType.VARCHAR, max_length=_MOST_TEXT)
             schema.add_field("attributes", DataType.JSON)
             for space, dim in dims.items():
-                schema.add_field(_field(space), DataType.FLOAT_VECTOR, dim=dim)
-            index = {"index_type": "HNSW", "metric_type": "IP", "params": INDEX}
-            self._create(self._rows, schema, {_field(space): index for space in dims})
+                schema.add_field(field_of(space), DataType.FLOAT_VECTOR, dim=dim)
+            client.create_collection(self._rows, schema=schema, timeout=60)
+            self._index(self._rows, {field_of(space): _HNSW for space in dims})
 
-    def _create(self, collection: str, schema: Any, indexes: Mapping[str, Mapping[str, Any]]) -> None:
+    def _index(self, collection: str, indexes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Makes the indexes that are not there, and has the collection loaded: a load may have been killed before."""
+        there = self._client.list_indexes(collection, timeout=TIMEOUT_S)
         params = self._client.prepare_index_params()
         for field, index in indexes.items():
-            params.add_index(field_name=field, **index)
-        self._client.create_collection(collection, schema=schema, index_params=params, timeout=60)
+            if field not in there:
+                params.add_index(field_name=field, index_name=field, **index)
+        if len(params):
+            self._client.create_index(collection, params, timeout=60)
         self._client.load_collection(collection, timeout=60)
 
     def _described(self) -> Mapping[str, Any]:
         described: Mapping[str, Any] = self._client.describe_collection(self._rows, timeout=TIMEOUT_S)
         names = {field["name"] for field in described["fields"]}
-        if not {"id", "version", "label_id", "attributes", *_SCALARS} <= names:
+        if not {"id", "version", "label_id", "attributes", *SCALARS} <= names:
             raise IncompatibleCollectionError(say("server_other"))
         return described
 
     def dims(self) -> Mapping[str, int]:
         """See `Table`."""
         with self._errors():
-            fields = self._described()["fields"]
-        return {
-            field["name"].removeprefix(_FIELD).replace("__", "-"): int(field["params"]["dim"])
-            for field in fields
-            if field["name"].startswith(_FIELD)
-        }
+            return dims_of(self._described()["fields"])
 
     def drop(self) -> None:
         """See `Table`."""
         with self._errors():
             if self._state_of_facts():
                 self._client.drop_alias(self._facts, timeout=TIMEOUT_S)
-            self._sweep_facts()
+            self._drop_facts()
             self._client.drop_collection(self._rows, timeout=60)
+
+    def _drop_facts(self, *but: str) -> None:
+        """Those of all states but some; a load that was killed may have left some."""
+        for collection in self._client.list_collections(timeout=TIMEOUT_S):
+            state = collection.removeprefix(f"{self._facts}_")
+            if state not in (collection, *but) and _STATE.fullmatch(state):
+                self._client.drop_collection(collection, timeout=60)
 
     def state(self) -> str:
         """See `Table`."""
@@ -198,18 +218,10 @@ class MilvusTable:
             self._keep(f"{self._facts}_{state}", pieces)
             point = self._client.alter_alias if before else self._client.create_alias
             point(f"{self._facts}_{state}", self._facts, timeout=TIMEOUT_S)
-            self._sweep_facts(state, before)  # the last ones may be on their way to somebody
-
-    def _sweep_facts(self, *kept: str) -> None:
-        """Removes facts of other states, also those of loads that were killed."""
-        of_facts = re.compile(f"{self._facts}_([0-9a-f]{{64}}_[0-9]+)")
-        for collection in self._client.list_collections(timeout=TIMEOUT_S):
-            match = of_facts.fullmatch(collection)
-            if match and match[1] not in kept:
-                self._client.drop_collection(collection, timeout=60)
+            self._drop_facts(state, before)  # the last ones may be on their way to somebody
 
     def _keep(self, collection: str, pieces: Sequence[bytes]) -> None:
-        """Makes the collection of some facts; what a load that was killed left of it is taken away."""
+        """Makes the collection of some facts, in the place of one that a load that was killed has left."""
         from pymilvus import DataType
 
         self._client.drop_collection(collection, timeout=60)
@@ -217,13 +229,14 @@ class MilvusTable:
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("piece", DataType.VARCHAR, max_length=65_535)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)  # Milvus wants one
-        self._create(collection, schema, {"vector": {"index_type": "FLAT", "metric_type": "L2", "params": {}}})
+        self._client.create_collection(collection, schema=schema, timeout=60)
+        self._index(collection, {"vector": _FLAT})
         for number, piece in enumerate(pieces):
             row = {"id": number, "piece": base64.b64encode(piece).decode(), "vector": [0.0, 0.0]}
             self._client.upsert(collection, [row], timeout=TIMEOUT_S)
 
     def _wait_for_index(self) -> None:
-        """Until all rows are found: an index that is made has yet to be taken over by who searches."""
+        """Until all rows are found, but for few: an index that is made has yet to be taken over by who searches."""
         from grpc import RpcError, StatusCode
 
         while True:
@@ -235,7 +248,8 @@ class MilvusTable:
                     return
                 raise
             n_kept, n_loaded = (sum(each.num_rows for each in segments) for segments in (kept, loaded))
-            if n_loaded >= n_kept and all(each.index_name for each in loaded if each.num_rows >= _INDEXED_FROM):
+            is_indexed = all(each.index_name for each in loaded if each.num_rows >= _INDEXED_FROM)
+            if n_kept - n_loaded <= _COMPARED and is_indexed:
                 break
             time.sleep(0.5)
         self._count(None, _NOW)  # whoever reads after this finds what was written before
@@ -248,7 +262,7 @@ class MilvusTable:
     def _count(self, among: Condition | None, consistency: str) -> int:
         (row,) = self._client.query(
             self._rows,
-            filter=_where(among),
+            filter=where(among),
             output_fields=["count(*)"],
             consistency_level=consistency,
             timeout=TIMEOUT_S,
@@ -258,8 +272,9 @@ class MilvusTable:
     def versions(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """See `Table`."""
         with self._errors():
+            self._count(None, _NOW)  # an iterator passes its own level over, and what was read once stays read
             pages = self._client.query_iterator(
-                self._rows, batch_size=_MOST_ROWS, output_fields=["id", "version"], consistency_level=_NOW, timeout=60
+                self._rows, batch_size=_MOST_ROWS, output_fields=["id", "version"], consistency_level=_ALL_READ, timeout=60
             )
             try:
                 while rows := pages.next():
@@ -271,7 +286,8 @@ class MilvusTable:
     def upsert(self, rows: Sequence[TableRow]) -> None:
         """See `Table`."""
         with self._errors():
-            self._client.upsert(self._rows, [_as_row(row) for row in rows], timeout=60)
+            for message in messages(rows):
+                self._client.upsert(self._rows, message, timeout=60)
 
     def delete(self, ids: Sequence[int] | np.ndarray) -> None:
         """See `Table`."""
@@ -283,27 +299,27 @@ class MilvusTable:
     def items(self, ids: Sequence[int] | np.ndarray) -> dict[int, Item]:
         """See `Table`."""
         with self._errors():
-            found = self._query(self._rows, ids, _SCALARS, _ALL_READ)
-        return {each: _as_item(row) for each, row in found.items()}
+            found = self._query(self._rows, ids, SCALARS, _ALL_READ)
+        return {each: as_item(row) for each, row in found.items()}
 
     def page(self, among: Condition | None, after: int, n: int, skip: int = 0) -> list[Item]:
         """See `Table`."""
-        where = " and ".join(filter(None, (f"id > {after}", _where(among))))
+        which = " and ".join(filter(None, (f"id > {after}", where(among))))
         with self._errors():
             rows = self._client.query(
                 self._rows,
-                filter=where,
-                output_fields=["id", *_SCALARS],
+                filter=which,
+                output_fields=["id", *SCALARS],
                 limit=n,
                 offset=skip,
                 consistency_level=_ALL_READ,
                 timeout=TIMEOUT_S,
             )
-        return [_as_item(row) for row in sorted(rows, key=lambda row: row["id"])]
+        return [as_item(row) for row in sorted(rows, key=lambda row: row["id"])]
 
     def vectors(self, space: str, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """See `Table`."""
-        field = _field(space)
+        field = field_of(space)
         with self._errors():
             found = self._query(self._rows, ids, [field], _ALL_READ)
         if any(int(each) not in found for each in ids):
@@ -314,40 +330,43 @@ class MilvusTable:
         self, space: str, vector: np.ndarray, n: int, *, effort: Effort = Effort.NORMAL, among: Condition | None = None
     ) -> np.ndarray:
         """See `VectorIndex.nearest`."""
-        n, ef, where = min(n, _MOST_ROWS), _EF[effort], _where(among)
+        n, ef, which = min(n, _MOST_ROWS), _EF[effort], where(among)
         with self._errors():
             if effort is not Effort.EXACT:
-                return np.array(self._search(space, vector[None], n, max(n, ef), where, _ALL_READ)[0], np.int64)
+                return np.array(self._search(space, vector, n, max(n, ef), which)[0], np.int64)
             bounds = [END_OF_IDS * part // _PARTS for part in range(_PARTS + 1)]
             parts = [
-                " and ".join(filter(None, (f"id >= {low} and id <= {high - 1}", where))) for low, high in pairwise(bounds)
+                " and ".join(filter(None, (f"id >= {low} and id <= {high - 1}", which))) for low, high in pairwise(bounds)
             ]
             with ThreadPoolExecutor(_AT_A_TIME) as pool:
-                found = pool.map(lambda part: self._search(space, vector[None], n, max(n, ef), part, _ALL_READ)[0], parts)
-                return np.array([each for near in found for each in near], np.int64)
+                found = pool.map(lambda part: self._search(space, vector, n, max(n, ef), part), parts)
+                near = [hit for ids, cosines in found for hit in zip(cosines, ids, strict=True)]
+            return np.array([each for _, each in sorted(near, reverse=True)[:n]], np.int64)
 
-    def _search(self, space: str, vectors: np.ndarray, n: int, ef: int, where: str, consistency: str) -> list[list[int]]:
-        found = self._client.search(
+    def _search(self, space: str, vector: np.ndarray, n: int, ef: int, which: str) -> tuple[list[int], list[float]]:
+        """Ids and their cosines, as Milvus computes them."""
+        (hits,) = self._client.search(
             self._rows,
-            data=list(vectors),
-            anns_field=_field(space),
-            filter=where,
+            data=[vector],
+            anns_field=field_of(space),
+            filter=which,
             limit=n,
             output_fields=["id"],
             search_params={"metric_type": "IP", "params": {"ef": ef}},
-            consistency_level=consistency,
+            consistency_level=_ALL_READ,
             timeout=TIMEOUT_S,
         )
-        return [[int(hit["id"]) for hit in hits] for hits in found]
+        return [int(hit["id"]) for hit in hits], [float(hit["distance"]) for hit in hits]
 
     def _query(
         self, collection: str, ids: Sequence[int] | np.ndarray, fields: Sequence[str], consistency: str
     ) -> dict[int, Mapping[str, Any]]:
-        if not len(ids):
+        possible = sorted({int(each) for each in ids if 0 <= each < END_OF_IDS})
+        if not possible:
             return {}
         rows = self._client.query(
             collection,
-            filter=f"id in {sorted({int(each) for each in ids})}",
+            filter=f"id in {possible}",
             output_fields=["id", *fields],
             consistency_level=consistency,
             timeout=TIMEOUT_S,
@@ -363,43 +382,14 @@ class MilvusTable:
         try:
             yield
         except (MilvusException, RpcError, ValueError) as exc:
-            status = next((each.code() for each in (exc, exc.__cause__) if isinstance(each, RpcError)), None)
-            code = exc.code if isinstance(exc, MilvusException) else None
-            if code == _NO_COLLECTION:
+            codes = [
+                each.code() if isinstance(each, RpcError) else getattr(each, "code", None) for each in (exc, exc.__cause__)
+            ]
+            if _NO_COLLECTION in codes:
                 raise CollectionNotFoundError(say("server_has_none", name=self.name)) from exc
-            if code == _NOT_LOADED:
+            if _NOT_LOADED in codes:
                 raise ServerError(say("server_preparing")) from exc
-            if status in (StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED):
+            if {StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED} & {*codes}:
                 raise ServerError(say("server_refuses")) from exc
-            raise ServerError(say("server_silent" if status or code == _NO_CONNECTION else "server_failed")) from exc
-
-
-def _field(space: str) -> str:
-    """What the field of a space's vectors is called: names of Milvus have no hyphens."""
-    return _FIELD + space.replace("-", "__")
-
-
-def _where(among: Condition | None) -> str:
-    """A condition as Milvus takes it. Labels are compared by number, so that no text has to be quoted."""
-    if among is None:
-        return ""
-    has = [f"label_id == {stable_id(label)}" for label in among.labels]
-    has += [f"label_id != {stable_id(label)}" for label in among.not_labels]
-    has += [f"id < {among.below}"] if among.below is not None else []
-    return " and ".join(has)
-
-
-def _as_row(row: TableRow) -> dict[str, Any]:
-    item = row.item
-    return {
-        "id": stable_id(item.item_id),
-        "version": row.version,
-        "label_id": stable_id(item.label),
-        "attributes": json.loads(row.attributes or "{}"),
-        **{name: getattr(item, name) for name in _SCALARS},
-        **{_field(space): vector for space, vector in row.vectors.items()},
-    }
-
-
-def _as_item(row: Mapping[str, Any]) -> Item:
-    return Item(**{name: row[name] for name in _SCALARS}, mtime_ns=0, thumbnail_bytes=0)
+            is_silent = {_NO_CONNECTION, StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED} & {*codes}
+            raise ServerError(say("server_silent" if is_silent else "server_failed")) from exc
