@@ -176,6 +176,15 @@ class TableContract:
             assert changing.vectors("mini", [each])[0].tolist() == vector.tolist()
             assert each in changing.nearest("mini", vector, 1)
 
+    def test_what_was_written_is_found_when_it_has_settled(self, changing: Table) -> None:
+        state, new = changing.state(), row(N, dims=self.dims)
+        changing.upsert([new])
+        changing.delete(gone := self.ids()[:1])
+        changing.settle()
+        assert stable_id(new.item.item_id) in changing.nearest("mini", new.vectors["mini"], 1)
+        assert changing.items(gone) == {}
+        assert changing.state() == state
+
     def test_what_is_deleted_is_gone(self, changing: Table) -> None:
         gone = self.ids()[::3]
         changing.delete(np.array([*gone, 5]))

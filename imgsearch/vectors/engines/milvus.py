@@ -204,14 +204,19 @@ class MilvusTable:
             raise ServerError(say("server_failed"))
         return facts
 
-    def commit(self, facts: bytes) -> None:
+    def settle(self) -> None:
         """See `Table`. Waits until the index of all that was written is made: until then Milvus finds only some of it."""
-        packed = zlib.compress(facts)
-        pieces = [packed[start : start + _PIECE] for start in range(0, len(packed), _PIECE)]
-        state = f"{hashlib.sha256(facts).hexdigest()}_{len(pieces)}"
         with self._errors():
             self._client.flush(self._rows, timeout=60)
             self._wait_for_index()
+
+    def commit(self, facts: bytes) -> None:
+        """See `Table`."""
+        packed = zlib.compress(facts)
+        pieces = [packed[start : start + _PIECE] for start in range(0, len(packed), _PIECE)]
+        state = f"{hashlib.sha256(facts).hexdigest()}_{len(pieces)}"
+        self.settle()
+        with self._errors():
             before = self._state_of_facts()
             if before == state:
                 return

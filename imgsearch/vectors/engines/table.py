@@ -78,6 +78,10 @@ class Table(Protocol):
         """What was committed under that digest."""
         ...
 
+    def settle(self) -> None:
+        """Returns when what was written is found."""
+        ...
+
     def commit(self, facts: bytes) -> None:
         """Keeps what is known of the items as a whole and makes it the state; what was written before is found from now."""
         ...
