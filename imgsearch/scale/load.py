@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from imgsearch.collection.served.facts import Facts, SpaceFacts
 from imgsearch.collection.served.gallery import landmarks_of
+from imgsearch.distance import angular_distance
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError
 from imgsearch.files.place import Place
@@ -29,17 +30,21 @@ from imgsearch.retrieval.metrics import Evaluation
 from imgsearch.retrieval.rerank import RERANKINGS
 from imgsearch.retrieval.typical import typical_row
 from imgsearch.scale.dataset import LISTING, Dataset, read_skipped
-from imgsearch.vectors.calibration import calibrate
+from imgsearch.vectors.calibration import Calibration, calibrate, calibrate_sample
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.engines.table import Table, TableRow
-from imgsearch.vectors.neighbors import nearest_neighbors
+from imgsearch.vectors.neighbors import N_NEIGHBORS, nearest_neighbors
 from imgsearch.vectors.projection import can_draw_tsne, project
 from imgsearch.vectors.space import Space
 
 MOST_SAMPLED = 20_000
 """Items that calibrations, maps and evaluations come from, or all of a smaller collection."""
+MOST_ASKED = 2_000
+"""Items of a sample whose neighbours among all are asked for: 5 % of them are told to half a per cent."""
 MOST_TOLD = 100
 """Of what was left out."""
+_CANDIDATES = 2 * (N_NEIGHBORS + 1)
+"""That the table is asked for, which gives at least half as many, the item itself among them."""
 _BATCH = 1_000
 """Rows that are written at a time: with 2,048 dimensions 8 MB; Milvus takes 64 MB in one message."""
 _OF_ITEM = ("item_id", "label", "width", "height", "bytes", "sha256", "thumbnail")
@@ -160,7 +165,9 @@ def load_datasets(
     if before and before.sampled == facts.sampled:
         facts = _with_measured(facts, before)
     else:
-        facts = _measured(facts, passed.sample, datasets, tell)
+        tell(0, 0, "waiting for the index")
+        table.settle()
+        facts = _measured(facts, table, passed.sample, datasets, tell)
     tell(0, 0, "waiting for the index")
     table.commit(facts.to_bytes())
     return LoadReport(facts, passed.n_written, len(stale), n_apart)
@@ -320,7 +327,7 @@ def _with_measured(facts: Facts, other: Facts) -> Facts:
     )
 
 
-def _measured(facts: Facts, sample: Sequence[TableRow], datasets: Sequence[Dataset], tell: Progress) -> Facts:
+def _measured(facts: Facts, table: Table, sample: Sequence[TableRow], datasets: Sequence[Dataset], tell: Progress) -> Facts:
     """The facts with what is measured of a sample."""
     items = Items([row.item for row in sample])
     spaces, evaluations = {}, []
@@ -328,6 +335,9 @@ def _measured(facts: Facts, sample: Sequence[TableRow], datasets: Sequence[Datas
     for dataset in datasets:
         name = dataset.embedder.space
         space = _space(dataset.embedder, items, np.stack([row.vectors[name] for row in sample]), tell)
+        if len(sample) < facts.n_items:
+            tell(0, 0, f"calibrating {name}")
+            space = replace(space, calibration=_calibration(table, space, sample))
         typical = typical or items[typical_row(items, space)].item_id
         spaces[name] = _facts_of(space, sample)
         evaluations += _evaluations(items, space, tell)
@@ -350,6 +360,28 @@ def _space(spec: EmbedderSpec, items: Items, embeddings: np.ndarray, tell: Progr
         embeddings=embeddings,
         neighbors=neighbors,
         projection=projection,
+    )
+
+
+def _calibration(table: Table, space: Space, sample: Sequence[TableRow]) -> Calibration:
+    """Of a sample whose neighbours are those among all that the table has."""
+    asked = sample[:MOST_ASKED]
+    near, labels = [], []
+    for row in asked:
+        vector = row.vectors[space.name]
+        ids = np.array(sorted(set(table.nearest(space.name, vector, _CANDIDATES).tolist()) - {row.id}), np.int64)
+        distances = angular_distance(table.vectors(space.name, ids), vector)
+        nearest = np.argsort(distances, kind="stable")[:N_NEIGHBORS]
+        items = table.items(ids[nearest])
+        near.append(distances[nearest])
+        labels.append([items[each].label for each in ids[nearest].tolist()])
+    k = min(map(len, near))
+    return calibrate_sample(
+        space.embeddings,
+        np.stack([each[:k] for each in near]),
+        [row.item.label for row in asked],
+        np.array([each[:k] for each in labels]),
+        has_verdict=not space.spec.is_descriptor,
     )
 
 

@@ -203,12 +203,43 @@ def calibrate(
         return Calibration(pairs=nothing, neighborhoods=neighborhoods, near=0.0, n_items=n, same_label=None)
     rows = np.arange(n) if n <= _N_ROWS else np.sort(rng.choice(n, _N_ROWS, replace=False))
     nearest = distances_between(embeddings, rows, neighbors[rows])  # (m, k)
+    named = np.asarray(labels)
+    return _of(_pair_distances(embeddings, rng), nearest, named[rows], named[neighbors[rows]], n, has_verdict)
+
+
+def calibrate_sample(
+    embeddings: np.ndarray,
+    nearest: np.ndarray,
+    labels: Sequence[str],
+    neighbor_labels: np.ndarray,
+    *,
+    has_verdict: bool = True,
+) -> Calibration:
+    """Measures a space on a sample: pairs within it, neighbours among all items.
+
+    Among themselves the items of a sample stand farther apart than a query stands from the whole collection: nothing that
+    is foreign would be called so.
+
+    Args:
+        embeddings: float32 (n, dim), those of the sample, rows of length 1, at least 2.
+        nearest: float32 (m, k), distances of some of the sample to their nearest others in the whole collection, ascending.
+        labels: Their m labels, "" where unknown.
+        neighbor_labels: str (m, k), those of the neighbours.
+        has_verdict: False for a space of descriptors.
+    """
+    pairs = _pair_distances(embeddings, np.random.default_rng(_SEED))
+    return _of(pairs, nearest, np.asarray(labels), neighbor_labels, len(embeddings), has_verdict)
+
+
+def _of(
+    pairs: np.ndarray, nearest: np.ndarray, labels: np.ndarray, neighbor_labels: np.ndarray, n: int, has_verdict: bool
+) -> Calibration:
     return Calibration(
-        pairs=_levels(_pair_distances(embeddings, rng)),
+        pairs=_levels(pairs),
         neighborhoods=_levels(own_neighborhoods(nearest)) if has_verdict else None,
         near=_NEAR * float(np.median(nearest[:, -1])),
         n_items=n,
-        same_label=_fit_same_label(nearest, rows, neighbors[rows], np.asarray(labels)),
+        same_label=_fit_same_label(nearest, labels, neighbor_labels),
     )
 
 
@@ -238,17 +269,16 @@ def _pair_distances(embeddings: np.ndarray, rng: np.random.Generator) -> np.ndar
     return distances_between(embeddings, first, second[:, None])[:, 0]
 
 
-def _fit_same_label(nearest: np.ndarray, rows: np.ndarray, neighbors: np.ndarray, labels: np.ndarray) -> SameLabel | None:
-    """From labelled pairs of an item and one in the table.
+def _fit_same_label(nearest: np.ndarray, labels: np.ndarray, neighbor_labels: np.ndarray) -> SameLabel | None:
+    """From labelled pairs of an item and a neighbour.
 
     Args:
         nearest: float32 (m, k), distances of the items to their neighbours.
-        rows: (m,), the items.
-        neighbors: (m, k), their neighbours.
-        labels: (n,), of all items.
+        labels: (m,), of the items.
+        neighbor_labels: (m, k), of their neighbours.
     """
-    is_pair = (labels[rows] != "")[:, None] & (labels[neighbors] != "")  # (m, k)
-    is_same = labels[rows][:, None] == labels[neighbors]
+    is_pair = (labels != "")[:, None] & (neighbor_labels != "")  # (m, k)
+    is_same = labels[:, None] == neighbor_labels
     if min(is_same[is_pair].sum(), (~is_same)[is_pair].sum()) < _MIN_OF_EACH:
         return None
     around = nearest[:, :NEIGHBORHOOD].mean(axis=1, keepdims=True)

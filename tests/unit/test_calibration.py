@@ -14,9 +14,17 @@ from sklearn.linear_model import LogisticRegression
 
 from imgsearch.distance import normalize
 from imgsearch.vectors import calibration
-from imgsearch.vectors.calibration import Calibration, SameLabel, Verdict, calibrate, neighborhood, own_neighborhoods
+from imgsearch.vectors.calibration import (
+    Calibration,
+    SameLabel,
+    Verdict,
+    calibrate,
+    calibrate_sample,
+    neighborhood,
+    own_neighborhoods,
+)
 from imgsearch.vectors.engines.exact import ExactIndex
-from imgsearch.vectors.neighbors import nearest_neighbors
+from imgsearch.vectors.neighbors import distances_between, nearest_neighbors
 
 N_LABELS, PER_LABEL = 12, 12
 
@@ -292,3 +300,26 @@ def test_anything_else_is_refused(calibrated: Calibration, change: Callable[[Any
 def test_what_is_not_even_an_object_is_refused(data: object) -> None:
     with pytest.raises(ValueError, match=" must be "):
         Calibration.from_json(data)
+
+
+# --- of a sample
+
+
+def test_a_sample_whose_neighbours_are_of_the_whole_says_what_the_whole_does() -> None:
+    embeddings, labels = gallery(), np.array(LABELS)
+    neighbors = nearest_neighbors(embeddings, ExactIndex(embeddings))
+    nearest = distances_between(embeddings, np.arange(len(embeddings)), neighbors)
+    whole = measure(embeddings, LABELS)
+    assert calibrate_sample(embeddings, nearest, LABELS, labels[neighbors]) == whole
+    some = np.arange(0, len(embeddings), 3)  # four of each label
+    sampled = calibrate_sample(embeddings[some], nearest[some], labels[some].tolist(), labels[neighbors[some]])
+    among_themselves = measure(embeddings[some], labels[some].tolist())
+    middle = calibration._LEVELS.index(50)
+    for found, tolerance in ((sampled, 0.03), (among_themselves, None)):
+        assert found.neighborhoods is not None
+        assert whole.neighborhoods is not None
+        ratios = np.array([found.neighborhoods[middle] / whole.neighborhoods[middle], found.near / whole.near])
+        if tolerance:
+            np.testing.assert_allclose(ratios, 1, atol=tolerance)
+        else:
+            assert (ratios > 1.1).all()

@@ -19,12 +19,13 @@ from click.testing import CliRunner
 
 from imgsearch import Collection, embedder_spec
 from imgsearch.cli import cli
+from imgsearch.distance import normalize
 from imgsearch.embedding.spec import EmbedderSpec, NetworkFile
 from imgsearch.errors import BuildError
 from imgsearch.files.home import network_path
 from imgsearch.files.place import Place, network_place
 from imgsearch.pictures.items import Skipped
-from imgsearch.scale import embed, listing
+from imgsearch.scale import embed, listing, load
 from imgsearch.scale.actors import Actor, Job, block
 from imgsearch.scale.dataset import (
     FORMAT_VERSION,
@@ -37,7 +38,12 @@ from imgsearch.scale.dataset import (
 )
 from imgsearch.scale.embed import embed_pictures
 from imgsearch.scale.listing import list_pictures
+from imgsearch.scale.load import load_datasets
+from imgsearch.vectors.calibration import Calibration, calibrate
+from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.engines.table import stable_id
+from imgsearch.vectors.neighbors import nearest_neighbors
+from tests.fake_table import FakeTable
 from tests.fakes import embed_here
 
 SPEC = embedder_spec("color_histogram")
@@ -420,3 +426,34 @@ def test_nothing_left_out_is_an_empty_listing_and_no_table_of_a_shard(tmp_path: 
     assert rows_of(place, ["key", "other"]) == {"key": 0}
     assert pq.read_table(tmp_path / "skipped" / "listing.parquet").num_rows == 0
     assert not (tmp_path / "skipped" / "key.parquet").exists()
+
+
+# --- loading
+
+
+def test_a_large_collection_is_calibrated_on_the_neighbourhoods_of_all_its_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty labels with twelve pictures each, of which the sample has three or so."""
+    spec, rng = embedder_spec("mini"), np.random.default_rng(0)
+    centres = np.repeat(rng.normal(size=(60, spec.dim)), 12, axis=0)
+    vectors = normalize((centres + 0.5 * rng.normal(size=centres.shape)).astype(np.float32))
+    labels = [str(number // 12) for number in range(720)]
+    shown = {"attributes": "{}", "width": 1, "height": 1, "bytes": 1, "sha256": "0" * 64, "thumbnail": "0" * 64}
+    rows = [
+        {"id": stable_id(f"{number}.jpg"), "item_id": f"{number}.jpg", "label": label, "embedding": vector, **shown}
+        for number, (label, vector) in enumerate(zip(labels, vectors, strict=True))
+    ]
+    place = Place.at(str(tmp_path))
+    write_shard(place, "key", spec.dim, sorted(rows, key=lambda row: int(str(row["id"]))), [])
+    Dataset(spec, spec.dim, len(rows), 0, {"key": len(rows)}).write(place)
+    monkeypatch.setattr(load, "MOST_SAMPLED", 180)
+    facts = load_datasets([str(tmp_path)], FakeTable("large")).facts
+    assert (facts.n_items, facts.n_sampled) == (720, 180)
+    found = Calibration.from_json(json.loads(facts.spaces["mini"].calibration))
+    whole = calibrate(vectors, nearest_neighbors(vectors, ExactIndex(vectors)), labels)
+    assert found.near == pytest.approx(whole.near, rel=0.02)
+    np.testing.assert_allclose(found.neighborhoods or (), whole.neighborhoods or (), rtol=0.1)
+    near = float(np.linalg.norm(vectors[0] - vectors[1]))
+    told = [each.p_same_label(near, near) for each in (found, whole)]
+    assert told[0] == pytest.approx(told[1], abs=0.02)
