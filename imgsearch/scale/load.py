@@ -17,34 +17,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from imgsearch.collection.served.facts import Facts, SpaceFacts
+from imgsearch.collection.served.facts import Facts
 from imgsearch.collection.served.gallery import landmarks_of
-from imgsearch.distance import angular_distance
-from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.errors import BuildError
 from imgsearch.files.place import Place
-from imgsearch.measure.evaluation import evaluate, leave_one_out
-from imgsearch.pictures.items import Item, Items
+from imgsearch.pictures.items import Item
 from imgsearch.progress import Progress, in_turn
-from imgsearch.retrieval.metrics import Evaluation
-from imgsearch.retrieval.rerank import RERANKINGS
-from imgsearch.retrieval.typical import typical_row
 from imgsearch.scale.dataset import LISTING, Dataset, read_skipped
-from imgsearch.vectors.calibration import Calibration, calibrate, calibrate_sample
-from imgsearch.vectors.engines.exact import ExactIndex
+from imgsearch.scale.sample import measured
 from imgsearch.vectors.engines.table import Table, TableRow
-from imgsearch.vectors.neighbors import N_NEIGHBORS, nearest_neighbors
-from imgsearch.vectors.projection import can_draw_tsne, project
-from imgsearch.vectors.space import Space
 
 MOST_SAMPLED = 20_000
 """Items that calibrations, maps and evaluations come from, or all of a smaller collection."""
-MOST_ASKED = 2_000
-"""Items of a sample whose neighbours among all are asked for: 5 % of them are told to half a per cent."""
 MOST_TOLD = 100
 """Of what was left out."""
-_CANDIDATES = 2 * (N_NEIGHBORS + 1)
-"""That the table is asked for, which gives at least half as many, the item itself among them."""
+_LITTLE = 0.1
+"""Share of a large collection that may come or go before it is measured anew."""
 _BATCH = 1_000
 """Rows that are written at a time: with 2,048 dimensions 8 MB; Milvus takes 64 MB in one message."""
 _OF_ITEM = ("item_id", "label", "width", "height", "bytes", "sha256", "thumbnail")
@@ -153,6 +141,7 @@ def load_datasets(
         skipped=tuple(_skipped(places[0], datasets[0])),
         sampled=_digest(passed.sample, datasets),
         n_sampled=len(passed.sample),
+        n_measured=len(ids),
         label_counts={label: len(each) for label, each in by_label.items() if label},
         landmarks=_landmarks(ids, by_label),
         typical_item="",
@@ -162,12 +151,12 @@ def load_datasets(
     n_apart = max(dataset.n_items for dataset in datasets) - len(ids)
     if before and replace(before, updated=facts.updated) == _with_measured(facts, before):
         return LoadReport(before, passed.n_written, len(stale), n_apart)
-    if before and before.sampled == facts.sampled:
+    if before and _is_measured(before, facts):
         facts = _with_measured(facts, before)
     else:
         tell(0, 0, "waiting for the index")
         table.settle()
-        facts = _measured(facts, table, passed.sample, datasets, tell)
+        facts = measured(facts, table, passed.sample, datasets, tell)
     tell(0, 0, "waiting for the index")
     table.commit(facts.to_bytes())
     return LoadReport(facts, passed.n_written, len(stale), n_apart)
@@ -316,93 +305,22 @@ def _landmarks(ids: np.ndarray, by_label: dict[str, np.ndarray]) -> dict[str, tu
 
 
 def _digest(sample: Sequence[TableRow], datasets: Sequence[Dataset]) -> str:
-    """What measures of a sample depend on."""
+    """What measures of a sample depend on, but for how many items there are besides."""
     made_of = [sorted((row.item.item_id, row.version) for row in sample), [ascii(each.embedder) for each in datasets]]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
 
+def _is_measured(before: Facts, facts: Facts) -> bool:
+    """Whether what was measured before holds: of the same sample, of about as many items."""
+    change = abs(facts.n_items - before.n_measured)
+    return before.sampled == facts.sampled and change <= _LITTLE * before.n_measured
+
+
 def _with_measured(facts: Facts, other: Facts) -> Facts:
     return replace(
-        facts, typical_item=other.typical_item, spaces=other.spaces, evaluations=other.evaluations, updated=facts.updated
+        facts,
+        n_measured=other.n_measured,
+        typical_item=other.typical_item,
+        spaces=other.spaces,
+        evaluations=other.evaluations,
     )
-
-
-def _measured(facts: Facts, table: Table, sample: Sequence[TableRow], datasets: Sequence[Dataset], tell: Progress) -> Facts:
-    """The facts with what is measured of a sample."""
-    items = Items([row.item for row in sample])
-    spaces, evaluations = {}, []
-    typical = ""
-    for dataset in datasets:
-        name = dataset.embedder.space
-        space = _space(dataset.embedder, items, np.stack([row.vectors[name] for row in sample]), tell)
-        if len(sample) < facts.n_items:
-            tell(0, 0, f"calibrating {name}")
-            space = replace(space, calibration=_calibration(table, space, sample))
-        typical = typical or items[typical_row(items, space)].item_id
-        spaces[name] = _facts_of(space, sample)
-        evaluations += _evaluations(items, space, tell)
-    return replace(facts, typical_item=typical, spaces=spaces, evaluations=tuple(evaluations))
-
-
-def _space(spec: EmbedderSpec, items: Items, embeddings: np.ndarray, tell: Progress) -> Space:
-    tell(0, 0, f"finding neighbours in {spec.space}")
-    index = ExactIndex(embeddings)
-    neighbors = nearest_neighbors(embeddings, index)
-    tell(0, 0, f"drawing the map of {spec.space}")
-    projection = project(embeddings, neighbors)
-    tell(0, 0, f"calibrating {spec.space}")
-    labels = [item.label for item in items]
-    return Space(
-        name=spec.space,
-        spec=spec,
-        index=index,
-        calibration=calibrate(embeddings, neighbors, labels, has_verdict=not spec.is_descriptor),
-        embeddings=embeddings,
-        neighbors=neighbors,
-        projection=projection,
-    )
-
-
-def _calibration(table: Table, space: Space, sample: Sequence[TableRow]) -> Calibration:
-    """Of a sample whose neighbours are those among all that the table has."""
-    asked = sample[:MOST_ASKED]
-    near, labels = [], []
-    for row in asked:
-        vector = row.vectors[space.name]
-        ids = np.array(sorted(set(table.nearest(space.name, vector, _CANDIDATES).tolist()) - {row.id}), np.int64)
-        distances = angular_distance(table.vectors(space.name, ids), vector)
-        nearest = np.argsort(distances, kind="stable")[:N_NEIGHBORS]
-        items = table.items(ids[nearest])
-        near.append(distances[nearest])
-        labels.append([items[each].label for each in ids[nearest].tolist()])
-    k = min(map(len, near))
-    return calibrate_sample(
-        space.embeddings,
-        np.stack([each[:k] for each in near]),
-        [row.item.label for row in asked],
-        np.array([each[:k] for each in labels]),
-        has_verdict=not space.spec.is_descriptor,
-    )
-
-
-def _facts_of(space: Space, sample: Sequence[TableRow]) -> SpaceFacts:
-    rows = space.map_rows
-    xs, ys = space.places(rows).T.astype(float).round(4).tolist()
-    return SpaceFacts(
-        embedder=space.spec,
-        mean=tuple(space.mean.tolist()),
-        is_varied=space.is_varied,
-        map_method="tsne" if can_draw_tsne() else "pca",
-        map_rows=tuple(sample[row].id for row in rows.tolist()),
-        map_xs=tuple(xs),
-        map_ys=tuple(ys),
-        calibration=json.dumps(space.calibration.to_json()),
-    )
-
-
-def _evaluations(items: Items, space: Space, tell: Progress) -> list[Evaluation]:
-    """Of the re-rankings that the space has on a server, where there is no table of neighbours."""
-    if max(items.label_counts.values(), default=0) < 2:
-        return []
-    usable = [name for name, each in RERANKINGS.items() if not each.needs_neighbors]
-    return evaluate(items, space, leave_one_out(items, space), rerankings=["", *usable], progress=tell)

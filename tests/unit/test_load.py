@@ -460,7 +460,7 @@ def test_info_and_list_say_what_is_there(loaded: list[str], server: dict[str, Wa
     text = run("info", "discs")
     assert text.stdout.startswith("Discs (discs), updated ")
     assert "12 pictures, 3 labels, 0 left out" in text.stdout
-    assert "Milvus (HNSW, M 16)" in text.stdout
+    assert "Milvus (HNSW, M 32)" in text.stdout
     facts = json.loads(run("info", "discs", "--json").stdout)
     assert (facts["name"], facts["title"], facts["n_items"]) == ("discs", "Discs", 12)
     listed = run("list")

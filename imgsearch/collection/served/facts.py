@@ -52,6 +52,7 @@ class Facts:
         datasets: Addresses that it was loaded from, one a space.
         n_items, n_skipped: Pictures in it, and what was left out of the first dataset.
         n_sampled: Items that calibrations, maps and evaluations come from: those with the smallest ids.
+        n_measured: Items that there were when those were measured.
         sampled: A digest of those and of what embedded them.
         skipped: Some of what was left out.
         typical_item: See `typical.typical_row`.
@@ -69,6 +70,7 @@ class Facts:
     n_items: int
     n_skipped: int
     n_sampled: int
+    n_measured: int
     sampled: str
     skipped: tuple[Skipped, ...]
     typical_item: str
