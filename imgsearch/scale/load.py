@@ -149,8 +149,10 @@ def load_datasets(
         evaluations=(),
     )
     n_apart = max(dataset.n_items for dataset in datasets) - len(ids)
-    if before and replace(before, updated=facts.updated) == _with_measured(facts, before):
-        return LoadReport(before, passed.n_written, len(stale), n_apart)
+    is_known = before is not None and replace(before, updated=facts.updated) == _with_measured(facts, before)
+    if before and is_known and not (passed.n_written or len(stale)):
+        table.settle()  # a load that was killed may have written the last of it
+        return LoadReport(before, 0, 0, n_apart)
     if before and _is_measured(before, facts):
         facts = _with_measured(facts, before)
     else:

@@ -15,37 +15,16 @@ from streamlit.testing.v1 import AppTest
 
 from imgsearch import Collection
 from imgsearch.collection.served import address
-from imgsearch.files.place import Place, thumbnail_place
-from imgsearch.scale.dataset import Dataset, write_shard
 from imgsearch.scale.load import load_datasets
 from imgsearch.settings import get_settings
 from imgsearch.ui import resources
 from imgsearch.ui.parts import messages
 from imgsearch.ui.server import routes
 from imgsearch.ui.server.map_points import map_points
-from imgsearch.vectors.engines.table import stable_id
 from tests.app.test_page import cards, page, png, state_uploader
 from tests.conftest import draw_picture
+from tests.datasets import datasets_of, rows_of, write_dataset
 from tests.fake_table import FakeTable
-
-KEY = "a" * 64
-
-
-def write_dataset(collection: Collection, folder: Path, without: str = "") -> str:
-    """What `cluster embed` would have made of a collection's pictures, but for one."""
-    place, space = Place.at(str(folder)), collection.space()
-    rows = []
-    for row, item in enumerate(collection.items):
-        if item.item_id == without:
-            continue
-        thumbnail_place(place, item.thumbnail).write(collection.thumbnail(item))
-        names = ("item_id", "label", "width", "height", "bytes", "sha256", "thumbnail")
-        known = {name: getattr(item, name) for name in names}
-        rows.append({"id": stable_id(item.item_id), "attributes": "{}", "embedding": space.embeddings[row], **known})
-    rows.sort(key=lambda each: each["id"])
-    write_shard(place, KEY, space.dim, rows, [])
-    Dataset(space.spec, space.dim, len(rows), 0, {KEY: len(rows)}).write(place)
-    return str(folder)
 
 
 @pytest.fixture
@@ -62,7 +41,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTable]:
 @pytest.fixture
 def pets(table: FakeTable, collection: Collection, tmp_path: Path) -> FakeTable:
     """`table` with the pictures of `discs`, title and all."""
-    load_datasets([write_dataset(collection, tmp_path / "dataset")], table, title="Pets on a server", license="CC0")
+    load_datasets(datasets_of(collection, tmp_path), table, title="Pets on a server", license="CC0")
     return table
 
 
@@ -135,7 +114,8 @@ def test_the_map_has_the_items_and_points_that_a_browser_counts_exactly(collecti
 
 def test_what_was_loaded_since_is_seen_at_once(pets: FakeTable, collection: Collection, tmp_path: Path) -> None:
     assert len(resources.open_collection("pets").items) == 12
-    load_datasets([write_dataset(collection, tmp_path / "fewer", without="green/2.png")], pets)
+    rest = [row for row in rows_of(collection) if row["item_id"] != "green/2.png"]
+    load_datasets([write_dataset(tmp_path / "fewer", collection.space().spec, rest)], pets)
     assert len(resources.open_collection("pets").items) == 11
     at = page(collection="pets", item="green/2.png")
     assert not at.exception

@@ -242,6 +242,19 @@ def test_what_is_measured_is_of_a_sample(table: WatchedTable, dataset: Callable[
     assert third.spaces != first.spaces
 
 
+def test_a_vector_that_has_changed_outside_of_the_sample_is_seen_at_once(
+    table: WatchedTable, dataset: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_module, "MOST_SAMPLED", 20)
+    load_datasets([dataset(rows(range(60)))], table)
+    state = table.state()
+    changed = sorted(rows(range(60)), key=lambda row: row["id"])
+    changed[-1] |= {"embedding": changed[0]["embedding"]}
+    report = load_datasets([dataset(changed)], table)
+    assert (report.n_written, table.n_commits) == (1, 2)
+    assert table.state() != state  # else a page would go on with what it had
+
+
 def test_labels_of_which_there_are_many_have_landmarks(
     table: WatchedTable, dataset: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
