@@ -185,7 +185,7 @@ class Space(OpenedSpace):
         """See `OpenedSpace.places`: every item has one."""
         return np.asarray(self.projection[np.asarray(rows, dtype=np.int64)])
 
-    @cached_property
+    @property
     def is_varied(self) -> bool:
         """See `OpenedSpace.is_varied`."""
         return method_for(self.embeddings) == "tsne"

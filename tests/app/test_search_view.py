@@ -56,6 +56,7 @@ def data_of(at: AppTest, key: str) -> dict[str, Any]:
 def test_a_part_of_an_item_is_searched_with_and_the_item_is_left_out(collection: Collection) -> None:
     at = page(item="red/0.png", region="0.4,0.4,0.6,0.6", k="5")
     expected = collection.search(item_id="red/0.png", region=Region(0.4, 0.4, 0.6, 0.6), k=5)
+    assert [each.value for each in (*at.error, *at.exception)] == []
     assert results(at) == [result.item.item_id for result in expected.results]
     assert results(at) != results(page(item="red/0.png", k="5"))
     assert dict(data_of(at, "box")["box"]) == {"left": 0.4, "top": 0.4, "right": 0.6, "bottom": 0.6}
