@@ -284,7 +284,8 @@ def test_words_name_clusters_in_the_language_of_the_visitor(visit: Visit, langua
     wait_until_idle(page)
     names = page.locator(".names span")
     expect(names).to_have_text(expected)
-    page.wait_for_function("() => document.querySelector('.names span').getBoundingClientRect().x > 0")  # in its place
+    in_place = "(name) => name.getBoundingClientRect().x > 0"
+    page.wait_for_function(in_place, arg=names.first.element_handle())
     left, right = boxes(names)
     chart = page.locator(".st-key-map canvas").first.bounding_box()
     assert chart
