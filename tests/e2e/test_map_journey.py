@@ -284,11 +284,13 @@ def test_words_name_clusters_in_the_language_of_the_visitor(visit: Visit, langua
     wait_until_idle(page)
     names = page.locator(".names span")
     expect(names).to_have_text(expected)
-    in_place = "(name) => name.getBoundingClientRect().x > 0"
-    page.wait_for_function(in_place, arg=names.first.element_handle())
-    left, right = boxes(names)
     chart = page.locator(".st-key-map canvas").first.bounding_box()
     assert chart
+    for _ in range(200):  # until they are in their places
+        left, right = boxes(names)
+        if left["x"] > chart["x"]:
+            break
+        page.wait_for_timeout(50)
     middle = [box["x"] + box["width"] / 2 - chart["x"] for box in (left, right)]
     assert middle == [pytest.approx(each * (chart["width"] - 56) + 28, abs=12) for each in (0.25 / 0.99, 0.75 / 0.99)]
     assert left["y"] == pytest.approx(right["y"], abs=2)
