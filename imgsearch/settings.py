@@ -39,35 +39,39 @@ class Settings:
     Attributes:
         home: IMGSEARCH_HOME, where collections and kept weights live; `~` is expanded, and the path made absolute.
             Defaults to ./collections.
-        max_upload_mb: IMGSEARCH_MAX_UPLOAD_MB, largest upload of a visitor, in 2**20 bytes. Defaults to 10.
+        max_upload_mb: IMGSEARCH_MAX_UPLOAD_MB, largest picture that a visitor searches with, in MiB; the browser makes
+            larger photos smaller before it sends them. Defaults to 10.
         max_own_mb: IMGSEARCH_MAX_OWN_MB, largest collection that visitors can make of their own pictures, as it is uploaded
-            and unpacked, in 2**20 bytes. Defaults to 100.
+            and unpacked, in MiB; as server.maxUploadSize in .streamlit/config.toml. Defaults to 100.
         worker_timeout_s: IMGSEARCH_WORKER_TIMEOUT_S, longest time one request may keep the embedding worker once it
-            runs (loading a model for the first time is counted too). Defaults to 60.
+            runs (loading a model for the first time is counted too), in seconds. Defaults to 60.
         worker_queue: IMGSEARCH_WORKER_QUEUE, uploads that may wait for the worker; more are told to try again.
             Defaults to 8.
         frame_ancestors: IMGSEARCH_FRAME_ANCESTORS, sites that may show the page in a frame, as in the header
-            Content-Security-Policy, such as `https://huggingface.co`. Defaults to 'self', none but the page's own.
+            Content-Security-Policy, such as `https://huggingface.co`; `'self'` is none but the page's own.
+            Defaults to 'self'.
         url: IMGSEARCH_URL, the address of the page as visitors see it, such as `https://pets.example.org`: with it,
-            links to the page have a picture where they are previewed, and exports a link back. Defaults to "", none.
-        max_sessions: IMGSEARCH_MAX_SESSIONS, sessions at a time; more are told to come back. Defaults to 100.
+            links to the page have a picture where they are previewed, as in chats, and exports a link back.
+            Defaults to none.
+        max_sessions: IMGSEARCH_MAX_SESSIONS, sessions (open pages) at a time; more are told to come back. Defaults to 100.
         max_sessions_of_one: IMGSEARCH_MAX_SESSIONS_OF_ONE, sessions of one visitor at a time. Defaults to 20.
         max_own_of_one: IMGSEARCH_MAX_OWN_OF_ONE, collections of their own that one visitor may have at a time.
             Defaults to 3.
         uploads_per_minute: IMGSEARCH_UPLOADS_PER_MINUTE, pictures that are looked at for one visitor in a minute: uploads,
             parts of pictures, explanations. Defaults to 60.
         proxies: IMGSEARCH_PROXIES, addresses and networks (`10.0.0.0/8`) of the proxies before the page, with spaces
-            between: whom they name in X-Forwarded-For is the visitor. Defaults to none; the server itself trusts 127.0.0.1.
+            between: whom they name in X-Forwarded-For is the visitor. The server itself trusts 127.0.0.1. Defaults to none.
         collections: IMGSEARCH_COLLECTIONS, packages that the page pulls when it starts, each as `URL#sha256=...`, and
-            collections on a server, each as `milvus://HOST:PORT/NAME`, with spaces between.
+            collections on a server, each as `milvus://HOST:PORT/NAME`, with spaces between. Defaults to none.
         milvus_token: IMGSEARCH_MILVUS_TOKEN, what the servers of these ask for: a token, or `USER:PASSWORD`. Defaults to
             none.
-        keep_judgements: IMGSEARCH_KEEP_JUDGEMENTS=1 keeps the likes and dislikes of visitors in `<home>/judgements.sqlite`.
-            Defaults to off.
-        metrics: IMGSEARCH_METRICS=1 opens Streamlit's `/_stcore/metrics` (sessions, memory of caches) to everybody who can
-            reach the server. Defaults to off.
+        keep_judgements: IMGSEARCH_KEEP_JUDGEMENTS, 1 keeps the likes and dislikes of visitors in
+            `<home>/judgements.sqlite`. Defaults to 0.
+        metrics: IMGSEARCH_METRICS, 1 opens Streamlit's `/_stcore/metrics` (sessions, memory of caches) to everybody who can
+            reach the server. Defaults to 0.
         allowed_emails: IMGSEARCH_ALLOWED_EMAILS, who may see the page once signed in: addresses and domains such as
-            `@example.org`, with spaces between. Where there is one, visitors must sign in. Defaults to all who can sign in.
+            `@example.org`, with spaces between. Where there is one, visitors must sign in; without, all may who can sign
+            in, where sign-in is set up. Defaults to none.
     """
 
     home: Path = Path("collections")

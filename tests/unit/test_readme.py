@@ -18,41 +18,165 @@ from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.settings import Settings
 from imgsearch.vectors.engines.annoy import COMPILER_ARGS
+from scripts.make_documents import documents
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line.split("#")[0].strip()
-    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
-    if line.startswith("python -m imgsearch")
+DOCS = ROOT / "docs"
+MADE = documents()
+"""What a program makes, by name in docs/."""
+MODEL_CARD = ROOT / "imgsearch" / "embedding" / "bundled" / "MODEL_CARD.md"
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    MODEL_CARD,
+    *sorted(DOCS.rglob("*.md")),
 ]
+TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in DOCUMENTS}
+README = TEXTS["README.md"]
+INSTALLING = TEXTS["docs/installing.md"]
+README_LINES = 120
+"""At most; what is longer has a page of its own in docs/."""
 
 
-@pytest.mark.parametrize("line", COMMANDS)
-def test_commands_of_the_readme_are_commands_of_the_program(line: str) -> None:
-    name, *arguments = shlex.split(line)[3:]
-    cli.commands[name].make_context(name, arguments)  # raises UsageError for what it does not know
+def typed(text: str) -> list[str]:
+    """Lines of blocks to be typed, without comments; one that goes on in the next is one."""
+    blocks = re.findall(r"^ *```\w*\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    return [re.sub(r"(?:^|\s)#.*", "", line) for block in blocks for line in block.replace("\\\n", " ").splitlines()]
 
 
-def test_the_readme_shows_every_command() -> None:
-    shown = {shlex.split(line)[3] for line in COMMANDS}
+def commands_of(text: str) -> list[str]:
+    """What follows `python -m imgsearch` on these lines."""
+    found = [re.search(r"(?<!Usage: )python -m imgsearch (.*?)(?=\s[>|&]|$)", line) for line in typed(text)]
+    return [match[1].strip() for match in found if match]
+
+
+COMMANDS = {file: commands_of(text) for file, text in TEXTS.items()}
+"""By document, without the program."""
+
+
+def read(line: str) -> click.Command:
+    """The command that a line names.
+
+    Raises:
+        KeyError: there is none.
+        click.UsageError: it does not take what follows.
+    """
+    command: click.Command = cli
+    name, words = "", shlex.split(line)
+    while isinstance(command, click.Group):
+        name, *words = words
+        command = command.commands[name]
+    command.make_context(name, words)
+    return command
+
+
+def commands_below(command: click.Command) -> list[click.Command]:
+    below = list(command.commands.values()) if isinstance(command, click.Group) else []
+    return [command, *(each for group in below for each in commands_below(group))]
+
+
+@pytest.mark.parametrize(
+    ("file", "line"), [(file, line) for file, lines in COMMANDS.items() for line in dict.fromkeys(lines)]
+)
+def test_commands_of_the_documents_are_commands_of_the_program(file: str, line: str) -> None:
+    read(line)
+
+
+def test_commands_are_found_in_every_kind_of_block() -> None:
+    block = """
+1. Words.
+
+   ```sh
+   sudo -u me .venv/bin/python -m imgsearch pull URL#sha256=1   # a comment
+   docker run image \\
+       python -m imgsearch info pets
+   ```
+
+```text
+Usage: python -m imgsearch info [OPTIONS] NAME
+    python -m imgsearch query pets --words "a b" --json > answer.json
+```
+`python -m imgsearch COMMAND --help`
+"""
+    assert commands_of(block) == ["pull URL#sha256=1", "info pets", 'query pets --words "a b" --json']
+
+
+def test_a_command_that_is_wrong_is_told() -> None:
+    with pytest.raises(click.UsageError):
+        read("cluster load s3://pets/mini --to http://milvus:19530 --nam pets")
+    with pytest.raises(KeyError):
+        read("cluster unload pets")
+
+
+def test_documents_written_by_hand_show_every_command() -> None:
+    shown = {shlex.split(line)[0] for file, lines in COMMANDS.items() if Path(file).name not in MADE for line in lines}
     assert set(cli.commands) == shown
 
 
-@pytest.mark.parametrize("name", sorted(cli.commands))
-def test_every_command_and_option_has_a_help_text(name: str) -> None:
-    command = cli.commands[name]
+@pytest.mark.parametrize("command", commands_below(cli), ids=lambda command: command.name)
+def test_every_command_and_option_has_a_help_text(command: click.Command) -> None:
     assert command.help
     assert all(option.help for option in command.params if isinstance(option, click.Option))
 
 
-def test_the_readme_names_every_embedder() -> None:
-    assert all(f"`{name}`" in README for name in (*BACKBONES, *DESCRIPTORS))
+def test_documents_that_a_program_makes_are_as_it_makes_them_now() -> None:
+    assert set(MADE) == {"commands.md", "settings.md"}
+    assert [name for name, text in MADE.items() if TEXTS[f"docs/{name}"] != text] == []  # python -m scripts.make_documents
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_the_page_of_commands_has_every_command_with_all_that_it_takes() -> None:
+    sections = re.split(r"^## ", TEXTS["docs/commands.md"], flags=re.MULTILINE)[1:]
+    by_name = {section.partition("\n")[0].rpartition(" ")[2]: section for section in sections}
+    for command in commands_below(cli)[1:]:
+        taken = {name for param in command.params if isinstance(param, click.Option) for name in param.opts}
+        assert {
+            name for name in taken if not re.search(rf"(?<![\w-]){name}(?![\w-])", by_name[command.name or ""])
+        } == set()
+
+
+def test_the_page_of_settings_says_of_each_what_it_is_by_default() -> None:
+    rows = re.findall(r"^\| `IMGSEARCH_(\w+)` \| (.+?) \| (.+) \|$", TEXTS["docs/settings.md"], re.MULTILINE)
+    assert [name.lower() for name, _, _ in rows] == [field.name for field in fields(Settings)]
+    doc = " ".join((Settings.__doc__ or "").split())
+    for name, default, said in rows:
+        written = re.search(rf"IMGSEARCH_{name}, .*? Defaults to (.*?)\.(?: |$)(?!/)", doc)
+        assert written, name
+        assert written[1] == default
+        assert "Defaults" not in said
+    known = {field.name: field.default for field in fields(Settings)}
+    numbers = {name: default for name, default, _ in rows if isinstance(known[name.lower()], int)}
+    assert len(numbers) > 8
+    assert numbers == {name: str(int(known[name.lower()])) for name in numbers}
+
+
+def test_the_server_takes_uploads_as_large_as_the_largest_collection_of_a_visitor() -> None:
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert config["server"]["maxUploadSize"] == Settings().max_own_mb
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= README_LINES
+
+
+def test_the_figures_of_the_readme_are_five_each_with_the_command_that_makes_it_again() -> None:
+    (figures,) = re.findall(r"^<!-- figures -->\n(.*)^<!-- /figures -->$", README, re.DOTALL | re.MULTILINE)
+    rows = [row for row in figures.splitlines() if re.search(r"\d", row)]
+    assert len(rows) == 5
+    assert [row for row in rows if not re.search(r"\| `python -m (?:imgsearch|benchmarks)[ .][^`]+` \|$", row)] == []
+
+
+def test_the_index_lists_every_document() -> None:
+    index = DOCS / "README.md"
+    linked = {(DOCS / link).resolve() for link in re.findall(r"\]\(([^)#]+)", TEXTS["docs/README.md"])}
+    assert {path for path in DOCUMENTS if path != index} == linked
+    assert (ROOT / "README.md").resolve() in linked
+    assert "](docs/README.md)" in README
+
+
+def test_an_embedder_can_be_chosen_by_what_the_documents_say() -> None:
+    assert all(f"`{name}`" in TEXTS["docs/collections.md"] for name in (*BACKBONES, *DESCRIPTORS))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_what_a_document_links_to_and_names_exists(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     links = {path.parent / link for link in re.findall(r"\]\((?!https?:)([^)#]+)", text)}
@@ -62,10 +186,11 @@ def test_what_a_document_links_to_and_names_exists(path: Path) -> None:
 
 
 def test_links_to_a_section_lead_to_one() -> None:
-    anchors = {path.name: {anchor_of(title) for title in headings(path)} for path in DOCUMENTS}
+    anchors = {path: {anchor_of(title) for title in headings(path)} for path in DOCUMENTS}
     for path in DOCUMENTS:
         for file, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", path.read_text(encoding="utf-8")):
-            assert anchor in anchors[Path(file).name or path.name], f"{path.name}: {file}#{anchor}"
+            target = (path.parent / file).resolve() if file else path
+            assert anchor in anchors[target], f"{path.relative_to(ROOT)}: {file}#{anchor}"
 
 
 def headings(path: Path) -> list[str]:
@@ -88,17 +213,23 @@ def test_the_floors_of_the_documents_are_those_that_are_checked() -> None:
         ]
 
 
-def test_modules_that_the_readme_runs_exist() -> None:
-    named = set(re.findall(r"python -m (benchmarks\.\w+)", README))
-    assert named
-    assert all((ROOT / (module.replace(".", "/") + ".py")).is_file() for module in named)
+def test_programs_and_targets_that_the_documents_run_exist() -> None:
+    targets = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[0].split()
+    for file, text in TEXTS.items():
+        modules = {name.replace(".", "/") + ".py" for name in re.findall(r"python -m ((?:benchmarks|scripts)\.\w+)", text)}
+        programs = modules | set(re.findall(r"python ((?:scripts|benchmarks)/\S+?\.py)", text))
+        assert {name for name in programs if not (ROOT / name).is_file()} == set(), file
+        lines = [*typed(text), *re.findall(r"`([^`\n]+)`", text)]
+        made = {name for line in lines for name in re.findall(r"(?:^|\s)make ([a-z][\w-]*)(?=\s|$)", line)}
+        assert made <= {*targets}, file
+    assert "python -m benchmarks." in README
 
 
 def test_annoy_is_compiled_with_the_same_safe_flags_wherever_it_is() -> None:
     """With -ffast-math, which its own setup has, clang makes an annoy that answers wrongly or crashes."""
     plain = COMPILER_ARGS
     assert "fast" not in plain
-    expected = {"Dockerfile": {plain}, "Makefile": {plain + "$(NATIVE)"}, "README.md": {plain}}
+    expected = {"Dockerfile": {plain}, "Makefile": {plain + "$(NATIVE)"}, "docs/installing.md": {plain}}
     for file, flags in expected.items():
         text = (ROOT / file).read_text(encoding="utf-8")
         assert set(re.findall(r"ANNOY_COMPILER_ARGS *\??= *(\S+)", text)) == flags
@@ -126,20 +257,25 @@ def texts_for_readers() -> dict[str, str]:
 
 
 def test_the_command_has_one_spelling() -> None:
-    """`python -m imgsearch` works in the checkout and installed; `imgsearch` only installed, where the README says so."""
+    """`python -m imgsearch` works in the checkout and installed; `imgsearch` only installed, as one section says."""
     texts = texts_for_readers()
-    texts["README.md"] = re.sub(r"\n## Installed\n.*?(?=\n## )", "", texts["README.md"], flags=re.DOTALL)
+    texts["docs/installing.md"] = texts["docs/installing.md"].replace(installed(), "")
     names = "|".join(sorted(cli.commands))
     others = re.compile(rf"(?<!-m )\bimgsearch (?:-|(?:{names})\b).*|\b(?:python3[\d.]*|py) -m imgsearch\b.*")
     assert {file: found for file, text in texts.items() if (found := others.findall(text))} == {}
     named = {name for text in texts.values() for name in re.findall(r"python -m imgsearch (\w+)", text)}
-    assert named - {"NAME"} == set(cli.commands)
+    assert named - {"NAME", "COMMAND"} == set(cli.commands)
 
 
-def test_the_readme_introduces_the_installed_command() -> None:
-    (section,) = re.findall(r"\n## Installed\n.*?(?=\n## )", README, re.DOTALL)
-    assert "`imgsearch-demo`" in section
-    assert "`imgsearch build`" in section
+def installed() -> str:
+    """The section about the program where it is installed."""
+    (section,) = re.findall(r"\n## Installed\n.*?(?=\n## |\Z)", INSTALLING, re.DOTALL)
+    return str(section)
+
+
+def test_the_documents_introduce_the_installed_command() -> None:
+    assert "`imgsearch-demo`" in installed()
+    assert "`imgsearch build`" in installed()
 
 
 def test_the_limits_of_the_security_page_are_the_settings() -> None:

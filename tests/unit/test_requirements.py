@@ -229,7 +229,7 @@ def test_every_version_of_the_lock_is_for_the_pythons_that_it_is_installed_on() 
 
 
 def test_the_tensorflow_for_a_gpu_is_of_the_version_that_is_tested() -> None:
-    named = re.findall(r"tensorflow\[and-cuda\]==([\d.]+\d)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    named = re.findall(r"tensorflow\[and-cuda\]==([\d.]+\d)", (ROOT / "docs" / "installing.md").read_text(encoding="utf-8"))
     assert named == [LOCK["tensorflow"].version]
 
 

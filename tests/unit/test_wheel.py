@@ -15,7 +15,7 @@ from imgsearch.version import __version__
 pytestmark = pytest.mark.slow  # some seconds: pip twice, and the program as processes of their own
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+INSTALLING = (ROOT / "docs" / "installing.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WHERE_FROM = """
 import runpy, sys
@@ -119,8 +119,8 @@ def test_the_installed_command_is_called_imgsearch(installed: Path) -> None:
     assert run(installed, "imgsearch", "--help").startswith("Usage: imgsearch [OPTIONS] COMMAND")
 
 
-def test_the_shell_completes_the_installed_command_as_the_readme_sets_it_up(installed: Path) -> None:
-    (line,) = [line.split("  #")[0] for line in README.splitlines() if "_IMGSEARCH_COMPLETE" in line]
+def test_the_shell_completes_the_installed_command_as_the_documents_set_it_up(installed: Path) -> None:
+    (line,) = [line.split("  #")[0] for line in INSTALLING.splitlines() if "_IMGSEARCH_COMPLETE" in line]
     assert "_imgsearch_completion" in run(installed, "bash", "-c", f"{line}\ncomplete -p imgsearch")
     asked = {"_IMGSEARCH_COMPLETE": "bash_complete", "COMP_CWORD": "1"}
     assert run(installed, "imgsearch", COMP_WORDS="imgsearch eval", **asked) == "plain,evaluate\n"
