@@ -59,11 +59,18 @@ def patterns(node: ast.AST) -> Iterator[str]:
         yield re.escape(str(node.value))
 
 
-def test_both_languages_have_the_same_keys_and_placeholders() -> None:
-    assert en.TEXTS.keys() == ko.TEXTS.keys()
-    assert {key: placeholders(text) for key, text in en.TEXTS.items()} == {
-        key: placeholders(text) for key, text in ko.TEXTS.items()
+@pytest.mark.parametrize("code", texts.LANGUAGES)
+def test_every_language_has_the_same_keys_and_placeholders(code: str) -> None:
+    ours = texts.LANGUAGES[code].texts
+    assert ours.keys() == en.TEXTS.keys()
+    assert {key: placeholders(text) for key, text in ours.items()} == {
+        key: placeholders(text) for key, text in en.TEXTS.items()
     }
+
+
+def test_reports_and_links_know_every_language_of_the_page() -> None:
+    assert REPORT.keys() == texts.LANGUAGES.keys()
+    assert [texts.spoken("", f"{code}-XX") for code in texts.LANGUAGES] == list(texts.LANGUAGES)
 
 
 def test_english_tells_one_from_many(monkeypatch: pytest.MonkeyPatch) -> None:

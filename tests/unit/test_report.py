@@ -325,13 +325,14 @@ def test_a_region_is_marked_on_the_picture_it_belongs_to(tmp_path: Path) -> None
     assert sheet[150, 90] == pytest.approx(COLORS[0], abs=6)
 
 
-def test_the_languages_say_the_same() -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_languages_say_the_same(language: str) -> None:
     def parts(text: str) -> set[str]:
         return {name for _, name, _, _ in Formatter().parse(text) if name}
 
-    english, korean = LANGUAGES["en"], LANGUAGES["ko"]
-    assert english.keys() == korean.keys()
-    assert {key: parts(text) for key, text in english.items()} == {key: parts(text) for key, text in korean.items()}
+    english, other = LANGUAGES["en"], LANGUAGES[language]
+    assert english.keys() == other.keys()
+    assert {key: parts(text) for key, text in english.items()} == {key: parts(text) for key, text in other.items()}
 
 
 def pixels(report: Report) -> np.ndarray:
