@@ -17,6 +17,7 @@ from imgsearch.cli import cli
 from imgsearch.embedding.backbones import BACKBONES
 from imgsearch.embedding.descriptors import DESCRIPTORS
 from imgsearch.settings import Settings
+from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.annoy import COMPILER_ARGS
 from scripts.make_documents import documents
 
@@ -172,8 +173,8 @@ def test_the_index_lists_every_document() -> None:
     assert "](docs/README.md)" in README
 
 
-def test_an_embedder_can_be_chosen_by_what_the_documents_say() -> None:
-    assert all(f"`{name}`" in TEXTS["docs/collections.md"] for name in (*BACKBONES, *DESCRIPTORS))
+def test_embedders_and_engines_can_be_chosen_by_what_the_documents_say() -> None:
+    assert [name for name in (*BACKBONES, *DESCRIPTORS, *ENGINES) if f"`{name}`" not in TEXTS["docs/collections.md"]] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
