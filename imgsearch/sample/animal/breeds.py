@@ -101,7 +101,7 @@ class Coat:
     """Coat: where light and dark go, and hair lengths in body units.
 
     Args:
-        pattern: Name of the rule in `imgsearch.sample.coats`.
+        pattern: Name of the rule in `imgsearch.sample.animal.coats`.
         body, head, ruff, legs, tail, ears: Hair length there; about 0.01 is smooth, 0.1 very long.
         curl: 0 straight .. 1 curly.
         skin: 0 furred .. 1 hairless and wrinkled.
