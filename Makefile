@@ -17,7 +17,7 @@ endif
 ANNOY_COMPILER_ARGS ?= -O3,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD$(NATIVE)
 export ANNOY_COMPILER_ARGS
 
-.PHONY: run test test-serving test-cluster check lint lock all-tests quick-tests pets clean
+.PHONY: run test test-serving test-cluster check lint docs lock all-tests quick-tests pets clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -28,7 +28,7 @@ pets: $(VENV)/.installed
 
 # Everything; what takes longest, the tests, has the last line.
 test: $(VENV)/.installed-dev
-	$(MAKE) --no-print-directory --jobs --keep-going lint all-tests
+	$(MAKE) --no-print-directory --jobs --keep-going lint docs all-tests
 
 # What answers, in an environment of its own with no more than requirements-serve.txt and pytest.
 test-serving: $(SERVING)/.installed
@@ -41,13 +41,17 @@ test-cluster: $(CLUSTER)/.installed
 
 # The same without the tests that take long: under two minutes on two processors.
 check: $(VENV)/.installed-dev
-	$(MAKE) --no-print-directory --jobs --keep-going lint quick-tests
+	$(MAKE) --no-print-directory --jobs --keep-going lint docs quick-tests
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The API reference, in build/api/index.html; a name in it that leads nowhere is an error.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m scripts.api_reference
 
 # All versions with their hashes, from the ranges in pyproject.toml: requirements-dev.txt is the lock, requirements.txt the
 # part of it that page and builds need, requirements-serve.txt the part that answers. One version serves every system and

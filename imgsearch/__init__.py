@@ -5,10 +5,11 @@ Importing it loads neither TensorFlow nor Streamlit.
     >>> from imgsearch import Collection
     >>> discs = Collection.open("discs")
     >>> page = discs.search("red/1.png", k=3)
-    >>> [result.item.item_id for result in page.results]
-    ['red/0.png', 'red/2.png', 'red/3.png']
-    >>> round(page.results[0].distance, 3)
-    0.109
+    >>> for result in page.results:
+    ...     print(result.rank, result.item.item_id, round(result.distance, 3))
+    1 red/0.png 0.109
+    2 red/2.png 0.115
+    3 red/3.png 0.23
 """
 
 import pkgutil
