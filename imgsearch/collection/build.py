@@ -107,6 +107,13 @@ def build_collection(
 ) -> BuildReport:
     """Makes or renews a collection.
 
+    Example:
+        >>> report = build_collection("drawn", pictures, home=home, specs=[embedder_spec("color_histogram")])
+        >>> report.n_embedded, report.collection.items.label_counts
+        (12, {'blue': 4, 'green': 4, 'red': 4})
+        >>> build_collection("drawn", pictures, home=home).is_unchanged  # from then on it embeds what is new
+        True
+
     Args:
         name: Lower-case letters, digits and hyphens.
         directory: The pictures; sub-folders are read too, and nothing is written there.

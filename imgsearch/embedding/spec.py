@@ -175,6 +175,14 @@ def embedder_spec(
 ) -> EmbedderSpec:
     """The spec of an embedder by name. What only concerns backbones is left out for descriptors.
 
+    Example:
+        >>> embedder_spec("inception_v3").dim
+        2048
+        >>> embedder_spec("inception_v3", layer="logits").dim
+        1000
+        >>> embedder_spec("color_histogram").is_descriptor
+        True
+
     Args:
         name: A backbone, one of one's own, or a descriptor.
         layer, precision: See EmbedderSpec.

@@ -33,6 +33,10 @@ _NO_COLLECTIONS = frozenset((_WEIGHTS, _NETWORKS, _BACKBONES, _DOWNLOADS, _PICTU
 def list_collections(home: Path | None = None) -> list[str]:
     """Names of the collections in a home, in alphabetical order. Half-built ones are not among them.
 
+    Example:
+        >>> list_collections()
+        ['discs']
+
     Raises:
         CollectionError: the home cannot be read.
     """

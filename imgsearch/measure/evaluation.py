@@ -68,6 +68,11 @@ def evaluate_collection(
 ) -> list[Evaluation]:
     """Leave-one-out evaluation of every space: each labelled item asks the others.
 
+    Example:
+        >>> (measured,) = evaluate_collection(Collection.open("discs"), rerankings=[""])
+        >>> measured.space, measured.n_queries, measured.precision_at_k[1].mean
+        ('color_histogram', 12, 1.0)
+
     Args:
         collection: More than 2,000 labelled items are sampled with a fixed seed.
         rerankings: Names of re-rankings, "" for none.

@@ -133,6 +133,13 @@ def decode_image(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Pi
     A file that is cut off is refused, unless all that is missing comes after the first picture (further frames, the
     trailer of a GIF).
 
+    Example:
+        >>> picture = decode_image(pictures / "red" / "1.png")
+        >>> picture.format, picture.width, picture.height
+        ('PNG', 80, 60)
+        >>> picture.pixels.shape, picture.pixels[30, 40].tolist()
+        ((60, 80, 3), [220, 40, 40])
+
     Args:
         source: The content, or where it is.
         limits: What the picture may cost. Defaults to DEFAULT_LIMITS, for uploads and builds alike.

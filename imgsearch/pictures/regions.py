@@ -37,6 +37,12 @@ class Region:
 
     The sides are rounded to 3 decimals, so that an address holds them exactly.
 
+    Example:
+        >>> str(Region(left=0.1, top=0.2, right=0.5, bottom=2 / 3))
+        '0.1,0.2,0.5,0.667'
+        >>> Region.parse("0.1,0.2,0.5,0.667").right
+        0.5
+
     Raises:
         InvalidQueryError: a side is not in [0, 1], or two opposite ones are less than 0.05 apart.
     """

@@ -60,6 +60,11 @@ class Ask:
         without_copies: Whether near-copies are left out: of what is asked with, and of results before them. See `copies`.
         rerank: A name of `rerank.RERANKINGS`, "" for the order of the distances.
         effort: How hard the engine looks.
+
+    Example:
+        >>> question = Ask(items="red/1.png", disliked="red/0.png", k=2)
+        >>> [result.item.item_id for result in Collection.open("discs").search(question).results]
+        ['red/2.png', 'red/3.png']
     """
 
     items: tuple[str, ...] = ()

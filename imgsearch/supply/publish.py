@@ -198,6 +198,12 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 def pull(text: str, home: Path, *, name: str | None = None, progress: Progress | None = None) -> Collection:
     """Brings a package and makes it a collection, which is listed once every byte of it has been checked.
 
+    Example:
+        >>> packed = pack("discs", home, home / "discs.imgsearch.tar")
+        >>> pulled = pull(f"{packed.path}#sha256={packed.sha256}", home, name="copied")
+        >>> list_collections(home)
+        ['copied', 'discs']
+
     A collection of the same name that was pulled before is replaced, as by a build: a running page goes on with the old
     state until the new one is complete. It is searched exactly until its index is built, last of all.
 

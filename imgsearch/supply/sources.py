@@ -66,6 +66,11 @@ def update_collection(name: str, home: Path, *, progress: Progress | None = None
     again; all others keep what they have. Item ids stay. Where the pictures cannot be had, what needs none of them is added
     that is missing: indexes, networks and class values.
 
+    Example:
+        >>> (pictures / "red" / "3.png").unlink()
+        >>> len(update_collection("discs", home).collection.items)
+        11
+
     Raises:
         CollectionNotFoundError: there is none of that name.
         BuildError, DownloadError: it is not known where its pictures come from, or they cannot be had, and nothing can be

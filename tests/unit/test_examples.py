@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import pkgutil
 from pathlib import Path
+from types import FunctionType
 
 import PIL.Image
 import pytest
@@ -24,11 +25,20 @@ def test_there_are_examples() -> None:
     assert {"imgsearch", "imgsearch.collection.face.opened"} <= {*MODULES}
 
 
+def test_whatever_a_program_calls_has_an_example() -> None:
+    calls = [getattr(imgsearch, name) for name in imgsearch.__all__]
+    calls = [call for call in calls if isinstance(call, FunctionType)] + [imgsearch.Collection.search]
+    without = [call.__name__ for call in calls if ">>>" not in (call.__doc__ or "")]
+    # Shown by `pull`, and the same as `evaluate_collection` but for a folder.
+    assert without == ["evaluate_folder", "pack"]
+
+
 @pytest.mark.usefixtures("collection")
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in NEEDS_A_PAGE])
-def test_examples_give_what_they_say(name: str) -> None:
+def test_examples_give_what_they_say(name: str, home: Path, pictures: Path) -> None:
+    """They know the collection `discs`, its home and its pictures, and what a program imports."""
     module = pkgutil.resolve_name(name)
-    known = {"PIL": PIL, "Region": imgsearch.Region, "Collection": imgsearch.Collection}
-    result = doctest.testmod(module, extraglobs=known)
+    known = {name: getattr(imgsearch, name) for name in imgsearch.__all__}
+    result = doctest.testmod(module, extraglobs={**known, "PIL": PIL, "home": home, "pictures": pictures})
     assert result.attempted
     assert result.failed == 0
