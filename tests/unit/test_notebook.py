@@ -1,30 +1,70 @@
-"""What a notebook shows for an answer."""
+"""What a notebook shows for an answer, and the one that is kept as an example."""
 
 from __future__ import annotations
 
+import ast
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 
-from imgsearch import build_collection, embedder_spec
-from imgsearch.supply import datasets
+from imgsearch import Collection, SearchPage, build_collection, embedder_spec, list_collections
 from tests.conftest import draw_picture
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "examples" / "image_search.ipynb"
 
 
-def test_the_example_draws_what_is_missing_in_the_home_that_is_set(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Path] = []
-    monkeypatch.setattr(datasets, "draw_gallery", lambda folder, **options: drawn.append(folder))
-    monkeypatch.setattr(datasets, "draw_queries", lambda folder: None)
-    (home / "sample-pictures").mkdir(parents=True)  # of a drawing that was stopped
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+def run_cells(notebook: dict[str, Any]) -> Iterator[Any]:
+    """Runs the code of a notebook cell by cell, and gives what each would show: the value of its last line."""
     names: dict[str, Any] = {}
-    exec("".join(next(cell["source"] for cell in cells if cell["cell_type"] == "code")), names)
-    assert drawn == [names["pictures"]] == [home / "sample-pictures"]
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            tree = ast.parse("".join(cell["source"]))
+            shown = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+            exec(compile(tree, str(NOTEBOOK), "exec"), names)
+            yield eval(compile(ast.Expression(shown.value), str(NOTEBOOK), "eval"), names) if shown else None
+
+
+def labels(page: SearchPage) -> list[str]:
+    return [result.item.label or "" for result in page.results]
+
+
+@pytest.mark.slow
+def test_the_example_goes_from_a_fresh_home_to_words_on_the_sample(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    shown = list(run_cells(notebook))
+    assert list_collections(home) == ["sample"]
+    pages = [each for each in shown if isinstance(each, SearchPage)]
+    assert all(page._repr_html_() for page in pages)
+    neighbors, outside, whole, found, by_colors, by_word, narrowed = pages
+    (item,) = neighbors.query_items
+    assert item == Collection.open("sample", home).items.at([999 % 456])[0]
+    assert labels(neighbors) == [item.label] * 8
+    assert labels(outside) == ["Siamese"] * 8
+    assert labels(whole).count("Maine_Coon") < 4 < labels(found).count("Maine_Coon")
+    assert found.part
+    assert by_colors.space == "color_histogram"
+    assert by_colors.query_items == neighbors.query_items
+    assert item.label not in labels(by_colors)
+    assert set(labels(by_word)) == {"Maine_Coon"}  # the one tabby of the breeds
+    assert all(result.distance for result in narrowed.results)
+    assert [result.item for result in narrowed.results] != [result.item for result in neighbors.results]
+    pictures = [each.size for each in shown if isinstance(each, PIL.Image.Image)]
+    assert pictures[:2] == [(320, 320), (640, 480)]
+    assert 0 < pictures[2][0] < 320  # the part
+    said = capsys.readouterr().out
+    assert "456 pictures, 19 labels" in said
+    assert "mini: precision@5 0.889" in said
+
+
+def test_the_example_is_kept_without_what_it_showed() -> None:
+    """A run's pictures would be a megabyte in every commit of it."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    assert [cell["outputs"] for cell in cells if cell.get("outputs") or cell.get("execution_count")] == []
 
 
 def test_names_are_shown_as_they_are_and_without_thumbnails_nothing(home: Path, tmp_path: Path) -> None:
