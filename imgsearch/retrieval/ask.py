@@ -63,7 +63,9 @@ class Ask:
 
     Example:
         >>> question = Ask(items="red/1.png", disliked="red/0.png", k=2)
-        >>> [result.item.item_id for result in Collection.open("discs").search(question).results]
+        >>> discs = Collection.open("discs")
+        >>> page = discs.search(question)
+        >>> [result.item.item_id for result in page.results]
         ['red/2.png', 'red/3.png']
     """
 
