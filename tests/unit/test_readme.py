@@ -27,7 +27,7 @@ MADE = documents()
 """What a program makes, by name in docs/."""
 MODEL_CARD = ROOT / "imgsearch" / "embedding" / "bundled" / "MODEL_CARD.md"
 DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
     MODEL_CARD,
     *sorted(DOCS.rglob("*.md")),
 ]
