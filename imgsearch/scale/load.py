@@ -134,7 +134,7 @@ def load_datasets(
         title=title or (before.title if before else table.name),
         source=source or (before.source if before else ""),
         license=license or (before.license if before else ""),
-        updated=datetime.now(UTC).isoformat(timespec="seconds"),
+        updated=datetime.now(UTC).isoformat(timespec="microseconds"),
         datasets=tuple(place.shown for place in places),
         n_items=len(ids),
         n_skipped=datasets[0].n_skipped,

@@ -199,6 +199,8 @@ def test_a_picture_is_narrowed_by_words_that_are_taken_away_again(
     page = visit("/?item=blue%2F0.png", **size)
     page.get_by_text("Refine", exact=True).click()
     only, none = field(page, "Only pictures that show"), field(page, "No pictures that show")
+    expect(none).to_be_visible()
+    wait_until_idle(page)
     assert violations(page) == []
     only.fill("crane")
     only.press("Enter")
