@@ -39,6 +39,7 @@ def test_the_points_are_the_stored_places(collection: Collection) -> None:
         assert (points["id"][row], points["thumbnail"][row]) == (item.item_id, item.thumbnail)
 
 
+@pytest.mark.usefixtures("no_leftovers")  # an opened collection keeps its sample
 def test_a_large_collection_shows_a_sample(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vector_space, "MAX_MAP_POINTS", 5)
     points = json.loads(map_points.map_points(collection, "color_histogram"))
