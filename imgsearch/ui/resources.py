@@ -55,7 +55,7 @@ def _open_served(uri: str, name: str, state: str) -> ServedCollection:
     return ServedCollection.open(ServerAddress(uri, name).table, get_settings().home)
 
 
-def build_of(name: str) -> tuple[int, int]:
+def build_of(name: str) -> tuple[int, int, str]:
     """What tells a build of a collection from the next.
 
     Raises:
@@ -66,11 +66,11 @@ def build_of(name: str) -> tuple[int, int]:
         status = path.stat()
     except OSError:
         raise CollectionNotFoundError(f"There is no collection called {name!r}.") from None
-    return status.st_mtime_ns, status.st_ino
+    return status.st_mtime_ns, status.st_ino, str(path)
 
 
 @st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
-def _open(name: str, build: tuple[int, int]) -> OpenedCollection:
+def _open(name: str, build: tuple[int, int, str]) -> OpenedCollection:
     del build  # only a part of the key
     return Collection.open(name, get_settings().home)
 
@@ -87,7 +87,7 @@ def outline(name: str) -> Described:
 
 
 @st.cache_resource(max_entries=MAX_OPEN_COLLECTIONS, show_spinner=False)
-def _outline(name: str, build: tuple[int, int]) -> Outline:
+def _outline(name: str, build: tuple[int, int, str]) -> Outline:
     del build  # only a part of the key
     return Outline.open(name, get_settings().home)
 

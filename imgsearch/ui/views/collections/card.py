@@ -73,7 +73,7 @@ def overview(name: str) -> Overview:
 
 
 @st.cache_resource(max_entries=_MAX_OVERVIEWS, show_spinner=False)
-def _overview(name: str, build: tuple[int, int]) -> Overview:
+def _overview(name: str, build: tuple[int, int, str]) -> Overview:
     del build  # only a part of the key
     return Overview.of(Outline.open(name, get_settings().home))
 
