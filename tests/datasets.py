@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from imgsearch import Collection
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.files.place import Place, thumbnail_place
@@ -14,6 +16,22 @@ from imgsearch.scale.dataset import Dataset, write_shard, write_skipped
 from imgsearch.vectors.engines.table import stable_id
 
 PER_SHARD = 7
+
+
+def row_of_nobody(number: int, name: str, n_bytes: int, vector: np.ndarray) -> dict[str, Any]:
+    """The row of a picture that nobody has: even ones are cats, odd ones dogs."""
+    return {
+        "id": stable_id(name),
+        "item_id": name,
+        "label": ("cat", "dog")[number % 2],
+        "attributes": "{}",
+        "width": 640,
+        "height": 480,
+        "bytes": n_bytes,
+        "sha256": f"{number:064}",
+        "thumbnail": f"{number:064}",
+        "embedding": vector,
+    }
 
 
 def rows_of(collection: Collection, space: str | None = None) -> list[dict[str, Any]]:

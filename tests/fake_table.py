@@ -100,9 +100,7 @@ class FakeTable:
         return sorted(
             each
             for each, row in self._rows.items()
-            if all(label == row.item.label for label in among.labels)
-            and row.item.label not in among.not_labels
-            and (among.below is None or each < among.below)
+            if all(label == row.item.label for label in among.labels) and row.item.label not in among.not_labels
         )
 
     def _ask(self, *, exists: bool = True) -> None:

@@ -11,7 +11,7 @@ from imgsearch.distance import normalize
 from imgsearch.errors import CollectionNotFoundError, ItemNotFoundError
 from imgsearch.pictures.items import Condition, Item
 from imgsearch.vectors.engines.face import Effort
-from imgsearch.vectors.engines.table import END_OF_IDS, Table, TableRow, stable_id
+from imgsearch.vectors.engines.table import Table, TableRow, stable_id
 
 RNG = np.random.default_rng(0)
 N, DIMS = 300, {"mini": 16, "color_histogram": 8}
@@ -75,9 +75,7 @@ class TableContract:
         return sorted(
             stable_id(each.item.item_id)
             for each in self.rows()
-            if all(label == each.item.label for label in among.labels)
-            and each.item.label not in among.not_labels
-            and (among.below is None or stable_id(each.item.item_id) < among.below)
+            if all(label == each.item.label for label in among.labels) and each.item.label not in among.not_labels
         )
 
     def test_there_is_nothing_before_it_is_made_and_after_it_is_dropped(self, table: Table) -> None:
@@ -117,7 +115,7 @@ class TableContract:
             Condition(("red", "blue")),
             Condition((), ("red", LABELS[2])),
             Condition(("red",), ("red",)),
-            Condition(("blue",), (), END_OF_IDS // 3),
+            Condition(("blue",)),
         ],
     )
     def test_conditions_are_those_of_the_rows(self, filled: Table, among: Condition | None) -> None:

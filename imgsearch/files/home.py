@@ -52,17 +52,26 @@ def list_collections(home: Path | None = None) -> list[str]:
     return sorted(name for name in names if COLLECTION_NAME.fullmatch(name) and os.path.isfile(home / name / MANIFEST_FILE))
 
 
-def collection_path(name: str, home: Path) -> Path:
-    """Folder of the collection of that name, whether it exists or not.
+def check_collection_name(name: str) -> None:
+    """Refuses what is no name of a collection, wherever that may lie.
 
     Raises:
-        CollectionError: the name is not one that a collection can have.
+        CollectionError: it is none.
     """
     if not COLLECTION_NAME.fullmatch(name):
         raise CollectionError(
             "A collection's name must be 1 to 63 lower-case letters, digits and hyphens, and begin with a letter or "
             f"digit. Received: {name!r}."
         )
+
+
+def collection_path(name: str, home: Path) -> Path:
+    """Folder of the collection of that name, whether it exists or not.
+
+    Raises:
+        CollectionError: the name is not one that a collection can have.
+    """
+    check_collection_name(name)
     if name in _NO_COLLECTIONS and (home / name / MANIFEST_FILE).is_file():  # of when it could
         raise CollectionError(
             f"A collection cannot be called {name!r} any more: the home keeps other things there. Give its folder another "

@@ -66,12 +66,10 @@ class Condition:
     Attributes:
         labels: Labels that each of them has; two different ones are had by none.
         not_labels: Labels that none of them has.
-        below: They are all less than this number, if one is given.
     """
 
     labels: tuple[str, ...] = ()
     not_labels: tuple[str, ...] = ()
-    below: int | None = None
 
 
 Rows = np.ndarray | Condition

@@ -237,12 +237,12 @@ def _rows(datasets: Sequence[Dataset], places: Sequence[Place]) -> Iterator[tupl
         found = [other.vectors_of(ids) for other in ahead]
         records = batch.drop_columns(["embedding"]).to_pylist()
         vectors = _vectors(batch)
+        shared = [at for at, id_ in enumerate(ids.tolist()) if all(id_ in each for each in found)]
         rows = [
-            _row(record, dict(zip(spaces, (vectors[at], *(each[id_] for each in found)), strict=True)))
-            for at, (id_, record) in enumerate(zip(ids.tolist(), records, strict=True))
-            if all(id_ in each for each in found)
+            _row(records[at], dict(zip(spaces, (vectors[at], *(each[ids[at]] for each in found)), strict=True)))
+            for at in shared
         ]
-        yield np.array([id_ for id_ in ids.tolist() if all(id_ in each for each in found)], np.int64), rows
+        yield ids[shared], rows
 
 
 def _batches(dataset: Dataset, place: Place) -> Iterator[pa.RecordBatch]:

@@ -92,18 +92,14 @@ def _outline(name: str, build: tuple[int, int, str]) -> Outline:
     return Outline.open(name, get_settings().home)
 
 
+@lru_cache(_MOST_THUMBNAILS)
 def served_thumbnail(name: str, digest: str) -> bytes:
-    """A thumbnail of a collection on a server.
+    """A thumbnail of a collection on a server, which is asked for the first time only: the digest is that of its content.
 
     Raises:
         CollectionError: it cannot be read, or the server does not answer.
-        BuildError: where the pictures lie does not answer.
     """
-    return _served_thumbnail(open_collection(name), digest)
-
-
-@lru_cache(_MOST_THUMBNAILS)
-def _served_thumbnail(collection: OpenedCollection, digest: str) -> bytes:
+    collection = open_collection(name)
     assert isinstance(collection, ServedCollection)
     return collection.thumbnail_of(digest)
 

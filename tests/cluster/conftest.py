@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,14 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Milvus of the tests of a module."""
-    server = Server(program, tmp_path_factory.mktemp("server"))
+    with running_server(program, tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@contextmanager
+def running_server(program: Path, folder: Path) -> Iterator[Server]:
+    """A Milvus with its data in a folder; where none can run, the tests are skipped with the reason."""
+    server = Server(program, folder)
     try:
         server.start()
     except CannotRunError as error:
@@ -57,16 +65,21 @@ def server(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     server.kill()
 
 
+def draw_pictures(folder: Path, n: int, labels: Sequence[str], *, seed: int) -> None:
+    """So many pictures of coloured patches, `<label>/<number>.png`, the labels by turns."""
+    random = np.random.default_rng(seed)
+    for number in range(n):
+        patches = Image.fromarray(random.integers(0, 256, (6, 8, 3), np.uint8))
+        path = folder / labels[number % len(labels)] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        patches.resize((160, 120), Image.Resampling.BICUBIC).save(path)
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """40 pictures of two labels, and a file that is none though its name says so."""
     folder = tmp_path_factory.mktemp("made")
-    random = np.random.default_rng(0)
-    for number in range(N_PICTURES):
-        patches = Image.fromarray(random.integers(0, 256, (6, 8, 3), np.uint8))
-        path = folder / ("even" if number % 2 == 0 else "odd") / f"{number}.png"
-        path.parent.mkdir(exist_ok=True)
-        patches.resize((160, 120), Image.Resampling.BICUBIC).save(path)
+    draw_pictures(folder, N_PICTURES, ("even", "odd"), seed=0)
     (folder / "even" / "bad.jpg").write_bytes(b"no picture")
     return folder
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from imgsearch import Collection, build_collection
 from imgsearch.collection.served.collection import ServedCollection
@@ -15,6 +14,7 @@ from imgsearch.embedding.spec import embedder_spec
 from imgsearch.scale.embed import embed_pictures
 from imgsearch.scale.load import load_datasets
 from imgsearch.vectors.engines.milvus import MilvusTable
+from tests.cluster.conftest import draw_pictures
 from tests.cluster.milvus_server import Server
 from tests.e2e.browser import BROWSER_ARGS, card_items, chromium_path, run_server, wait_for_health, wait_until_idle
 
@@ -26,12 +26,7 @@ TIE = 1e-6
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """60 pictures of three labels."""
     folder = tmp_path_factory.mktemp("pictures")
-    random = np.random.default_rng(1)
-    for number in range(N_PICTURES):
-        patches = Image.fromarray(random.integers(0, 256, (6, 8, 3), np.uint8))
-        path = folder / ("red", "green", "blue")[number % 3] / f"{number}.png"
-        path.parent.mkdir(exist_ok=True)
-        patches.resize((160, 120), Image.Resampling.BICUBIC).save(path)
+    draw_pictures(folder, N_PICTURES, ("red", "green", "blue"), seed=1)
     return folder
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.milvus_server import LEASE, PORT, CannotRunError, Server
+from tests.cluster.conftest import running_server
+from tests.cluster.milvus_server import LEASE, PORT, Server
 
 grpc = pytest.importorskip("grpc")
 pymilvus = pytest.importorskip("pymilvus")
@@ -18,13 +19,8 @@ pymilvus = pytest.importorskip("pymilvus")
 
 @pytest.fixture
 def own(program: Path, tmp_path: Path) -> Iterator[Server]:
-    server = Server(program, tmp_path)
-    try:
-        server.start()
-    except CannotRunError as error:
-        pytest.skip(str(error))
-    yield server
-    server.kill()
+    with running_server(program, tmp_path) as server:
+        yield server
 
 
 def rows_of(client: pymilvus.MilvusClient, waiting_for: float) -> list[int]:

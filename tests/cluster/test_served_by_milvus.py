@@ -34,7 +34,7 @@ from imgsearch.vectors.engines.milvus import TIMEOUT_S, MilvusTable
 from imgsearch.vectors.engines.table import END_OF_IDS, TableRow, stable_id
 from tests.cluster.milvus_server import CannotRunError, Server
 from tests.conftest import SHARED
-from tests.datasets import datasets_of, write_dataset
+from tests.datasets import datasets_of, row_of_nobody, write_dataset
 from tests.fake_table import FakeTable
 from tests.tables import row
 
@@ -54,21 +54,8 @@ T = TypeVar("T")
 def rows(numbers: range) -> list[dict[str, object]]:
     """Pictures that nobody has, of two labels, with vectors at random."""
     vectors = normalize(np.random.default_rng(numbers.start).normal(size=(len(numbers), SPEC.dim)).astype(np.float32))
-    return [
-        {
-            "id": stable_id(f"{number:05}.png"),
-            "item_id": f"{number:05}.png",
-            "label": ("cat", "dog")[number % 2],
-            "attributes": "{}",
-            "width": 640,
-            "height": 480,
-            "bytes": 1_000,
-            "sha256": f"{number:064}",
-            "thumbnail": f"{number:064}",
-            "embedding": vector,
-        }
-        for number, vector in zip(numbers, vectors, strict=True)
-    ]
+    named = zip(numbers, vectors, strict=True)
+    return [row_of_nobody(number, f"{number:05}.png", 1_000, vector) for number, vector in named]
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from imgsearch.scale.dataset import write_shard, write_skipped
 from imgsearch.scale.load import load_datasets
 from imgsearch.settings import Settings, get_settings
 from imgsearch.vectors.engines.table import TableRow, stable_id
-from tests.datasets import datasets_of, write_dataset
+from tests.datasets import datasets_of, row_of_nobody, write_dataset
 from tests.fake_table import FakeTable
 
 SPECS = [embedder_spec("color_histogram"), embedder_spec("color_layout")]
@@ -37,18 +37,12 @@ Row = dict[str, Any]
 def rows(numbers: Sequence[int], spec: int = 0) -> list[Row]:
     """Pictures that nobody has, with vectors at random: even ones are cats, odd ones dogs."""
     return [
-        {
-            "id": stable_id(f"{number:03}.png"),
-            "item_id": f"{number:03}.png",
-            "label": ("cat", "dog")[number % 2],
-            "attributes": "{}",
-            "width": 640,
-            "height": 480,
-            "bytes": 1_000 + number,
-            "sha256": f"{number:064}",
-            "thumbnail": f"{number:064}",
-            "embedding": normalize(np.random.default_rng([number, spec]).normal(size=(1, SPECS[spec].dim)))[0],
-        }
+        row_of_nobody(
+            number,
+            f"{number:03}.png",
+            1_000 + number,
+            normalize(np.random.default_rng([number, spec]).normal(size=(1, SPECS[spec].dim)))[0],
+        )
         for number in numbers
     ]
 

@@ -11,7 +11,7 @@ from imgsearch.collection.collection import Collection
 from imgsearch.collection.face.opened import OpenedCollection
 from imgsearch.collection.served.collection import ServedCollection
 from imgsearch.errors import CollectionError
-from imgsearch.files.home import COLLECTION_NAME
+from imgsearch.files.home import check_collection_name
 from imgsearch.settings import get_settings
 from imgsearch.vectors.engines.milvus import MilvusTable
 from imgsearch.vectors.engines.table import Table
@@ -43,11 +43,7 @@ class ServerAddress:
                 "The address of a server must be http://HOST:PORT or https://HOST:PORT, and hold nothing else.",
                 hint=_TOKEN_HINT,
             )
-        if not COLLECTION_NAME.fullmatch(name):
-            raise CollectionError(
-                "A collection's name must be 1 to 63 lower-case letters, digits and hyphens, and begin with a letter or "
-                f"digit. Received: {name!r}."
-            )
+        check_collection_name(name)
         return cls(uri, name)
 
     @classmethod

@@ -71,15 +71,16 @@ class ServedItems:
     def count(self, rows: Rows) -> int:
         """See `Gallery.count`."""
         condition = _condition(rows)
-        if condition == Condition(condition.labels) and len(condition.labels) < 2:
-            return sum(map(self.label_counts.__getitem__, condition.labels)) if condition.labels else len(self)
-        return self._table.count(condition)
+        label = _only_label(condition)
+        if label is None:
+            return self._table.count(condition)
+        return self.label_counts[label] if label else len(self)
 
     def page(self, rows: Rows | None, start: int, n: int) -> list[Item]:
         """See `Gallery.page`. Far into the gallery it begins at a landmark, since a server counts no further than some."""
         condition = Condition() if rows is None else _condition(rows)
-        label = condition.labels[0] if len(condition.labels) == 1 and not condition.not_labels else ""
-        landmarks = self._facts.landmarks.get(label, ()) if label or not (condition.labels or condition.not_labels) else ()
+        label = _only_label(condition)
+        landmarks = () if label is None else self._facts.landmarks.get(label, ())
         passed = min(start // LANDMARK_EVERY, len(landmarks))
         after = landmarks[passed - 1] if passed else -1
         return self._table.page(condition, after, n, skip=start - passed * LANDMARK_EVERY)
@@ -99,6 +100,13 @@ class ServedItems:
 def _condition(rows: Rows) -> Condition:
     assert isinstance(rows, Condition)
     return rows
+
+
+def _only_label(condition: Condition) -> str | None:
+    """The label that is all of a condition, "" where nothing is asked for; None where there is more to it."""
+    if condition.not_labels or len(condition.labels) > 1:
+        return None
+    return condition.labels[0] if condition.labels else ""
 
 
 def landmarks_of(ids: Sequence[int] | np.ndarray) -> tuple[int, ...]:

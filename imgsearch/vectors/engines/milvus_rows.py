@@ -36,7 +36,6 @@ def where(among: Condition | None) -> str:
         return ""
     has = [f"label_id == {stable_id(label)}" for label in among.labels]
     has += [f"label_id != {stable_id(label)}" for label in among.not_labels]
-    has += [f"id < {among.below}"] if among.below is not None else []
     return " and ".join(has)
 
 
