@@ -44,8 +44,8 @@ INDEX = {"M": 32, "efConstruction": 200}
 """Of HNSW: https://milvus.io/docs/hnsw.md."""
 _HNSW: Mapping[str, Any] = {"index_type": "HNSW", "metric_type": "IP", "params": INDEX}
 _FLAT: Mapping[str, Any] = {"index_type": "FLAT", "metric_type": "L2", "params": {}}
-_EF = {Effort.QUICK: 1, Effort.NORMAL: 512, Effort.EXACT: 512}
-"""Candidates that HNSW keeps in sight, or as many as are asked for: docs/measurements.md says what each finds."""
+_EF = {Effort.QUICK: 64, Effort.NORMAL: 512, Effort.EXACT: 512}
+"""Candidates that HNSW keeps in sight, at least as many as are asked for: docs/measurements.md says what each finds."""
 _PARTS = 32
 """Of the ids, each searched by itself where all is to be compared: of a filter that leaves less than 7 % of the rows Milvus
 compares those, without its index."""
