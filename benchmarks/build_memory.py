@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.common import arguments, gather, machine, print_table, subject
+from benchmarks.common import Row, arguments, gather, machine, report, subject
 from imgsearch.embedding.networks import export_network
 from imgsearch.files.home import networks_folder
 
@@ -43,7 +43,7 @@ def main() -> None:
         gather(options.images, options.pictures, images)
         plain = subject(options.backbone, options.weights, home).spec
         exported = replace(plain, network=export_network(plain, home, []))
-        rows = []
+        rows: list[Row] = []
         for title, spec, how in (
             ("LiteRT, network exported before", exported, "litert"),
             ("TensorFlow", plain, "tensorflow"),
@@ -56,9 +56,8 @@ def main() -> None:
             environment = {**os.environ, "PYTHONPATH": os.getcwd()}
             done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
             own, child = done.stdout.split()[-2:]
-            rows.append((title, f"{own} MiB", f"{child} MiB" if how == "export" else ""))
-    print(f"{options.backbone}, {options.pictures} pictures")
-    print_table(("peak resident memory of a build", "its process", "the one that exports"), rows)
+            rows.append({"build": title, "peak_mib": int(own), "exporter_mib": int(child) if how == "export" else None})
+    report(options.save, {"backbone": options.backbone, "pictures": options.pictures, "builds": rows})
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ disturb less than the rate.
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 import time
@@ -29,13 +28,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import (
+    Row,
     Subject,
     arguments,
     compiled,
     gather,
     machine,
-    print_table,
     ratios,
+    report,
     spread,
     subject,
 )
@@ -162,8 +162,7 @@ def main() -> None:
     source = f"{options.images}" if options.images else "drawn, 500 x 375"
     print(
         f"{options.backbone} ({weights}), {len(paths)} pictures ({source}{f', {size:.0f} KB' if size else ''}), "
-        f"{options.repeats} rounds, {N_THREADS} decoding threads; "
-        f"median (least to greatest); load now {os.getloadavg()[0]:.1f}"
+        f"{options.repeats} rounds, {N_THREADS} decoding threads; median (least to greatest)"
     )
     seconds = rounds.seconds
     names = {
@@ -176,24 +175,25 @@ def main() -> None:
         "bfloat16, written": "build in bfloat16, whole",
         "loop": "loop: decode + model.predict, one by one",
     }
-    rows = []
-    for name, title in names.items():
-        rates = [1 / value for value in seconds[name]]
-        to_bare = spread(ratios(seconds["bare"], seconds[name])) if name != "bare" else "1"
-        to_loop = spread(ratios(seconds["loop"], seconds[name]), ".1f") if name != "loop" else "1"
-        cpu = statistics.median(rounds.cpu_seconds[name])
-        rows.append((title, spread(rates, ".1f"), to_bare, to_loop, f"{1000 * cpu:.0f}"))
-    print_table(("", "pictures/s", "/ bare", "/ loop", "CPU ms a picture"), rows)
+    rates: list[Row] = [
+        {
+            "what": title,
+            "pictures_a_second": spread([1 / value for value in seconds[name]]),
+            "by_bare": spread(ratios(seconds["bare"], seconds[name])),
+            "by_loop": spread(ratios(seconds["loop"], seconds[name])),
+            "cpu_ms_a_picture": 1000 * statistics.median(rounds.cpu_seconds[name]),
+        }
+        for name, title in names.items()
+    ]
+    others: list[Row] = []
     for how in ("TensorFlow", "bfloat16"):
         gain = ratios(seconds[how], seconds["float32"])
         share = agreement(rounds.galleries["float32"], rounds.galleries["float32"], rounds.galleries[how], NEIGHBOURS)
         cosine = (rounds.galleries["float32"].astype(float) * rounds.galleries[how]).sum(axis=1)
         apart = 1 - cosine.min()
-        print(
-            f"Speed of the build / that of {how}: {spread(gain)}. Of the {NEIGHBOURS} nearest of one, {share:.2%} are "
-            f"the same among {how}'s embeddings; 1 - cosine of a picture's two embeddings at most {apart:.1e}."
-            + ("" if options.weights else " (Random weights: agreement says little.)")
-        )
+        # With random weights agreement says little.
+        others.append({"other": how, "speed_by_other": spread(gain), "same_of_10": float(share), "apart": float(apart)})
+    report(options.save, {"pictures": len(paths), "rates": rates, "others": others})
 
 
 if __name__ == "__main__":

@@ -1,18 +1,26 @@
-"""What the benchmarks share: pictures, a model with weights, clocks and tables."""
+"""What the benchmarks share: pictures, a model with weights, clocks, tables, and how a result is kept.
+
+A result is data: tables, which are lists of rows, a row a dictionary that begins with what it is of; and single values,
+by name. Names say the unit. A value with an interval is an `Interval`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
+import shlex
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,50 +34,118 @@ from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
 from imgsearch.embedding.weights import keep_weights
 from imgsearch.processors import n_processors
 
+RESULTS = Path(__file__).parent / "results"
+_MADE_HERE = (":!benchmarks/results", ":!benchmarks/templates", ":!docs/measurements.md", ":!README.md")
+_PACKAGES = ("tensorflow-cpu", "tensorflow", "keras", "ai-edge-litert", "numpy", "pillow", "annoy", "usearch", "streamlit")
+_STARTED = time.perf_counter()
+
+Row = dict[str, Any]
+Interval = dict[str, float]
+"""`value`, and from `low` to `high` what it may as well have been."""
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser with what every benchmark takes: see `report`."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--save", metavar="NAME", help="write the result to benchmarks/results/NAME.json")
+    return made
+
 
 def arguments(description: str | None, *, pictures: int, repeats: int) -> argparse.ArgumentParser:
-    """A parser with what every benchmark takes."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backbone", default="inception_v3", help="row of imgsearch.embedding.backbones [%(default)s]")
-    parser.add_argument("--weights", type=Path, help="HDF5 file [random weights: speed does not depend on them]")
-    parser.add_argument("--images", type=Path, help="folder of pictures [drawn: 500 x 375 JPEGs with noise]")
-    parser.add_argument("--pictures", type=int, default=pictures, help="at most so many [%(default)s]")
-    parser.add_argument("--repeats", type=int, default=repeats, help="rounds, each measures everything [%(default)s]")
-    return parser
+    """The same with what those of speed take."""
+    made = parser(description)
+    made.add_argument("--backbone", default="inception_v3", help="row of imgsearch.embedding.backbones [%(default)s]")
+    made.add_argument("--weights", type=Path, help="HDF5 file [random weights: speed does not depend on them]")
+    made.add_argument("--images", type=Path, help="folder of pictures [drawn: 500 x 375 JPEGs with noise]")
+    made.add_argument("--pictures", type=int, default=pictures, help="at most so many [%(default)s]")
+    made.add_argument("--repeats", type=int, default=repeats, help="rounds, each measures everything [%(default)s]")
+    return made
 
 
 def one_backbone(description: str | None) -> tuple[argparse.Namespace, Embedder]:
     """What a benchmark of quality takes, `images` and `backbone` among it, and the embedder of that name."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--backbone", default="mini", help="row of imgsearch.embedding.backbones [%(default)s]")
-    parser.add_argument("--weights", type=Path, help="HDF5 file; the bundled backbone needs none")
-    options = parser.parse_args()
+    made = parser(description)
+    made.add_argument("--images", type=Path, required=True, help="folder of pictures")
+    made.add_argument("--backbone", default="mini", help="row of imgsearch.embedding.backbones [%(default)s]")
+    made.add_argument("--weights", type=Path, help="HDF5 file; the bundled backbone needs none")
+    options = made.parse_args()
     with tempfile.TemporaryDirectory(prefix="imgsearch-benchmark-") as temporary:
         home = Path(temporary)
         weights = keep_weights(options.weights, home) if options.weights else None
         return options, load_embedder(embedder_spec(options.backbone, weights=weights), home)
 
 
-def machine() -> str:
-    """Processor, cores, load and versions, in a line."""
-    processor = platform.processor() or platform.machine()
+def processor() -> str:
+    """Processor, the instructions of it that matter here, and cores."""
+    name, flags = platform.processor() or platform.machine(), list[str]()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), processor)
+        name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
         flags = next((line.split() for line in lines if line.startswith("flags")), [])
-        processor += " with " + ", ".join(f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in flags)
     except OSError:
         pass
-    names = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "pillow")
-    found = []
-    for name in names:
+    has = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
+    return f"{name}{' with ' + ', '.join(has) if has else ''}; {n_processors()} cores"
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that compute."""
+    found = {"Python": platform.python_version()}
+    for name in _PACKAGES:
         try:
-            found.append(f"{name} {version(name)}")
-        except ModuleNotFoundError:
+            found[name] = version(name)
+        except PackageNotFoundError:
             continue
-    load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"{processor}; {n_processors()} cores, {load}; Python {platform.python_version()}, {', '.join(found)}"
+    return found
+
+
+def machine() -> str:
+    """Processor, load and versions, in a line."""
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return f"{processor()}{load}; {', '.join(f'{name} {number}' for name, number in versions().items())}"
+
+
+def report(name: str | None, result: Mapping[str, Any]) -> None:
+    """Prints a result, and with a name keeps it."""
+    for title, value in result.items():
+        print_result(title, value)
+    if name:
+        save_result(name, result)
+
+
+def save_result(name: str, result: Mapping[str, Any]) -> None:
+    """Writes benchmarks/results/NAME.json: the result, and what it was measured with, when and how.
+
+    `python -m benchmarks.documents` then brings it into the documents.
+    """
+    main = sys.modules["__main__"].__spec__
+    words = sys.argv[1:]
+    if "--save" in words:
+        at = words.index("--save")
+        del words[at : at + 2]
+    commit, is_clean = commit_of_tree()
+    about = {
+        "command": shlex.join(["python", "-m", main.name if main else sys.argv[0], *words]),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "commit": commit,
+        "is_clean": is_clean,
+        "machine": processor(),
+        "load": round(os.getloadavg()[0], 1),
+        "versions": versions(),
+        "seconds": round(time.perf_counter() - _STARTED),
+    }
+    text = json.dumps({**about, "result": result}, indent=1, ensure_ascii=False)
+    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def commit_of_tree() -> tuple[str, bool]:
+    """The commit, and whether nothing was changed since but results and what is made of them."""
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(RESULTS.parents[1]), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    return git("rev-parse", "--short=10", "HEAD"), not git("status", "--porcelain", "--", ".", *_MADE_HERE)
 
 
 def gather(images: Path | None, n: int, into: Path) -> list[Path]:
@@ -146,15 +222,15 @@ def clock(into: list[float]) -> Iterator[None]:
     into.append(time.perf_counter() - started)
 
 
-def spread(values: Sequence[float], form: str = ".2f") -> str:
-    """Median (least to greatest)."""
-    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+def spread(values: Sequence[float]) -> Interval:
+    """Median, from least to greatest."""
+    return {"value": statistics.median(values), "low": min(values), "high": max(values)}
 
 
-def middle(values: Sequence[float], form: str = ".2f") -> str:
-    """Median (tenth to ninetieth percentile): single queries have outliers when others use the machine."""
-    low, high = np.percentile(values, [10, 90])
-    return spread([low, float(np.median(values)), high], form)
+def middle(values: Sequence[float]) -> Interval:
+    """Median, from tenth to ninetieth percentile: single queries have outliers when others use the machine."""
+    low, value, high = (float(each) for each in np.percentile(values, [10, 50, 90]))
+    return {"value": value, "low": low, "high": high}
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
@@ -172,3 +248,29 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     for first, *others in (head, ["-" * width for width in widths], *rows):
         print("  ".join([f"{first:<{widths[0]}}", *(f"{x:>{w}}" for x, w in zip(others, widths[1:], strict=True))]))
+
+
+def as_text(value: Any, form: str = "") -> str:
+    """A value of a result as documents have it: the format holds for each number in it; nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        median, low, high = (as_text(value[name], form) for name in ("value", "low", "high"))
+        return f"{median} ({low} to {high})"
+    if isinstance(value, list | tuple):
+        return ", ".join(as_text(each, form) for each in value)
+    if isinstance(value, float | int):
+        return format(value, form or (",d" if isinstance(value, int) else ".4g")).replace("%", " %")
+    return format(value, form)
+
+
+def print_result(title: str, value: Any) -> None:
+    """A part of a result: a table, several by name, or a value."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        print(f"\n{title}")
+        print_table(list(value[0]), [[as_text(cell) for cell in row.values()] for row in value])
+    elif isinstance(value, Mapping) and "low" not in value:
+        for name, part in value.items():
+            print_result(f"{title}, {name}", part)
+    else:
+        print(f"{title}: {as_text(value)}")

@@ -9,14 +9,14 @@ The joint descriptor has no paper of its own.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import gather, print_table
+from benchmarks import common
+from benchmarks.common import Row, gather, report
 from imgsearch.embedding.descriptors import DESCRIPTORS, squash
 from imgsearch.embedding.descriptors.cedd import fuzzy_histogram
 from imgsearch.embedding.descriptors.color import color_histogram
@@ -85,7 +85,7 @@ def agreement(raw: np.ndarray, paper: Distance, vectors: np.ndarray, k: int) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__)
     parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
     parser.add_argument("--pictures", type=int, default=1000, help="at most so many [%(default)s]")
     parser.add_argument("--k", type=int, default=10, help="nearest others [%(default)s]")
@@ -93,16 +93,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="imgsearch-benchmark-") as temporary:
         paths = gather(options.images, options.pictures, Path(temporary) / "pictures")
         pictures = [decode_image(path).pixels for path in paths]
-    rows = []
+    rows: list[Row] = []
     for name, (title, raw_of, distance) in PAPERS.items():
         descriptor = DESCRIPTORS[name]
         squashed = [squash(pixels, descriptor.input_size) for pixels in pictures]
         raw = np.stack([raw_of(pixels) for pixels in squashed])
         vectors = np.stack([descriptor.compute(pixels) for pixels in squashed])
         share = agreement(raw, distance, vectors, options.k)
-        rows.append((name, title, str(descriptor.dim), f"{share:.3f}"))
-    print(f"{len(pictures)} pictures of {options.images}, the {options.k} nearest")
-    print_table(("descriptor", "distance of the paper", "dim", "agreement"), rows)
+        rows.append({"descriptor": name, "distance": title, "dimensions": descriptor.dim, "agreement": share})
+    report(options.save, {"pictures": len(pictures), "k": options.k, "descriptors": rows})
 
 
 if __name__ == "__main__":

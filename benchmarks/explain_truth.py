@@ -15,14 +15,14 @@ Intervals hold 95 % of the means of resampled queries.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import machine, print_table
+from benchmarks import common
+from benchmarks.common import Interval, Row, machine, report
 from imgsearch.embedding.embedder import Embedder, load_embedder
 from imgsearch.embedding.feature_maps import FeatureMaps
 from imgsearch.embedding.spec import embedder_spec
@@ -91,14 +91,14 @@ def masks(
     ]
 
 
-def interval(values: np.ndarray, rng: np.random.Generator) -> str:
-    """Mean (95 % interval by bootstrap)."""
+def interval(values: np.ndarray, rng: np.random.Generator) -> Interval:
+    """Mean, with the 95 % interval by bootstrap."""
     means = values[rng.integers(0, len(values), (N_RESAMPLES, len(values)))].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
-    return f"{values.mean():+.4f} ({low:+.4f} to {high:+.4f})"
+    return {"value": float(values.mean()), "low": float(low), "high": float(high)}
 
 
-def measure(pictures: Pictures, rank: int) -> list[list[str]]:
+def measure(pictures: Pictures, rank: int) -> list[Row]:
     """A row for each way to explain."""
     rng = np.random.default_rng(rank)
     results = pictures.neighbours(rank)
@@ -110,17 +110,25 @@ def measure(pictures: Pictures, rank: int) -> list[list[str]]:
         drawn = [highest(rng.random(mask.shape)) for (mask, *_) in chosen]
         random_drops.append(pictures.drops(results, drawn))
     random_drop = np.mean(random_drops, axis=0)
-    rows = []
+    rows: list[Row] = []
     for name, hidden in zip(("centred", "raw", "length", "other", "coldest"), zip(*chosen, strict=True), strict=True):
         drop = pictures.drops(results, hidden)
         gain = drop - random_drop
-        cells = (f"{drop.mean():.4f}", f"{random_drop.mean():.4f}", interval(gain, rng), f"{(gain > 0).mean():.0%}")
-        rows.append([f"rank {rank}, {name}", *cells])
+        rows.append(
+            {
+                "hidden": name,
+                "rank": rank,
+                "lost": float(drop.mean()),
+                "lost_at_random": float(random_drop.mean()),
+                "more": interval(gain, rng),
+                "queries_that_lose_more": float((gain > 0).mean()),
+            }
+        )
     return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__)
     parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
     parser.add_argument("--backbone", default="mini", help="row of imgsearch.embedding.backbones [%(default)s]")
     parser.add_argument("--weights", type=Path, help="HDF5 file; the bundled backbone needs none")
@@ -132,9 +140,9 @@ def main() -> None:
         embedder = load_embedder(embedder_spec(options.backbone, weights=weights), home)
     pictures = Pictures(embedder, sorted(options.images.glob("*.jpg")))
     rows, columns = pictures.maps[0].values.shape[:2]
-    print(f"{machine()}\n{options.backbone}: {len(pictures.prepared)} pictures, {rows} x {columns} positions\n")
-    head = ("hidden", "similarity lost", "at random", "more than at random (95 %)", "queries that lose more")
-    print_table(head, [row for rank in options.ranks for row in measure(pictures, rank)])
+    print(machine())
+    lost = [row for rank in options.ranks for row in measure(pictures, rank)]
+    report(options.save, {"pictures": len(pictures.prepared), "positions": [rows, columns], "hidden": lost})
 
 
 if __name__ == "__main__":

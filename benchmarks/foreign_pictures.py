@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.common import print_table
+from benchmarks import common
+from benchmarks.common import Interval, Row, report
 from imgsearch import Collection, decode_image
 from imgsearch.embedding.embedder import BATCH_SIZE, load_embedder
 from imgsearch.embedding.spec import EmbedderSpec
@@ -43,24 +44,24 @@ def main() -> None:
     files = sorted(path for path in options.foreign.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
     foreign = [path for path in files if listed is None or path.name in set(listed)]
     others = [path for path in files if path not in set(foreign)]
-    rows = []
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
         cache = options.cache or Path(temporary)
         for space in collection.spaces.values():
             own = own_neighborhoods(_table_distances(space))
             away = _neighborhoods(space, _embed(foreign, space.spec, collection.home, cache))
-            cells = [space.name, _with_interval(auroc, own, away), _share(space, own), _share(space, away)]
+            row: Row = {"space": space.name, "auroc": _with_interval(auroc, own, away)}
+            row |= {"false_alarms": _share(space, own), "detections": _share(space, away)}
             if others:
                 near = _neighborhoods(space, _embed(others, space.spec, collection.home, cache))
-                cells += [_with_interval(auroc, near, away), _share(space, near)]
-            rows.append(cells)
-    print(f"{collection.name}: {len(collection.items):,} pictures; {len(foreign):,} foreign, {len(others):,} others")
-    head = ["space", "AUROC", "false alarms", "detections"]
-    print_table(head + (["AUROC of others", "others called foreign"] if others else []), rows)
+                row |= {"auroc_of_others": _with_interval(auroc, near, away), "others_called_foreign": _share(space, near)}
+            rows.append(row)
+    n = {"pictures": len(collection.items), "foreign": len(foreign), "others": len(others)}
+    report(options.save, {**n, "spaces": rows})
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__)
     parser.add_argument("--collection", required=True, help="name of a built collection")
     parser.add_argument("--foreign", type=Path, required=True, help="folder of pictures that do not belong")
     parser.add_argument("--list", type=Path, help="names of the foreign ones among them, one a line [all]")
@@ -74,16 +75,16 @@ def auroc(near: np.ndarray, far: np.ndarray) -> float:
     return float(roc_auc_score(is_far, np.concatenate([near, far])))
 
 
-def _with_interval(measure: Callable[[np.ndarray, np.ndarray], float], near: np.ndarray, far: np.ndarray) -> str:
+def _with_interval(measure: Callable[[np.ndarray, np.ndarray], float], near: np.ndarray, far: np.ndarray) -> Interval:
     rng = np.random.default_rng(SEED)
     values = [measure(rng.choice(near, len(near)), rng.choice(far, len(far))) for _ in range(N_RESAMPLES)]
     low, high = np.percentile(values, [2.5, 97.5])
-    return f"{measure(near, far):.3f} ({low:.3f} to {high:.3f})"
+    return {"value": measure(near, far), "low": float(low), "high": float(high)}
 
 
-def _share(space: Space, neighborhoods: np.ndarray) -> str:
+def _share(space: Space, neighborhoods: np.ndarray) -> float | None:
     verdicts = [space.calibration.verdict(float(value)) for value in neighborhoods]
-    return f"{np.mean([verdict.is_foreign for verdict in verdicts if verdict]):.3f}" if all(verdicts) else "-"
+    return float(np.mean([verdict.is_foreign for verdict in verdicts if verdict])) if all(verdicts) else None
 
 
 def _table_distances(space: Space) -> np.ndarray:

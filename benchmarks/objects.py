@@ -13,7 +13,6 @@ the other.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import time
@@ -24,7 +23,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.common import machine, print_table
+from benchmarks import common
+from benchmarks.common import Row, machine, report
 from imgsearch.collection.collection import Collection
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.pictures.decode import decode_image
@@ -220,47 +220,43 @@ def mean(values: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return float(at_1), float(at_5)
 
 
-def print_composites(found: Sequence[Found], margin: float, known: float) -> None:
-    rows = []
+def by_size(found: Sequence[Found], margin: float, known: float) -> list[Row]:
+    """A row for each size of the pets."""
+    rows: list[Row] = []
     for share in SHARES:
         of = [each for each in found if each.share == share]
         chosen, true = mean([each.chosen(margin, known) for each in of]), mean([each.true for each in of])
         parts = [each for each in of if each.is_part(margin, known)]
-        rows.append(
-            [
-                f"{share:.0%}",
-                "{:.2f} {:.2f}".format(*mean([each.whole for each in of])),
-                "{:.2f} {:.2f}".format(*chosen),
-                "{:.2f} {:.2f}".format(*mean([each.suggested for each in of])),
-                "{:.2f} {:.2f}".format(*true),
-                f"{chosen[1] / true[1]:.2f}",
-                f"{len(parts) / len(of):.0%}",
-                f"{np.mean([each.is_inside for each in parts]):.0%}" if parts else "-",
-            ]
-        )
-    head = ["side", "whole", "chosen", "best suggested", "true box", "chosen / true", "a part chosen", "middle inside"]
-    print_table(head, rows)
+        whole, suggested = mean([each.whole for each in of]), mean([each.suggested for each in of])
+        row: Row = {"side": f"{share:.0%}".replace("%", " %")}
+        for name, both in (("whole", whole), ("chosen", chosen), ("suggested", suggested), ("true_box", true)):
+            row |= {f"{name}_at_1": both[0], f"{name}_at_5": both[1]}
+        inside = float(np.mean([each.is_inside for each in parts])) if parts else None
+        rows.append({**row, "chosen_by_true": chosen[1] / true[1], "a_part": len(parts) / len(of), "middle_inside": inside})
+    return rows
 
 
-def print_curve(found: dict[str, list[Found]], known: float, half: int) -> None:
-    """What each margin gives, on one half of the pictures (0) or the other (1): eight by turns, all sizes in both."""
-    rows = []
+def by_margin(found: dict[str, list[Found]], known: float) -> list[Row]:
+    """What each margin gives, on one half of the pictures and on the other: eight by turns, all sizes in both."""
+    rows: list[Row] = []
     for margin in MARGINS:
-        halves = {kind: [one for i, one in enumerate(each) if i // 8 % 2 == half] for kind, each in found.items()}
-        ratio = []
-        for share in SHARES:
-            of = [each for each in halves["composites"] if each.share == share]
-            ratio.append(mean([each.chosen(margin, known) for each in of])[1] / mean([each.true for each in of])[1])
-        lost = [each.whole[1] - each.chosen(margin, known)[1] for each in halves["pets"]]
-        forced = [each.is_part(margin, known) for each in halves["photos"]]
-        rows.append(
-            [f"{margin:g}", *(f"{each:.2f}" for each in ratio), f"{100 * np.mean(lost):+.1f}", f"{np.mean(forced):.1%}"]
-        )
-    print_table(["margin", *(f"{share:.0%}" for share in SHARES), "points lost by pets", "forced on photos"], rows)
+        row: Row = {"margin": margin}
+        for half in (0, 1):
+            halves = {kind: [one for i, one in enumerate(each) if i // 8 % 2 == half] for kind, each in found.items()}
+            for share in SHARES:
+                of = [each for each in halves["composites"] if each.share == share]
+                ratio = mean([each.chosen(margin, known) for each in of])[1] / mean([each.true for each in of])[1]
+                row.setdefault(f"chosen_by_true_{100 * share:.0f}", []).append(ratio)
+            lost = [each.whole[1] - each.chosen(margin, known)[1] for each in halves["pets"]]
+            row.setdefault("points_lost_by_pets", []).append(100 * float(np.mean(lost)))
+            forced = [each.is_part(margin, known) for each in halves["photos"]]
+            row.setdefault("forced_on_photos", []).append(float(np.mean(forced)))
+        rows.append(row)
+    return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__)
     parser.add_argument("name", help="collection of the pictures in --images")
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--photos", type=Path, required=True, help="folder with foreign.txt")
@@ -289,19 +285,24 @@ def main() -> None:
         options.keep.write_text(json.dumps({kind: [asdict(each) for each in of] for kind, of in found.items()}))
     margin, known = objects.MARGIN, objects.KNOWN
     print(machine())
-    print(f"{options.name}, {asker.space.name}: margin {margin:g}; precision at 1 and at 5")
-    print_composites(found["composites"], margin, known)
-    for half, name in enumerate(("chosen on", "confirmed on")):
-        print(f"The margin, {name} one half:")
-        print_curve(found, known, half)
     seen = [each for of in found.values() for each in of]
-    passes, ms = np.mean([each.n_seen for each in seen]), 1000 * np.median([each.seconds for each in seen])
-    times = np.median([each.seconds / each.one_second for each in seen])
-    print(f"Looking for objects: {passes:.0f} passes, {ms:.0f} ms, {times:.0f} times as long as embedding the whole")
     n_both = sum(
         asker.finds_both(*each) for each in pairs(collection, asker.labels, options.images, backgrounds, options.pairs)
     )
-    print(f"Two pets in one picture, each {PAIR_SHARE:.0%}: a suggested part for each in {n_both} of {options.pairs}")
+    report(
+        options.save,
+        {
+            "space": asker.space.name,
+            "margin": margin,
+            "composites": by_size(found["composites"], margin, known),
+            "margins": by_margin(found, known),
+            "passes": float(np.mean([each.n_seen for each in seen])),
+            "ms": 1000 * float(np.median([each.seconds for each in seen])),
+            "by_embedding_the_whole": float(np.median([each.seconds / each.one_second for each in seen])),
+            "pairs": options.pairs,
+            "pairs_with_a_part_for_each": n_both,
+        },
+    )
 
 
 if __name__ == "__main__":

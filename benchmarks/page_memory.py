@@ -5,13 +5,13 @@ Resident memory of the page's process and of the embedding worker after a warm-u
 
 from __future__ import annotations
 
-import argparse
 import base64
 import os
 import tempfile
 from pathlib import Path
 
-from benchmarks.common import machine, print_table, resident_mib
+from benchmarks import common
+from benchmarks.common import machine, report, resident_mib
 from benchmarks.page_visit import browser, drop, open_page, photos, pick, prepared_home
 from tests.e2e.browser import run_server, wait_for_health
 
@@ -23,7 +23,7 @@ STEPS = 4
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser = common.parser(__doc__)
     parser.add_argument("--home", type=Path, help="Folder of collections. Default: a temporary one with the sample.")
     parser.add_argument("--picks", type=int, default=500)
     parser.add_argument("--uploads", type=int, default=200)
@@ -65,12 +65,9 @@ def main() -> None:
                 note(f"{number + 1} uploads more ({n_bytes / 2**20:.0f} MiB in all)")
         page.context.close()
     _, base_page, base_worker = rows[1]
-    cells = [
-        (step, f"{mib:.0f} MiB", f"{mib / base_page:.2f}", f"{worker:.0f} MiB", f"{worker / base_worker:.2f}")
-        for step, mib, worker in rows
-    ]
-    print("Resident memory; ratios to the warm-up")
-    print_table(("after", "page", "ratio", "worker", "ratio"), cells)
+    names = ("after", "page_mib", "page_by_warm_up", "worker_mib", "worker_by_warm_up")
+    cells = [(step, page_mib, page_mib / base_page, mib, mib / base_worker) for step, page_mib, mib in rows]
+    report(options.save, {"memory": [dict(zip(names, row, strict=True)) for row in cells]})
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ of the first page; and what the same page would cost with Keras in its process, 
 
 from __future__ import annotations
 
-import argparse
 import base64
 import sys
 import tempfile
@@ -18,7 +17,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, Request
 
-from benchmarks.common import machine, print_table
+from benchmarks import common
+from benchmarks.common import Row, machine, ratios, report, spread
 from benchmarks.page_visit import (
     TIMEOUT_MS,
     browser,
@@ -54,7 +54,7 @@ def open_text(chromium: Browser, url: str) -> Page:
     return page
 
 
-def measure_start(chromium: Browser, home: Path, folder: Path, rounds: int) -> None:
+def measure_start(chromium: Browser, home: Path, folder: Path, rounds: int) -> list[Row]:
     """Process start to what the visitor came for, by turns, so that both meet the same machine."""
     text_page = folder / "text.py"
     text_page.write_text(TEXT_PAGE)
@@ -71,12 +71,11 @@ def measure_start(chromium: Browser, home: Path, folder: Path, rounds: int) -> N
 
     results = [(once(None, open_page), once(text_page, open_text)) for _ in range(rounds)]
     ours, text = ([run[which] for run in results] for which in (0, 1))
-    rows = []
+    rows: list[Row] = []
     for name, part in (("start of the server to first results on screen", 0), ("of it: opening the page", 1)):
-        a, b = median([run[part] for run in ours]), median([run[part] for run in text])
-        rows.append((name, f"{a:.2f} s", f"{b:.2f} s", f"{a / b:.2f}"))
-    print(f"Start, median of {rounds}")
-    print_table(("", "imgsearch", "one text", "ratio"), rows)
+        a, b = [run[part] for run in ours], [run[part] for run in text]
+        rows.append({"from": name, "s": spread(a), "one_text_s": spread(b), "ratio": spread(ratios(a, b))})
+    return rows
 
 
 def traffic(chromium: Browser, url: str) -> Counter[str]:
@@ -102,19 +101,15 @@ def traffic(chromium: Browser, url: str) -> Counter[str]:
     return received
 
 
-def measure_bytes(chromium: Browser, server: Server, home: Path, folder: Path) -> None:
-    """The first page beside the page of one text."""
+def measure_bytes(chromium: Browser, server: Server, home: Path, folder: Path) -> list[Row]:
+    """What the first page receives with an empty cache, beside the page of one text."""
     text_page = folder / "text.py"
     text_page.write_text(TEXT_PAGE)
     ours = traffic(chromium, server.url)
     with run_server(home, folder / "log.txt", script=text_page, is_ready="/_stcore/health") as peer:
         text = traffic(chromium, peer.url)
-    rows = [
-        (kind, *(f"{size / 1024:,.0f} KiB" for size in (ours[kind], text[kind], ours[kind] - text[kind])))
-        for kind in ("Streamlit's files", "messages", "pictures", "all")
-    ]
-    print("First page, received with an empty cache")
-    print_table(("", "imgsearch", "one text", "more"), rows)
+    kinds = ("Streamlit's files", "messages", "pictures", "all")
+    return [{"received": kind, "kib": ours[kind] / 1024, "one_text_kib": text[kind] / 1024} for kind in kinds]
 
 
 def measure_picks(chromium: Browser, url: str, n: int) -> tuple[list[float], list[float]]:
@@ -143,14 +138,15 @@ def keras_app(folder: Path, *, is_frozen: bool) -> Path:
     return app
 
 
-def distribution(name: str, times: list[float]) -> tuple[str, ...]:
+def distribution(name: str, times: list[float]) -> Row:
     """A row: n, p50, p95, max."""
-    return (name, str(len(times)), *(f"{ms:,.0f} ms" for ms in (median(times), percentile(times, 95), max(times))))
+    ms = {"p50_ms": median(times), "p95_ms": percentile(times, 95), "most_ms": max(times)}
+    return {"wait": name, "n": len(times), **ms}
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser = common.parser(__doc__)
     parser.add_argument("--home", type=Path, help="Folder of collections. Default: a temporary one with the sample.")
     parser.add_argument("--rounds", type=int, default=5, help="Starts of the server.")
     parser.add_argument("--picks", type=int, default=100)
@@ -164,12 +160,12 @@ def main() -> None:
         browser() as chromium,
     ):
         folder = Path(scratch)
-        measure_start(chromium, home, folder, options.rounds)
+        starts = measure_start(chromium, home, folder, options.rounds)
         with run_server(home, folder / "page.txt") as server:
             wait_for_health(server, 200)
             picks, rests = measure_picks(chromium, server.url, options.picks)
             uploads = measure_uploads(chromium, server.url, options.uploads)
-            measure_bytes(chromium, server, home, folder)
+            received = measure_bytes(chromium, server, home, folder)
         size = f"{PHONE_SIZE[0]} x {PHONE_SIZE[1]}"
         rows = [
             distribution("click on a card to new results on screen", picks),
@@ -183,10 +179,7 @@ def main() -> None:
                 wait_for_health(server, 200)
                 there, _ = measure_picks(chromium, server.url, options.keras_picks)
             rows.append(distribution(f"{name}: click to new results", there))
-            more, ratio = median(there) - median(picks), median(there) / median(picks)
-            rows.append(("  which costs a click", "", f"{more:+,.0f} ms", f"{ratio:.1f} x", ""))
-        print("Waiting")
-    print_table(("", "n", "p50", "p95", "max"), rows)
+    report(options.save, {"start": starts, "first_page": received, "waiting": rows})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ pictures of the folder itself: copies that were there before, or mistakes; they 
 
 from __future__ import annotations
 
-import argparse
 import io
 import random
 import tempfile
@@ -18,7 +17,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.common import clock, print_table
+from benchmarks import common
+from benchmarks.common import Row, clock, report
 from imgsearch import build_collection, decode_image, embedder_spec
 from imgsearch.measure.duplicates import find_duplicates
 
@@ -47,7 +47,7 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__)
     parser.add_argument("--images", type=Path, required=True, help="folder of JPEG pictures")
     parser.add_argument("--embedder", action="append", help="may be given several times [mini, color_histogram]")
     parser.add_argument("--pictures", type=int, default=1000, help="at most so many [%(default)s]")
@@ -67,8 +67,9 @@ def main() -> None:
             plant(path, folder)
         specs = [embedder_spec(name) for name in names]
         collection = build_collection("all", folder, home=Path(temporary) / "home", specs=specs).collection
-        print(f"{len(paths):,} pictures of {options.images}, {len(planted)} of them copied {len(CHANGES)} times")
-        rows, others = [], set()
+        shares: dict[str, Row] = {change: {"change": change} for change in CHANGES}
+        rows: list[Row] = []
+        others = set()
         for name in collection.spaces:
             seconds: list[float] = []
             with clock(seconds):
@@ -78,11 +79,12 @@ def main() -> None:
             mixed = {frozenset(item.split("~")[0].removesuffix(".jpg") for item in each) for each in sets}
             mixed = {each for each in mixed if len(each) > 1}
             others |= mixed
-            cells = [f"{count / len(planted):.2f}" for count in found]
-            rows.append([name, *cells, str(len(mixed)), f"{seconds[0]:.1f}"])
-        print_table(["space", *CHANGES, "other groups", "s"], rows)
-        for each in sorted(map(sorted, others)):
-            print("other group:", ", ".join(each))
+            for change, count in zip(CHANGES, found, strict=True):
+                shares[change][name] = count / len(planted)
+            rows.append({"space": name, "other_groups": len(mixed), "seconds": seconds[0]})
+    listed: list[Row] = [{"pictures": each} for each in sorted(map(sorted, others))]
+    n = {"pictures": len(paths), "planted": len(planted), "other_groups": len(listed)}
+    report(options.save, {**n, "found": list(shares.values()), "spaces": rows, "others": listed})
 
 
 def plant(path: Path, folder: Path) -> None:

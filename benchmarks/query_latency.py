@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import arguments, clock, compiled, gather, machine, middle, print_table, ratios, subject
+from benchmarks.common import Row, arguments, clock, compiled, gather, machine, middle, ratios, report, subject
 from imgsearch.collection.build import build_collection
 from imgsearch.embedding.worker.client import WorkerClient, WorkerEmbedders
 from imgsearch.pictures.decode import decode_image
@@ -79,13 +79,11 @@ def main() -> None:
         "worker": "query by picture, through the worker",
         "pick": "query by an item of the gallery",
     }
-    rows = []
+    rows: list[Row] = []
     for name, title in names.items():
-        times = [1000 * value for value in seconds[name]]
-        rows.append(
-            (title, middle(times, ".1f"), "1" if name == "peer" else middle(ratios(seconds[name], seconds["peer"])))
-        )
-    print_table(("", "ms", "/ peer"), rows)
+        ms = middle([1000 * value for value in seconds[name]])
+        rows.append({"query": title, "ms": ms, "by_peer": middle(ratios(seconds[name], seconds["peer"]))})
+    report(options.save, {"pictures": len(paths), "queries": rows})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import one_backbone, print_table
+from benchmarks.common import Row, one_backbone, report
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.metrics import average_precision
@@ -41,7 +41,7 @@ def main() -> None:
     labels = np.array([path.stem.rsplit("_", 1)[0] for path in paths])
     pictures = [decode_image(path).pixels for path in paths]
     gallery = embedder.embed(pictures)
-    rows = []
+    rows: list[Row] = []
     for name, filling in FILLINGS.items():
         queries = embedder.embed_prepared([embedder.prepare(squared(pixels, filling), WHOLE) for pixels in pictures])
         precisions = []
@@ -49,9 +49,8 @@ def main() -> None:
             order = np.argsort(-(gallery @ query), kind="stable")
             is_relevant = (labels[order] == labels[row])[order != row]
             precisions.append(average_precision(is_relevant, int(is_relevant.sum())))
-        rows.append([name, f"{np.mean(precisions):.3f}"])
-    print(f"{options.backbone}: {len(paths):,} pictures, {len(set(labels))} labels")
-    print_table(["filled with", "mAP"], rows)
+        rows.append({"filled_with": name, "mean_average_precision": float(np.mean(precisions))})
+    report(options.save, {"pictures": len(paths), "labels": len(set(labels)), "fillings": rows})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python -m benchmarks.rerankings --images DIR [--label-pattern P] [--embedder mini] [--weights FILE] [--per-label 3 4]
 
 Each of 20 random splits takes two pictures of every label out of the gallery, whose table of neighbours is built of the
-rest. For each re-ranking and each rule, the mean over the splits and its standard deviation:
+rest. For each re-ranking and each rule, the mean over the splits, and from one standard deviation below to one above:
   half size, centre crop, grey  how often the same picture comes first: 100 pictures of the gallery are asked for by a JPEG
                                 of half the size at quality 30, by the middle 70 % of width and height, and in grey;
   precision@5, mAP              of the pictures taken out, as gain over the order of the distances.
@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.common import print_table
+from benchmarks import common
+from benchmarks.common import Row, report
 from benchmarks.planted_duplicates import CHANGES, cropped
 from imgsearch import decode_image, embedder_spec
 from imgsearch.distance import angular_distance
@@ -91,17 +92,16 @@ def main() -> None:
         vectors = _embed(embedder_spec(options.embedder, weights=weights), [file.path for file in files], home)
     label_of = folder.labeller(options.images, options.label_pattern)
     labels = np.array([label_of(file.item_id) for file in files])
-    print(f"{options.embedder}: {len(files):,} pictures of {options.images}, {len(set(labels))} labels")
-    rows = []
+    rows: list[Row] = []
     for kept in (None, *options.per_label):
         splits = [_split(vectors["original"], labels, kept, SEED + number) for number in range(options.splits)]
         measured = [_measure(vectors, labels, split) for split in splits]
-        rows += [[str(kept or "all"), *cells] for cells in _table(measured)]
-    print_table(["per label", "re-ranking", "stays in front", *EDITS, "precision@5", "mAP"], rows)
+        rows += [{"per_label": str(kept or "all"), **row} for row in _table(measured)]
+    report(options.save, {"pictures": len(files), "labels": len(set(labels)), "rerankings": rows})
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__)
     parser.add_argument("--images", type=Path, required=True, help="folder of pictures with labels")
     parser.add_argument("--label-pattern", help="as of `imgsearch build` [labels are sub-folders or in metadata.csv]")
     parser.add_argument("--embedder", default="mini", help="[%(default)s]")
@@ -169,17 +169,17 @@ def _orders(
             yield (name, rule), np.concatenate([front, order[~np.isin(order, front)]])
 
 
-def _table(measured: Sequence[Mapping[tuple[str, str], np.ndarray]]) -> Iterator[list[str]]:
+def _table(measured: Sequence[Mapping[tuple[str, str], np.ndarray]]) -> Iterator[Row]:
     plain = np.array([values[PLAIN, ""] for values in measured])  # (n_splits, 5)
     for name, rule in measured[0]:
         values = np.array([each[name, rule] for each in measured])
-        sign = ""
         if name != PLAIN:
             values[:, -2:] -= plain[:, -2:]
-            sign = "+"
-        forms = [".3f"] * len(EDITS) + [f"{sign}.3f"] * 2
-        cells = zip(values.mean(axis=0), values.std(axis=0), forms, strict=True)
-        yield [name, rule, *(f"{mean:{form}} ± {deviation:.3f}" for mean, deviation, form in cells)]
+        row: Row = {"rerank": name, "in_front": rule}
+        columns = (*(edit.replace(" ", "_") for edit in EDITS), "precision_at_5", "mean_average_precision")
+        for column, mean, deviation in zip(columns, values.mean(axis=0), values.std(axis=0), strict=True):
+            row[column] = {"value": float(mean), "low": float(mean - deviation), "high": float(mean + deviation)}
+        yield row
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.common import machine, one_backbone, print_table
+from benchmarks.common import Row, machine, one_backbone, report
 from imgsearch.distance import angular_distance
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.regions import Region
@@ -39,10 +39,9 @@ def main() -> None:
     thumbnails = [decode_image(make_thumbnail(pixels)).pixels for pixels in pictures]
     gallery = embedder.embed(pictures)
     apart = np.array([np.sort(angular_distance(gallery, vector))[1] for vector in gallery])
-    print(f"{machine()}\n{options.backbone}: {len(pictures)} pictures; ", end="")
-    print(f"nearest neighbour at {np.median(apart):.3f} in the median\n")
+    print(machine())
     rng = np.random.default_rng(0)
-    rows = []
+    rows: list[Row] = []
     for side in (None, *SIDES):
         boxes = [random_box(side, rng) if side else None for _ in pictures]
         vectors = [
@@ -51,9 +50,15 @@ def main() -> None:
         ]
         gaps = np.linalg.norm(vectors[0] - vectors[1], axis=1)
         same = [len(a & b) for a, b in zip(*(nearest(gallery, each) for each in vectors), strict=True)]
-        name = f"{side:.0%} of each side" if side else "whole picture"
-        rows.append([name, f"{np.median(gaps):.3f}", f"{np.percentile(gaps, 90):.3f}", f"{np.mean(same):.1f}"])
-    print_table(("part", "median gap", "90th percentile", f"same of {N_NEAREST} nearest"), rows)
+        rows.append(
+            {
+                "part": f"{100 * side:g} % of each side" if side else "whole picture",
+                "median_gap": float(np.median(gaps)),
+                "gap_of_90_in_100": float(np.percentile(gaps, 90)),
+                f"same_of_{N_NEAREST}": float(np.mean(same)),
+            }
+        )
+    report(options.save, {"pictures": len(pictures), "nearest_median": float(np.median(apart)), "parts": rows})
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ vectors moved a little; and finding out all words that can be answered.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +31,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import clock, machine, middle, print_table, ratios, spread
+from benchmarks import common
+from benchmarks.common import Row, clock, machine, middle, ratios, report, spread
 from imgsearch.collection.collection import Collection
 from imgsearch.collection.draft import Draft
 from imgsearch.distance import normalize
@@ -149,14 +149,15 @@ def by_chance(is_shown: np.ndarray) -> tuple[float, float]:
     return tuple(np.mean([precisions(rng.random(len(is_shown)), is_shown) for _ in range(N_SHUFFLES)], axis=0))
 
 
-def print_precisions(labelled: Labelled) -> None:
+def by_word(labelled: Labelled) -> Row:
     """A row for each word, and means; average precision and precision at 5."""
     collection = labelled.collection
     spaces = word_spaces(collection)
+    columns = ["chance", *(f"{space.name}_{kind}" for space in spaces for kind in ("word", "picture"))]
     groups = {"labels": list(labelled.own.values()), "above them": labelled.above()}
-    rows = []
+    rows: list[Row] = []
     for group, senses in groups.items():
-        numbers = []
+        of_group: list[Row] = []
         for sense in senses:
             is_shown = labelled.shows(sense)
             values = [by_chance(is_shown)]
@@ -165,15 +166,14 @@ def print_precisions(labelled: Labelled) -> None:
                     precisions(Words(collection.items, space).worths(sense.text), is_shown),
                     by_picture(space, is_shown),
                 ]
-            numbers.append(values)
-            rows.append([sense.text, str(is_shown.sum()), *("{:.2f} {:.2f}".format(*value) for value in values)])
+            numbers = {name: [float(each) for each in value] for name, value in zip(columns, values, strict=True)}
+            of_group.append({"word": sense.text, "pictures": int(is_shown.sum()), **numbers})
+        rows += of_group
         if senses:
-            means = np.mean(numbers, axis=0)
-            rows.append([f"= {len(senses)} {group}", "", *("{:.3f} {:.3f}".format(*value) for value in means)])
-    n_labels = len(collection.items.label_counts)
-    print(f"\n{collection.name}: {len(labelled.own)} of {n_labels} labels are words; average precision, precision at 5")
-    columns = [column for space in spaces for column in (f"{space.name}: word", "picture")]
-    print_table(["word", "pictures", "chance", *columns], rows)
+            means = {name: np.mean([row[name] for row in of_group], axis=0).tolist() for name in columns}
+            rows.append({"word": f"mean of {group}", "pictures": None, **means})
+    n = {"labels": len(collection.items.label_counts), "words": len(labelled.own), "above": len(groups["above them"])}
+    return {**n, "precisions": rows}
 
 
 def asked_of_labelled(labelled: Labelled, half: int) -> list[Asked]:
@@ -232,33 +232,31 @@ def answers(space: Space, asked: Sequence[Asked]) -> list[Answers]:
     return given
 
 
-def print_curve(title: str, space: Space, halves: Sequence[Sequence[Asked]]) -> None:
+def curve(collection: str, space: Space, halves: Sequence[Sequence[Asked]]) -> list[Row]:
+    """A row for each threshold; of one half of the pictures, and of the other."""
     n_present = [sum(bool(each.is_shown.any()) for each in asked) for asked in halves]
     n_absent = [len(asked) - n for asked, n in zip(halves, n_present, strict=True)]
-    print(f"\n{title}, {space.name}: words that are absent {n_absent}, present {n_present}; one half, the other")
     curves = [answers(space, asked) for asked in halves]
-    rows = []
+    rows: list[Row] = []
     for threshold, *both in zip(THRESHOLDS, *curves, strict=True):
-        each = [[vars(half)[name] for half in both] for name in ("false_alarms", "misses", "found", "precision")]
-        rows.append([_named(threshold), *(", ".join(f"{100 * value:.1f}" for value in pair) for pair in each)])
-    print_table(["threshold", "false alarms %", "misses %", "found %", "precision %"], rows)
+        percent = {f"{name}_percent": [100 * vars(half)[name] for half in both] for name in vars(both[0])}
+        rows.append({"of": collection, "space": space.name, "threshold": threshold, **percent})
+        rows[-1] |= {"absent": n_absent, "present": n_present, "is_chosen": threshold == SHOWS}
+    return rows
 
 
-def print_sizes(photos: Collection) -> None:
-    """False alarms among so many cats and dogs."""
-    rows = np.random.default_rng(0).permutation(np.arange(FIRST_OF_PETS, len(photos.items)))
-    columns = {}
+def by_number(photos: Collection) -> list[Row]:
+    """False alarms among so many cats and dogs, a row for each number and threshold."""
+    order = np.random.default_rng(0).permutation(np.arange(FIRST_OF_PETS, len(photos.items)))
+    rows: list[Row] = []
     for space in word_spaces(photos):
         for size in SIZES:
-            none = np.zeros(len(rows[:size]), bool)
-            asked = [Asked(sense.classes, rows[:size], none) for sense in absent()]
-            columns[f"{space.name}: {len(none):,}"] = [f"{100 * each.false_alarms:.1f}" for each in answers(space, asked)]
-    print(f"\nFalse alarms, % of {len(absent())} absent words, among so many cats and dogs")
-    print_table(["threshold", *columns], list(zip(map(_named, THRESHOLDS), *columns.values(), strict=True)))
-
-
-def _named(threshold: float) -> str:
-    return f"{threshold:g}{' <' if threshold == SHOWS else ''}"
+            none = np.zeros(len(order[:size]), bool)
+            asked = [Asked(sense.classes, order[:size], none) for sense in absent()]
+            for threshold, each in zip(THRESHOLDS, answers(space, asked), strict=True):
+                row = {"space": space.name, "pictures": len(none), "threshold": threshold}
+                rows.append({**row, "false_alarms_percent": 100 * each.false_alarms})
+    return rows
 
 
 def enlarged(collection: Collection, home: Path, n_items: int) -> Collection:
@@ -291,21 +289,20 @@ def enlarged(collection: Collection, home: Path, n_items: int) -> Collection:
     return Collection.open(path.name, home)
 
 
-def print_times(collection: Collection, repeats: int) -> None:
-    rows = []
+def by_size(collection: Collection, repeats: int) -> list[Row]:
+    """Time of queries, a row for each size and query; median, from tenth to ninetieth percentile."""
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="imgsearch-benchmark-") as temporary:
         for n_items in TIMED_SIZES:
             large = enlarged(collection, Path(temporary), n_items)
             seconds = times(large, repeats)
-            rows.append([f"{n_items:,}", "a stored item", "", middle(ms(seconds["item"])), "1"])
-            for word in TIMED:
-                n_classes = str(len({index for sense in find_senses(word) for index in sense.classes}))
-                ratio = middle(ratios(seconds[word], seconds["item"]))
-                rows.append([f"{n_items:,}", word, n_classes, middle(ms(seconds[word])), ratio])
-    space = collection.word_space
-    assert space is not None
-    print(f"\n{collection.name} in {space.name}, {repeats} rounds; median (tenth to ninetieth percentile)")
-    print_table(["items", "asked with", "classes", "ms", "/ item"], rows)
+            for name in ("item", *TIMED):
+                n_classes = (
+                    len({index for sense in find_senses(name) for index in sense.classes}) if name in TIMED else None
+                )
+                row: Row = {"items": n_items, "asked_with": name, "classes": n_classes, "ms": middle(ms(seconds[name]))}
+                rows.append({**row, "by_item": middle(ratios(seconds[name], seconds["item"]))})
+    return rows
 
 
 def times(collection: Collection, repeats: int) -> dict[str, list[float]]:
@@ -322,13 +319,13 @@ def times(collection: Collection, repeats: int) -> dict[str, list[float]]:
     return {name: each[5:] for name, each in seconds.items()}
 
 
-def print_answerable(collection: Collection) -> None:
+def answerable(collection: Collection) -> list[Row]:
     """Time of finding out what can be asked for, of that many columns of class values, in a mapped file."""
     space = collection.word_space
     assert space is not None
     assert space.class_values is not None
     rng = np.random.default_rng(0)
-    rows = []
+    rows: list[Row] = []
     for n_items in ANSWERABLE_SIZES:
         with tempfile.NamedTemporaryFile(suffix=".npy") as file:
             of = rng.integers(len(collection.items), size=n_items)
@@ -340,9 +337,8 @@ def print_answerable(collection: Collection) -> None:
                 asked = Words(items, replace(space, class_values=mapped))
                 with clock(seconds):
                     n_words = len(asked.answerable)
-            rows.append([f"{n_items:,}", str(n_words), spread(ms(seconds), ".0f")])
-    print("\nFinding out all words that can be answered:")
-    print_table(["items", "words", "ms"], rows)
+            rows.append({"items": n_items, "words": n_words, "ms": spread(ms(seconds))})
+    return rows
 
 
 def ms(seconds: Sequence[float]) -> list[float]:
@@ -350,7 +346,7 @@ def ms(seconds: Sequence[float]) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="collections with labels")
     parser.add_argument("--photos", metavar="NAME", help="collection of one picture of each class, then others")
     parser.add_argument("--time", metavar="NAME", help="collection to measure times with")
@@ -358,20 +354,21 @@ def main() -> None:
     options = parser.parse_args()
     print(machine())
     collections = [Labelled.of(Collection.open(name)) for name in options.names]
-    for labelled in collections:
-        print_precisions(labelled)
+    curves: list[Row] = []
+    result: Row = {labelled.collection.name: by_word(labelled) for labelled in collections}
     for labelled in collections:
         for space in word_spaces(labelled.collection):
-            print_curve(labelled.collection.name, space, [asked_of_labelled(labelled, half) for half in (0, 1)])
+            curves += curve(labelled.collection.name, space, [asked_of_labelled(labelled, half) for half in (0, 1)])
     if options.photos:
         photos = Collection.open(options.photos)
         for space in word_spaces(photos):
-            print_curve("One picture of each class", space, [asked_of_each(half) for half in (0, 1)])
-        print_sizes(photos)
+            curves += curve("photographs of each class", space, [asked_of_each(half) for half in (0, 1)])
+        result["absent_by_number"] = by_number(photos)
+    result["curves"] = curves
     if options.time:
         timed = Collection.open(options.time)
-        print_times(timed, options.repeats)
-        print_answerable(timed)
+        result |= {"times": by_size(timed, options.repeats), "answerable": answerable(timed)}
+    report(options.save, {"absent": len(absent()), **result})
 
 
 if __name__ == "__main__":

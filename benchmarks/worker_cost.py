@@ -9,7 +9,6 @@ weights, so all run with random ones. Ratios are LiteRT's to TensorFlow's of the
 
 from __future__ import annotations
 
-import argparse
 import io
 import statistics
 import tempfile
@@ -20,7 +19,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.common import machine, print_table, ratios, resident_mib, spread, subject
+from benchmarks import common
+from benchmarks.common import Row, machine, ratios, report, resident_mib, spread, subject
 from imgsearch.distance import normalize
 from imgsearch.embedding.embedders import Wanted
 from imgsearch.embedding.networks import export_network
@@ -35,14 +35,14 @@ BACKBONES = ("mini", "mobilenet_v2", "inception_v3")
 N_UPLOADS = 20
 N_SEARCHES = 5
 N_ITEMS = 7_349
-MEASURES = {
-    "start to the first embedding, s": ".2f",
-    "resident memory, MiB": ".0f",
-    "peak memory, MiB": ".0f",
-    "upload of 0.2 MP, ms": ".1f",
-    "upload of 12 MP, ms": ".0f",
-    "objects in a photo of 0.3 MP, ms": ".0f",
-}
+MEASURES = (
+    "start to the first embedding, s",
+    "resident memory, MiB",
+    "peak memory, MiB",
+    "upload of 0.2 MP, ms",
+    "upload of 12 MP, ms",
+    "objects in a photo of 0.3 MP, ms",
+)
 
 
 def photo(width: int, height: int) -> bytes:
@@ -115,11 +115,12 @@ def measure(spec: EmbedderSpec, home: Path, small: bytes, large: bytes, space: S
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     print(machine())
     small, large = photo(500, 375), photo(4000, 3000)
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         for name in BACKBONES:
@@ -130,13 +131,11 @@ def main() -> None:
             for number in range(options.rounds):
                 for spec in list(rounds)[:: 1 if number % 2 else -1]:
                     rounds[spec].append(measure(spec, home, small, large, space))
-            rows = []
             columns = [zip(*measured, strict=True) for measured in (rounds[by_litert], rounds[by_tensorflow])]
-            for (title, form), litert, tensorflow in zip(MEASURES.items(), *columns, strict=True):
-                both = spread(litert, form), spread(tensorflow, form)
-                rows.append((title, *both, spread(ratios(litert, tensorflow))))
-            print(f"\n{name}; {options.rounds} rounds, median (least to greatest)")
-            print_table(("", "LiteRT", "TensorFlow", "LiteRT / TensorFlow"), rows)
+            for title, litert, tensorflow in zip(MEASURES, *columns, strict=True):
+                row: Row = {"backbone": name, "measure": title, "litert": spread(litert), "tensorflow": spread(tensorflow)}
+                rows.append({**row, "ratio": spread(ratios(litert, tensorflow))})
+    report(options.save, {"rounds": options.rounds, "workers": rows})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import machine, middle, print_table
+from benchmarks.common import as_text, machine, middle, print_table
 from benchmarks.page_processes import SIMULATED_S, THINKING_S, simulate
 from benchmarks.page_visit import browser, open_page, pick, prepared_home
 from imgsearch import Collection
@@ -110,7 +110,7 @@ def main() -> None:
         (
             name,
             str(len(page)),
-            middle([1000 * s for s in page], ".0f"),
+            as_text(middle([1000 * s for s in page]), ".0f"),
             *(f"{1000 * np.mean(s):.0f}" for s in (page, worker)),
         )
         for name, (page, worker) in found.items()
