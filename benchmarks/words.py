@@ -232,7 +232,7 @@ def answers(space: Space, asked: Sequence[Asked]) -> list[Answers]:
     return given
 
 
-def curve(collection: str, space: Space, halves: Sequence[Sequence[Asked]]) -> list[Row]:
+def curve(space: Space, halves: Sequence[Sequence[Asked]]) -> list[Row]:
     """A row for each threshold; of one half of the pictures, and of the other."""
     n_present = [sum(bool(each.is_shown.any()) for each in asked) for asked in halves]
     n_absent = [len(asked) - n for asked, n in zip(halves, n_present, strict=True)]
@@ -240,7 +240,7 @@ def curve(collection: str, space: Space, halves: Sequence[Sequence[Asked]]) -> l
     rows: list[Row] = []
     for threshold, *both in zip(THRESHOLDS, *curves, strict=True):
         percent = {f"{name}_percent": [100 * vars(half)[name] for half in both] for name in vars(both[0])}
-        rows.append({"of": collection, "space": space.name, "threshold": threshold, **percent})
+        rows.append({"space": space.name, "threshold": threshold, **percent})
         rows[-1] |= {"absent": n_absent, "present": n_present, "is_chosen": threshold == SHOWS}
     return rows
 
@@ -354,15 +354,16 @@ def main() -> None:
     options = parser.parse_args()
     print(machine())
     collections = [Labelled.of(Collection.open(name)) for name in options.names]
-    curves: list[Row] = []
+    curves: dict[str, list[Row]] = {}
     result: Row = {labelled.collection.name: by_word(labelled) for labelled in collections}
     for labelled in collections:
-        for space in word_spaces(labelled.collection):
-            curves += curve(labelled.collection.name, space, [asked_of_labelled(labelled, half) for half in (0, 1)])
+        asked = [asked_of_labelled(labelled, half) for half in (0, 1)]
+        spaces = word_spaces(labelled.collection)
+        curves[labelled.collection.name] = [row for space in spaces for row in curve(space, asked)]
     if options.photos:
         photos = Collection.open(options.photos)
-        for space in word_spaces(photos):
-            curves += curve("photographs of each class", space, [asked_of_each(half) for half in (0, 1)])
+        asked = [asked_of_each(half) for half in (0, 1)]
+        curves["photographs"] = [row for space in word_spaces(photos) for row in curve(space, asked)]
         result["absent_by_number"] = by_number(photos)
     result["curves"] = curves
     if options.time:

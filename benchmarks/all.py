@@ -1,0 +1,138 @@
+"""Measures everything anew, one after the other: `python -m benchmarks.all [NAME ...] [--list]`.
+
+The data is in ../shared: photos of pets, flowers and other things, and weights of mobilenet_v2. What has a result of this
+very commit is not measured again, so that a run that was stopped goes on; what fails is told at the end. Each says what
+moved since its last result: what left its interval, and what has none and differs by more than 1 %. Collections and logs
+are kept in build/benchmarks. Commit first: a result says whether the work tree was clean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import RESULTS, as_text, commit_of_tree
+
+HOME = RESULTS.parents[1] / "build" / "benchmarks"
+_PETS, _FLOWERS, _PHOTOS = (f"../shared/{name}" for name in ("pets", "flowers", "photos"))
+_WEIGHTS = "--weights ../shared/weights/mobilenet_v2_imagenet_full.weights.h5"
+_NOTOP = "--weights ../shared/weights/mobilenet_v2_imagenet_notop.weights.h5"
+_LABELS = r"--label-pattern '(?P<label>[^/]+)_\d+\.jpg$'"
+_DESCRIPTORS = (
+    "--embedder color_histogram --embedder color_layout --embedder edge_histogram --embedder cedd --embedder joint"
+)
+_BOTH = f"--embedder mobilenet_v2 --embedder mini {_WEIGHTS}"
+
+BUILDS = (
+    f"imgsearch build pets --images {_PETS} {_LABELS} {_BOTH} {_DESCRIPTORS} --pca 128 --quiet",
+    f"imgsearch build flowers --images {_FLOWERS} {_LABELS} {_BOTH} --quiet",
+    f"imgsearch build photos --images {_PHOTOS} {_BOTH} --quiet",
+    "imgsearch sample",
+)
+"""Collections that are asked, made or brought up to date first."""
+RUNS = {
+    "quality": "benchmarks.quality pets",
+    "quality-sample": "benchmarks.quality sample",
+    "descriptor_distances": f"benchmarks.descriptor_distances --images {_PHOTOS}",
+    "planted_duplicates-pets": f"benchmarks.planted_duplicates --images {_PETS}",
+    "planted_duplicates-flowers": f"benchmarks.planted_duplicates --images {_FLOWERS}",
+    "region_padding-mini": f"benchmarks.region_padding --images {_PETS}",
+    "region_padding-mobilenet_v2": f"benchmarks.region_padding --images {_PETS} --backbone mobilenet_v2 {_NOTOP}",
+    "thumbnail_gap": f"benchmarks.thumbnail_gap --images {_PETS} --backbone mobilenet_v2 {_NOTOP}",
+    "words": "benchmarks.words pets flowers sample --photos photos --time pets",
+    "foreign_pictures": f"benchmarks.foreign_pictures --collection pets --foreign {_PHOTOS} --list {_PHOTOS}/foreign.txt",
+    "rerankings": f"benchmarks.rerankings --images {_PETS} {_LABELS}",
+    "explain_truth": f"benchmarks.explain_truth --images {_PETS} --backbone mobilenet_v2 {_NOTOP}",
+    "objects-mini": f"benchmarks.objects pets --images {_PETS} --photos {_PHOTOS} --space mini",
+    "objects-mobilenet_v2": f"benchmarks.objects pets --images {_PETS} --photos {_PHOTOS} --space mobilenet_v2",
+    "objects-heavy": f"benchmarks.objects pets --images {_PETS} --photos {_PHOTOS} --space mobilenet_v2 --heavy",
+    "query_latency": "benchmarks.query_latency",
+    "build_throughput-mini": f"benchmarks.build_throughput --backbone mini --images {_PETS}",
+    "build_throughput-mobilenet_v2": f"benchmarks.build_throughput --backbone mobilenet_v2 --images {_PETS} {_NOTOP}",
+    "build_throughput-inception_v3": f"benchmarks.build_throughput --images {_PETS}",
+    "build_memory-mini": "benchmarks.build_memory --backbone mini",
+    "build_memory-mobilenet_v2": "benchmarks.build_memory --backbone mobilenet_v2",
+    "build_memory-inception_v3": "benchmarks.build_memory",
+    "worker_cost": "benchmarks.worker_cost",
+    "page_memory": "benchmarks.page_memory",
+    "page_speed": "benchmarks.page_speed",
+}
+"""By name of the result, what makes it: the quick ones first, and near their like."""
+
+
+def moved(before: Any, after: Any, where: str = "") -> Iterator[str]:
+    """What of a result left the interval that it had, and what has none and differs by more than 1 %."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        if "low" in before and "low" in after:
+            if not before["low"] <= after["value"] <= before["high"]:
+                yield f"{where}: {as_text(before)} -> {as_text(after)}"
+            return
+        for name in before:
+            yield from moved(before[name], after.get(name), f"{where}, {name}" if where else name)
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, (a, b) in enumerate(zip(before, after, strict=True)):
+            first = ", ".join(as_text(a[name]) for name in list(a)[:3]) if isinstance(a, dict) else str(number)
+            yield from moved(a, b, f"{where}, {first}")
+    elif isinstance(before, int | float) and isinstance(after, int | float):
+        if abs(after - before) > 0.01 * abs(before):
+            yield f"{where}: {as_text(before)} -> {as_text(after)}"
+    elif before is not None and before != after:
+        yield f"{where}: {before} -> {after}"
+
+
+def read(name: str) -> dict[str, Any]:
+    """A result that is there, else {}."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def run(command: str, log: Path) -> bool:
+    """Whether it ended well; what it said is in the log."""
+    with log.open("w", encoding="utf-8") as file:
+        words = [sys.executable, "-m", *shlex.split(command)]
+        return (
+            subprocess.run(words, stdout=file, stderr=file, env={**os.environ, "IMGSEARCH_HOME": str(HOME)}).returncode == 0
+        )
+
+
+def main() -> None:
+    """Measures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(RUNS)} [all]")
+    parser.add_argument("--list", action="store_true", help="say what there is and how long it took, and measure nothing")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(RUNS):
+        parser.error(f"NAME must be one of {', '.join(RUNS)}. Received: {', '.join(sorted(unknown))}.")
+    if options.list:
+        for name, command in RUNS.items():
+            print(f"{as_text(read(name).get('seconds')) or '?':>6} s  {name}: python -m {command} --save {name}")
+        return
+    HOME.mkdir(parents=True, exist_ok=True)
+    commit, is_clean = commit_of_tree()
+    failed = [each for number, each in enumerate(BUILDS) if not run(each, HOME / f"build-{number}.log")]
+    for name in options.names or RUNS:
+        before = read(name)
+        if (before.get("commit"), before.get("is_clean"), is_clean) == (commit, True, True):
+            print(f"{name}: is of this commit")
+            continue
+        started = time.perf_counter()
+        if run(f"{RUNS[name]} --save {name}", HOME / f"{name}.log"):
+            print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
+            for line in moved(before.get("result", {}), read(name)["result"]):
+                print(f"    {line}", flush=True)
+        else:
+            failed.append(name)
+    if failed:
+        sys.exit(f"Failed, see {HOME}/*.log: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
