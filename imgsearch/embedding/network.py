@@ -150,7 +150,7 @@ def _load_all(model: Any, path: Path) -> None:
 
 
 def _make_depthwise(model: Any) -> None:
-    """Lets convolutions with a group per channel run as what they are: ConvNeXt's, 4 times as fast as a whole.
+    """Lets convolutions with a group per channel run as what they are: ConvNeXt's, several times as fast.
 
     Keras runs grouped convolutions on a CPU through XLA, whose loops for them are slow, and compiles them anew for every
     batch size. The weights and, but for rounding, the results stay the same.
@@ -271,8 +271,8 @@ class FrozenNetwork:
 def export(backbone: Backbone, model: Any) -> tuple[bytes, Callable[[np.ndarray], np.ndarray]]:
     """A backbone as a file of LiteRT, for one picture, in float32, of built-in operators only.
 
-    By way of Keras' own export: a function that was frozen before takes twice the memory, 4 GB for inception_v3, and one
-    that does not hold its variables is written without a word, with an output that is not a number.
+    By way of Keras' own export: a function that was frozen before takes twice the memory, which may be gigabytes, and
+    one that does not hold its variables is written without a word, with an output that is not a number.
 
     Args:
         backbone: The row.
@@ -308,7 +308,7 @@ def can_use_gpu() -> bool:
 
 
 def give_back_memory() -> None:
-    """Frees the Keras model, a heap of cycles, and what loading and freezing left: 1 GB for inception_v3."""
+    """Frees the Keras model, a heap of cycles, and what loading and freezing left, which may be a gigabyte."""
     gc.collect()
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # a C library other than glibc

@@ -1,8 +1,7 @@
 """A part of a picture: the box that is asked with, and the square that a network sees of it.
 
-A region of a gallery's item is cut from its thumbnail. With mobilenet_v2 on the pets that is at a median angular distance
-of 0.28 from the same part of the original for half of each side (0.40 for 15 %, 0.21 for the whole picture), where the
-nearest neighbour is at 0.81; 8.7 of the 10 nearest pictures are the same: `python -m benchmarks.thumbnail_gap`.
+A region of a gallery's item is cut from its thumbnail. How far that is from the same part of the original, beside the
+nearest neighbour, `python -m benchmarks.thumbnail_gap` measures: docs/measurements.md, Objects in the query picture.
 """
 
 from __future__ import annotations
@@ -111,8 +110,8 @@ def cut_square(pixels: np.ndarray, region: Region, input_size: int) -> np.ndarra
     """A region as a backbone takes it: all of it and no margin, in its own proportions.
 
     What the picture lacks of the square is mirrored from what is there, which makes no edge and no colour of its own.
-    (Searched with the whole pictures as regions, 259 pets: mAP 0.688 mirrored, 0.685 in the mean colour, 0.679 black for
-    mobilenet_v2; 0.637, 0.629 and 0.630 for mini: `python -m benchmarks.region_padding`.)
+    (`python -m benchmarks.region_padding` compares that with the mean colour and with black: docs/measurements.md, Objects
+    in the query picture.)
 
     Args:
         pixels: uint8 array of shape (height, width, 3), any size from 1 x 1.

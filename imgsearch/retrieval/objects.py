@@ -5,7 +5,7 @@ shows a cat. So square windows of several sizes are compared, each by how far it
 ones in the best of them. A light network embeds them all. For another, which embeds by averaging over positions, tiles of
 the picture are looked at once; every window is about an average of positions, and those that so seem best are embedded.
 
-Measured by `python -m benchmarks.objects`.
+Measured by `python -m benchmarks.objects`: docs/measurements.md, Objects in the query picture.
 """
 
 from __future__ import annotations

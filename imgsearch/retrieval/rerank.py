@@ -26,8 +26,8 @@ _DISTANCE_WEIGHT = 0.3
 _DIVERSITY_WEIGHT = 0.3
 _COPY_SHARE = 0.5
 """Of the distance to the _REACH-th neighbour. Photos that were halved, cropped by a tenth, mirrored or saved as JPEG at
-quality 50 are nearer than that to themselves in nine of ten cases, two different ones in 0 to 2 of 100 (mobilenet_v2, mini
-and colour histograms; pets, the sample and 4,701 photos)."""
+quality 50 are mostly nearer than that to themselves, two different ones hardly ever (looked at with mobilenet_v2, mini and
+colour histograms; pets, the sample and photos)."""
 _REACH = 15
 _K_RECIPROCAL_DEPTH = 100
 
@@ -273,7 +273,8 @@ Chosen on 20 random splits of 259 pets, confirmed once on 640 photos of flowers,
 picture is found again, precision@5, mAP (`python -m benchmarks.rerankings --images DIR --per-label 1 2 3 4`). With the
 nearest kept first (see `reorder`) it finds pictures again as often as the order of the distances does, and of all
 re-rankings it gains the most in both measures where the gallery has four pictures of a label or more. With three its gain
-in precision@5 is no larger than gallery augmentation's, with one or two there is none.
+in precision@5 is no larger than gallery augmentation's, with one or two there is none. For all of the pets:
+docs/measurements.md, Spaces and re-rankings.
 
 With descriptors nothing gains: there the nearest pictures are seldom of the same kind."""
 WITHOUT_NEIGHBORS = "expansion"

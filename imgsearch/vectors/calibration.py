@@ -123,9 +123,8 @@ class Calibration:
 
         Foreign is a query whose `p_value` is at most FALSE_ALARM_RATE; in a collection of fewer than 19 none can be.
         It holds for pictures from where the collection's own come from; of those from another source more are called so.
-        With `mini` and the pets: 99.6 % of photographs without cats and dogs, and 24 % of those with some. Of descriptors
-        there is none: they tell the former from the pets hardly better than chance (AUROC 0.55 to 0.71;
-        benchmarks/foreign_pictures.py).
+        Of descriptors there is none: they tell foreign pictures hardly better than chance. How many of either are called
+        so, `python -m benchmarks.foreign_pictures` measures: docs/measurements.md, Nothing similar in this collection.
 
         Args:
             neighborhood: `neighborhood` of the query.

@@ -1,7 +1,7 @@
 """Classic content-based descriptors: fixed formulas, no weights. What retrieval was before CNNs, and the peer to beat.
 
-Each comes as a vector of length 1 whose cosine stands for the distance of its paper; its docstring says how closely.
-`python -m benchmarks.descriptor_distances` measures it.
+Each comes as a vector of length 1 whose cosine stands for the distance of its paper. How closely,
+`python -m benchmarks.descriptor_distances` measures: docs/measurements.md, Our descriptors beside LIRE's.
 """
 
 from __future__ import annotations

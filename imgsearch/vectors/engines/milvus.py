@@ -2,7 +2,7 @@
 
 A table is a Milvus collection with one vector field a space. The facts are another one, in pieces, whose name has their
 digest; an alias says which holds. That is read in a millisecond, is never stale, and survives the server, which properties
-of a collection do not. Reads do not ask Milvus to wait for what was written just now, which takes 0.2 s each: `commit` does
+of a collection do not. Reads do not ask Milvus to wait for what was written just now, which is a wait each: `commit` does
 it once instead.
 """
 

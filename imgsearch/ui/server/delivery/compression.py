@@ -21,7 +21,7 @@ _GZIP = re.compile(r"(?:^|[,\s])gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?(
 class CompressedFiles:
     """ASGI middleware that sends Streamlit's scripts and styles compressed with gzip to who takes that.
 
-    They are compressed when they are first asked for and kept: at most all of them, 7 MB with Streamlit 1.67. Whether they
+    They are compressed when they are first asked for and kept: at most all of them, some megabytes. Whether they
     have changed and how long they may be kept is still what Streamlit says.
     """
 
