@@ -17,7 +17,7 @@ endif
 ANNOY_COMPILER_ARGS ?= -O3,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD$(NATIVE)
 export ANNOY_COMPILER_ARGS
 
-.PHONY: run test test-serving test-cluster check lint docs lock all-tests quick-tests pets clean
+.PHONY: run test test-serving test-cluster check lint docs lock all-tests quick-tests figures pets clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -74,6 +74,11 @@ all-tests: $(VENV)/.installed-dev
 # Two folders are not even read, since their modules import TensorFlow and Playwright.
 quick-tests: $(VENV)/.installed-dev
 	$(PYTEST) -m "not slow and not weights and not e2e" --ignore tests/weights --ignore tests/e2e
+
+# Every benchmark anew, hours on two cores, and what the documents say of them. Stopped, it goes on where it was.
+figures: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.all
+	$(BIN)/python -m benchmarks.documents
 
 clean:
 	rm -rf $(VENV) $(SERVING) $(CLUSTER)

@@ -2,8 +2,8 @@
 
 The data is in ../shared: photos of pets, flowers and other things, and weights of mobilenet_v2. What has a result of this
 very commit is not measured again, so that a run that was stopped goes on; what fails is told at the end. Each says what
-moved since its last result: what left its interval, and what has none and differs by more than 1 %. Collections and logs
-are kept in build/benchmarks. Commit first: a result says whether the work tree was clean.
+moved from the result in the commit: what left its interval, and what has none and differs by more than 1 %. Collections
+and logs are kept in build/benchmarks. Commit first: a result says whether the work tree was clean.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import os
 import shlex
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import RESULTS, as_text, commit_of_tree
+from benchmarks.common import RESULTS, Row, as_text, commit_of_tree
 
 HOME = RESULTS.parents[1] / "build" / "benchmarks"
 _PETS, _FLOWERS, _PHOTOS = (f"../shared/{name}" for name in ("pets", "flowers", "photos"))
@@ -41,7 +40,7 @@ BUILDS = (
 RUNS = {
     "quality": "benchmarks.quality pets",
     "quality-sample": "benchmarks.quality sample",
-    "descriptor_distances": f"benchmarks.descriptor_distances --images {_PHOTOS}",
+    "descriptor_distances": f"benchmarks.descriptor_distances --images {_PETS}",
     "planted_duplicates-pets": f"benchmarks.planted_duplicates --images {_PETS}",
     "planted_duplicates-flowers": f"benchmarks.planted_duplicates --images {_FLOWERS}",
     "region_padding-mini": f"benchmarks.region_padding --images {_PETS}",
@@ -69,23 +68,38 @@ RUNS = {
 
 
 def moved(before: Any, after: Any, where: str = "") -> Iterator[str]:
-    """What of a result left the interval that it had, and what has none and differs by more than 1 %."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        if "low" in before and "low" in after:
-            if not before["low"] <= after["value"] <= before["high"]:
-                yield f"{where}: {as_text(before)} -> {as_text(after)}"
-            return
+    """What of a result left the interval that it had, and what has none and differs by more than 1 %.
+
+    Rows are compared with those that begin alike; what was not measured before has not moved.
+    """
+    if isinstance(before, dict) and "low" in before:
+        if not (isinstance(after, dict) and before["low"] <= after["value"] <= before["high"]):
+            yield f"{where}: {as_text(before)} -> {as_text(after)}"
+    elif isinstance(before, dict):
         for name in before:
-            yield from moved(before[name], after.get(name), f"{where}, {name}" if where else name)
+            yield from moved(before[name], (after or {}).get(name), f"{where}, {name}" if where else name)
+    elif isinstance(before, list) and before and isinstance(before[0], dict):
+        for row in before:
+            begin, same = _alike(row, after or [])
+            yield from moved(row, same, f"{where}, {begin}")
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for number, (a, b) in enumerate(zip(before, after, strict=True)):
-            first = ", ".join(as_text(a[name]) for name in list(a)[:3]) if isinstance(a, dict) else str(number)
-            yield from moved(a, b, f"{where}, {first}")
+            yield from moved(a, b, f"{where}, {number}")
     elif isinstance(before, int | float) and isinstance(after, int | float):
         if abs(after - before) > 0.01 * abs(before):
             yield f"{where}: {as_text(before)} -> {as_text(after)}"
     elif before is not None and before != after:
-        yield f"{where}: {before} -> {after}"
+        yield f"{where}: {as_text(before)} -> {as_text(after)}"
+
+
+def _alike(row: Row, rows: Sequence[Row]) -> tuple[str, Row | None]:
+    """What a row begins with, and the one that alone begins so too."""
+    for n in (1, 2, 3):
+        begin = list(row.values())[:n]
+        found = [each for each in rows if list(each.values())[:n] == begin]
+        if len(found) == 1:
+            break
+    return ", ".join(map(as_text, begin)), found[0] if len(found) == 1 else None
 
 
 def read(name: str) -> dict[str, Any]:
@@ -94,13 +108,19 @@ def read(name: str) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
+def committed(name: str) -> Any:
+    """What was measured before, as it is in the commit; {} where it is not."""
+    words = ["git", "-C", str(RESULTS), "show", f"HEAD:./{name}.json"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    return {} if done.returncode else json.loads(done.stdout)["result"]
+
+
 def run(command: str, log: Path) -> bool:
     """Whether it ended well; what it said is in the log."""
+    words = [sys.executable, "-m", *shlex.split(command)]
     with log.open("w", encoding="utf-8") as file:
-        words = [sys.executable, "-m", *shlex.split(command)]
-        return (
-            subprocess.run(words, stdout=file, stderr=file, env={**os.environ, "IMGSEARCH_HOME": str(HOME)}).returncode == 0
-        )
+        done = subprocess.run(words, stdout=file, stderr=file, env={**os.environ, "IMGSEARCH_HOME": str(HOME)})
+    return done.returncode == 0
 
 
 def main() -> None:
@@ -119,17 +139,15 @@ def main() -> None:
     commit, is_clean = commit_of_tree()
     failed = [each for number, each in enumerate(BUILDS) if not run(each, HOME / f"build-{number}.log")]
     for name in options.names or RUNS:
-        before = read(name)
-        if (before.get("commit"), before.get("is_clean"), is_clean) == (commit, True, True):
-            print(f"{name}: is of this commit")
-            continue
-        started = time.perf_counter()
-        if run(f"{RUNS[name]} --save {name}", HOME / f"{name}.log"):
-            print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
-            for line in moved(before.get("result", {}), read(name)["result"]):
-                print(f"    {line}", flush=True)
+        done = read(name)
+        if (done.get("commit"), done.get("is_clean"), is_clean) == (commit, True, True):
+            print(f"{name}: was of this commit")
+        elif run(f"{RUNS[name]} --save {name}", HOME / f"{name}.log"):
+            print(f"{name}: {read(name)['seconds']} s")
         else:
             failed.append(name)
+        for line in moved(committed(name), read(name).get("result")):
+            print(f"    {line}", flush=True)
     if failed:
         sys.exit(f"Failed, see {HOME}/*.log: {', '.join(failed)}")
 

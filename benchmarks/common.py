@@ -37,6 +37,7 @@ from imgsearch.processors import n_processors
 RESULTS = Path(__file__).parent / "results"
 _MADE_HERE = (":!benchmarks/results", ":!benchmarks/templates", ":!docs/measurements.md", ":!README.md")
 _PACKAGES = ("tensorflow-cpu", "tensorflow", "keras", "ai-edge-litert", "numpy", "pillow", "annoy", "usearch", "streamlit")
+_MOST_OF_A_LINE = 300
 _STARTED = time.perf_counter()
 
 Row = dict[str, Any]
@@ -134,8 +135,19 @@ def save_result(name: str, result: Mapping[str, Any]) -> None:
         "versions": versions(),
         "seconds": round(time.perf_counter() - _STARTED),
     }
-    text = json.dumps({**about, "result": result}, indent=1, ensure_ascii=False)
-    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    rounded = json.loads(json.dumps(result), parse_float=lambda digits: float(f"{float(digits):.6g}"))
+    (RESULTS / f"{name}.json").write_text(folded({**about, "result": rounded}) + "\n", encoding="utf-8")
+
+
+def folded(value: Any, margin: str = "\n") -> str:
+    """JSON with a line for each part that fits in one, so that a difference shows which row has changed."""
+    text = json.dumps(value, ensure_ascii=False)
+    if len(text) <= _MOST_OF_A_LINE or not isinstance(value, dict | list):
+        return text
+    names = [f"{json.dumps(name)}: " for name in value] if isinstance(value, dict) else [""] * len(value)
+    parts = value.values() if isinstance(value, dict) else value
+    lines = [name + folded(part, margin + " ") for name, part in zip(names, parts, strict=True)]
+    return f"{text[0]}{margin} {f',{margin} '.join(lines)}{margin}{text[-1]}"
 
 
 def commit_of_tree() -> tuple[str, bool]:
