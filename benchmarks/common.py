@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     """A parser with what every benchmark takes: see `report`."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--save", metavar="NAME", help="write the result to benchmarks/results/NAME.json")
+    if "--save" in sys.argv:
+        commit_of_tree()
     return made
 
 
@@ -150,8 +153,9 @@ def folded(value: Any, margin: str = "\n") -> str:
     return f"{text[0]}{margin} {f',{margin} '.join(lines)}{margin}{text[-1]}"
 
 
+@cache
 def commit_of_tree() -> tuple[str, bool]:
-    """The commit, and whether nothing was changed since but results and what is made of them."""
+    """The commit when first asked, and whether nothing was changed since it but results and what is made of them."""
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(RESULTS.parents[1]), *words]
