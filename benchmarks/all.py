@@ -85,6 +85,9 @@ def moved(before: Any, after: Any, where: str = "") -> Iterator[str]:
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for number, (a, b) in enumerate(zip(before, after, strict=True)):
             yield from moved(a, b, f"{where}, {number}")
+    elif isinstance(before, int | float) and isinstance(after, dict):  # has an interval only now
+        if not after["low"] <= before <= after["high"]:
+            yield f"{where}: {as_text(before)} -> {as_text(after)}"
     elif isinstance(before, int | float) and isinstance(after, int | float):
         if abs(after - before) > 0.01 * abs(before):
             yield f"{where}: {as_text(before)} -> {as_text(after)}"
