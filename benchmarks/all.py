@@ -60,7 +60,7 @@ RUNS = {
     "build_memory-mini": "benchmarks.build_memory --backbone mini",
     "build_memory-mobilenet_v2": "benchmarks.build_memory --backbone mobilenet_v2",
     "build_memory-inception_v3": "benchmarks.build_memory",
-    "worker_cost": "benchmarks.worker_cost",
+    "worker_cost": "benchmarks.worker_cost --rounds 3",
     "page_memory": "benchmarks.page_memory",
     "page_speed": "benchmarks.page_speed",
 }
