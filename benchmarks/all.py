@@ -21,6 +21,8 @@ from typing import Any
 from benchmarks.common import RESULTS, Row, as_text, commit_of_tree
 
 HOME = RESULTS.parents[1] / "build" / "benchmarks"
+_MOST_S = 3 * 3600
+"""A browser may wait for ever for what does not come."""
 _PETS, _FLOWERS, _PHOTOS = (f"../shared/{name}" for name in ("pets", "flowers", "photos"))
 _WEIGHTS = "--weights ../shared/weights/mobilenet_v2_imagenet_full.weights.h5"
 _NOTOP = "--weights ../shared/weights/mobilenet_v2_imagenet_notop.weights.h5"
@@ -119,11 +121,14 @@ def committed(name: str) -> Any:
 
 
 def run(command: str, log: Path) -> bool:
-    """Whether it ended well; what it said is in the log."""
-    words = [sys.executable, "-m", *shlex.split(command)]
+    """Whether it ended well, and in time; what it said is in the log."""
+    words, environment = [sys.executable, "-m", *shlex.split(command)], {**os.environ, "IMGSEARCH_HOME": str(HOME)}
     with log.open("w", encoding="utf-8") as file:
-        done = subprocess.run(words, stdout=file, stderr=file, env={**os.environ, "IMGSEARCH_HOME": str(HOME)})
-    return done.returncode == 0
+        try:
+            return not subprocess.run(words, stdout=file, stderr=file, env=environment, timeout=_MOST_S).returncode
+        except subprocess.TimeoutExpired:
+            file.write(f"Stopped after {_MOST_S} s.\n")
+            return False
 
 
 def main() -> None:
