@@ -75,6 +75,15 @@ def test_a_part_of_an_upload_is_searched_with(collection: Collection) -> None:
     assert data_of(at, "box")["src"].startswith("/mock/media/")
 
 
+def test_what_comes_before_the_next_uploader_is_drawn_is_searched_with(collection: Collection) -> None:
+    at = page(k="5")
+    picture = png(draw_picture((220, 40, 40), 2))
+    at.session_state["uploader_round"] = 1  # as when a run ends early that was to draw the next one
+    at.file_uploader(key="uploader_0").upload("x.png", picture, "image/png").run()
+    assert not at.exception
+    assert results(at) == [result.item.item_id for result in collection.search(picture=picture, k=5).results]
+
+
 def test_a_photo_of_an_iphone_is_searched_with_and_shown_as_what_browsers_can_show(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,10 +129,12 @@ def _find() -> None:
 def _render_camera() -> None:
     with st.popover(t("search.camera"), icon=":material/photo_camera:", on_change="rerun", key="camera") as popover:
         if popover.open:  # the browser asks for the camera as soon as there is an input
+            key = state.uploader_key("photo")
             st.camera_input(
                 t("search.camera_label"),
-                key=state.uploader_key("photo"),
+                key=key,
                 on_change=_take_photo,
+                args=(key,),
                 # Else the widget's width is asked for, which is 0 at first: the camera starts at its largest, and anew
                 # with the true width a second later, and what is taken in between is lost.
                 resolution="720p",
@@ -142,11 +144,13 @@ def _render_camera() -> None:
 
 def _render_uploader() -> None:
     max_mb = get_settings().max_upload_mb
+    key = state.uploader_key("uploader")
     st.file_uploader(
         t("search.upload"),
-        key=state.uploader_key("uploader"),
+        key=key,
         accept_multiple_files=True,
         on_change=_take_uploads,
+        args=(key,),  # its own: what comes before the page has drawn the next uploader is still handed to the last one
         max_upload_size=max_mb,
         help=t("search.upload_help", mb=max_mb),
     )
@@ -162,12 +166,12 @@ def _render_examples(collection: OpenedCollection, view: View) -> None:
                 draw_grid(cards, name=t("search.examples"), key="examples_grid", is_compact=True)
 
 
-def _take_uploads() -> None:
-    _take(st.session_state[state.uploader_key("uploader")])
+def _take_uploads(key: str) -> None:
+    _take(st.session_state[key])
 
 
-def _take_photo() -> None:
-    photo = st.session_state[state.uploader_key("photo")]
+def _take_photo(key: str) -> None:
+    photo = st.session_state[key]
     st.session_state["camera"] = False  # the popover
     _take([photo] if photo else [])
 
