@@ -2,15 +2,15 @@
 
     python -m benchmarks.calibration_sample NAME [--space mini] [--foreign NAME ...] [--samples N ...] [--labels SPACE]
 
-NAME is a built collection. A tenth of its pictures are taken away, to come as uploads; the others are the gallery, which
-is searched whole. For each size ten samples are drawn; a line has means over them, and the most that one is off. Of a
-sample the neighbours are those in the gallery, as loading has them, or, for comparison, those in the sample ("apart"):
+NAME is a built collection. A tenth of its pictures are taken away, to come as uploads; the others are the gallery, which is
+searched whole. For each size ten samples are drawn; a row has means over them, and the most that one is off from what all
+say. Of a sample the neighbours are those in the gallery, as loading has them, or, for comparison, those in the sample
+("apart"):
 
-  own foreign     share of the uploads that are called foreign, 0.05 as it should be;
-  NAME foreign    share of the pictures of another collection that are;
+  foreign         share of the uploads, and of the pictures of other collections, that are called foreign; of the uploads
+                  it should be 0.05;
   percentile      of the distances of the uploads' 10 nearest;
-  P(same label)   of the same, and how often the label was the same; where the collection has no labels, the class that
-                  the space of --labels takes each for;
+  p_same_label    of the same; where the collection has no labels, the class that the space of --labels takes each for;
   near            below which distance two may be copies.
 """
 
@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.common import print_table
+from benchmarks.common import Row, parser, report
 from imgsearch.collection.collection import Collection
 from imgsearch.vectors.calibration import NEIGHBORHOOD, Calibration, calibrate, calibrate_sample, neighborhood
 from imgsearch.vectors.engines.exact import ExactIndex
@@ -46,11 +46,11 @@ def main() -> None:
     found = {name: _nearest(gallery, queries) for name, queries in {"own": vectors[away], **others}.items()}
     distances = {name: near for name, (near, _) in found.items()}
     was_same = (own_labels[found["own"][1]] == labels[away][:, None]).mean()
-    print(f"{options.name}, {options.space}: {len(gallery):,} pictures, {len(away):,} uploads; same label {was_same:.3f}\n")
     whole = np.array(_said(_calibrated(gallery, own_labels), distances))
     neighbors = nearest_neighbors(gallery, ExactIndex(gallery))
     nearest = distances_between(gallery, np.arange(len(gallery)), neighbors)
-    rows = [["all", *(f"{value:.3f}" for value in whole)]]
+    columns = [*(f"{name}_foreign" for name in found), "percentile", "p_same_label", "near"]
+    rows = [_row("all", columns, whole, np.zeros(len(columns)))]
     for size in options.samples:
         draws = [np.random.default_rng(seed).choice(len(gallery), size, replace=False) for seed in range(DRAWS)]
         apart = [_calibrated(gallery[draw], own_labels[draw]) for draw in draws]
@@ -58,20 +58,24 @@ def main() -> None:
         among_all = [calibrate_sample(gallery[d], nearest[d], *labels) for d, labels in zip(draws, named, strict=True)]
         for kind, found_of in (("", among_all), (", apart", apart)):
             said = np.array([_said(each, distances) for each in found_of])
-            off = np.abs(said - whole).max(axis=0)
-            cells = [f"{mean:.3f} (off by {most:.3f})" for mean, most in zip(said.mean(axis=0), off, strict=True)]
-            rows.append([f"{size:,}{kind}", *cells])
-    print_table(["measured on", *(f"{name} foreign" for name in found), "percentile", "P(same label)", "near"], rows)
+            rows.append(_row(f"{size:,}{kind}", columns, said.mean(axis=0), np.abs(said - whole).max(axis=0)))
+    counts = {"pictures": len(gallery), "uploads": len(away), "space": options.space}
+    report(options.save, {**counts, "same_label": float(was_same), "samples": rows})
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", help="a built collection")
-    parser.add_argument("--space", default="mini", help="[%(default)s]")
-    parser.add_argument("--foreign", nargs="*", default=[], metavar="NAME", help="collections that are asked for besides")
-    parser.add_argument("--samples", type=int, nargs="*", default=[500, 1_000, 2_000], metavar="N", help="[%(default)s]")
-    parser.add_argument("--labels", default="mobilenet_v2", metavar="SPACE", help="[%(default)s]")
-    return parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("name", help="a built collection")
+    made.add_argument("--space", default="mini", help="[%(default)s]")
+    made.add_argument("--foreign", nargs="*", default=[], metavar="NAME", help="collections that are asked for besides")
+    made.add_argument("--samples", type=int, nargs="*", default=[500, 1_000, 2_000], metavar="N", help="[%(default)s]")
+    made.add_argument("--labels", default="mobilenet_v2", metavar="SPACE", help="[%(default)s]")
+    return made.parse_args()
+
+
+def _row(measured_on: str, columns: Sequence[str], means: np.ndarray, off: np.ndarray) -> Row:
+    most_off = {f"{name}_off": most for name, most in zip(columns, off.tolist(), strict=True)}
+    return {"measured_on": measured_on, **dict(zip(columns, means.tolist(), strict=True)), **most_off}
 
 
 def _nearest(gallery: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.common import resident_mib
+from benchmarks.common import Row, resident_mib
 from imgsearch.pictures.items import Item, Rows
 from imgsearch.vectors.engines.face import Effort, VectorIndex
 from imgsearch.vectors.engines.milvus import MilvusTable
@@ -24,10 +24,10 @@ _BATCH = 1_000
 
 @dataclass(frozen=True)
 class Loaded:
-    """A table with all vectors: how to ask it, by name, and a sentence about what loading took."""
+    """A table with all vectors: how to ask it, by name, and what loading took, part of a row of a result."""
 
     ways: Sequence[tuple[str, VectorIndex]]
-    cost: str
+    cost: Row
 
 
 class _AtEffort(TableIndex):
@@ -56,7 +56,6 @@ def loaded_table(vectors: np.ndarray, address: str, pid: int | None) -> Iterator
     """
     n, dim = vectors.shape
     table = MilvusTable(f"benchmark_{secrets.token_hex(4)}", address)
-    before = _mib(pid)
     try:
         table.create({SPACE: dim})
         print(f"{n:,} x {dim:,}: loading into Milvus", file=sys.stderr, flush=True)
@@ -66,12 +65,12 @@ def loaded_table(vectors: np.ndarray, address: str, pid: int | None) -> Iterator
         written = time.perf_counter()
         table.commit(b"benchmark")
         indexed = time.perf_counter()
-        cost = (
-            f"Milvus: loaded in {written - started:.1f} s, {n / (written - started):,.0f} rows a second, "
-            f"and {indexed - written:.1f} s more until all had an index."
-        )
-        if pid:
-            cost += f" Resident memory of the server: {before:,.0f} MiB before, {_mib(pid):,.0f} MiB after."
+        cost = {
+            "written_s": written - started,
+            "rows_a_second": n / (written - started),
+            "indexed_s": indexed - written,
+            "server_mib": resident_mib(pid) if pid else None,
+        }
         rows = {_id(row): row for row in range(n)}
         yield Loaded([(f"Milvus ({effort})", _AtEffort(table, rows, effort)) for effort in Effort], cost)
     finally:
@@ -85,7 +84,3 @@ def _id(row: int) -> int:
 def _row(row: int, vector: np.ndarray) -> TableRow:
     item = Item(str(row), "", 1, 1, 1, 0, "", "", 0)
     return TableRow(item, "", {SPACE: vector}, version=0)
-
-
-def _mib(pid: int | None) -> float:
-    return resident_mib(pid) if pid else 0.0

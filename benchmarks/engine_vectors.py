@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import Row
 from imgsearch.distance import angular_distance, normalize
 from imgsearch.embedding.embedder import load_embedder
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
@@ -33,7 +34,6 @@ from imgsearch.settings import N_THREADS
 
 Cut = Callable[[Region], Region]
 
-SHAPE = ("1st nearest", "5th", "10th", "20th", "contrast to 1st", "to 10th")
 CROPS = 3
 NOISE = 0.75
 """With it the 1st to 20th nearest are about as far at 100,000 and at 1,000,000 as those of the real ones."""
@@ -87,8 +87,8 @@ def nearest_others(vectors: np.ndarray, row: int, k: int) -> np.ndarray:
     return np.sort(angular_distance(vectors[spare], vectors[row]))[:k]
 
 
-def shape(vectors: np.ndarray) -> list[str]:
-    """How hard vectors are to search in, in the order of SHAPE: medians over some of them as queries.
+def shape(vectors: np.ndarray) -> Row:
+    """How hard vectors are to search in, part of a row of a result: medians over some of them as queries.
 
     The contrast is the mean distance to all as a multiple of that to the 1st or 10th nearest, the relative contrast of
     He, Kumar and Chang 2012, On the Difficulty of Nearest Neighbor Search, arXiv:1206.6411.
@@ -96,11 +96,11 @@ def shape(vectors: np.ndarray) -> list[str]:
     rng = np.random.default_rng(0)
     queries = rng.choice(len(vectors), _QUERIES, replace=False)
     others = vectors[rng.choice(len(vectors), 10 * _QUERIES, replace=False)]
-    near = np.array([nearest_others(vectors, row, 20)[[0, 4, 9, 19]] for row in queries])
+    near = np.array([nearest_others(vectors, row, 20) for row in queries])
     mean = np.array([angular_distance(others, vectors[row]).mean() for row in queries])
     with np.errstate(divide="ignore"):  # a photograph that is there twice
-        contrasts = mean[:, None] / near[:, [0, 2]]
-    return [f"{value:.3f}" for value in (*np.median(near, axis=0), *np.median(contrasts, axis=0))]
+        contrasts = {f"contrast_to_{nth}": float(np.median(mean / near[:, nth - 1])) for nth in (1, 10)}
+    return {**{f"nearest_{nth}": float(np.median(near[:, nth - 1])) for nth in (1, 5, 10, 20)}, **contrasts}
 
 
 def _kept(work: Path, name: str, paths: Sequence[Path], parts: Sequence[tuple[EmbedderSpec, Cut]]) -> Path:

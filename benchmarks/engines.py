@@ -1,6 +1,6 @@
 """How do engines compare: what they find, how fast, and what their index costs?
 
-    python -m benchmarks.engines --images DIR [--weights FILE] [--sizes N ...] [--work DIR] [--output FILE]
+    python -m benchmarks.engines --images DIR [--weights FILE] [--sizes N ...] [--work DIR]
         [--milvus http://HOST:PORT [--milvus-pid PID]]
 
 On vectors made of photographs as `benchmarks/engine_vectors.py` says: 7,400 of 2,048 dimensions and 100,000 of 256, or
@@ -10,8 +10,8 @@ asks: for 101 candidates, the item itself left out, the others put in order by e
 
 With a Milvus server the same vectors are loaded into it, as a table of their own that is dropped in the end, and asked
 there, at each effort; a query then includes the way to the server and back, of ids alone. In place of what a build costs
-a line says how long loading took, and waiting for the index after that, and what memory the server has, where it is a
-process of this machine.
+a second table has how long loading took, and waiting for the index after that, and what memory the server has, where it
+is a process of this machine.
 
   recall@10      share of the 10 nearest others that are found, mean over queries; what is as near counts as found;
   first right    share of queries whose first place is right;
@@ -29,27 +29,23 @@ Vectors are kept in the work folder and not made twice. Indexes are not kept.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import machine, resident_mib
+from benchmarks.common import Row, machine, parser, report, resident_mib
 from benchmarks.engine_on_server import Loaded, loaded_table
-from benchmarks.engine_vectors import CROPS, SHAPE, nearest_others, order, shape, with_256, with_2048, write_resampled
+from benchmarks.engine_vectors import CROPS, nearest_others, order, shape, with_256, with_2048, write_resampled
 from imgsearch.distance import angular_distance
-from imgsearch.files.disk import write_atomically
 from imgsearch.vectors.engines import ENGINES
 from imgsearch.vectors.engines.exact import ExactIndex
 from imgsearch.vectors.engines.face import Params, VectorIndex
@@ -60,7 +56,6 @@ N_QUERIES = 500
 N_WIDE = 7_400
 N_PHOTOS = -(-N_WIDE // CROPS)
 N_MADE_UP = 100_000
-HEAD = ("index", "recall@10", "first right", "query / exact", "ms", "build", "/ Annoy's", "index / raw", "memory / raw")
 
 
 @dataclass(frozen=True)
@@ -83,18 +78,6 @@ class Cost:
     seconds: float
     index_bytes: int
     memory_bytes: float
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of the table; see the module's docstring. What a build costs is None for what has no index of its own."""
-
-    index: str
-    recall: float
-    first_right: float
-    query_by_exact: float
-    query_ms: float
-    cost: Cost | None
 
 
 ANNOY = Index("annoy", {"n_trees": 50}, [{"search_k": 5_000 * depth} for depth in (1, 2, 3, 4, 8)])
@@ -120,10 +103,11 @@ def _build_and_measure(index: Index, vectors: Path, path: Path) -> Cost:
     return Cost(seconds, path.stat().st_size, (resident_mib(os.getpid(), "VmHWM") - before) * 2**20)
 
 
-def measure(file: Path, indexes: Sequence[Index], loaded: Loaded | None = None) -> list[Line]:
-    """A line for comparing with everything, for each depth of each index, and for each effort of a server.
+def measure(title: str, file: Path, indexes: Sequence[Index], loaded: Loaded | None = None) -> list[Row]:
+    """A row for comparing with everything, for each depth of each index, and for each effort of a server.
 
     Args:
+        title: What the rows begin with.
         file: .npy file of float32 (n, dim) rows of length 1.
         indexes: What to build and ask.
         loaded: A server's table of the same rows.
@@ -132,11 +116,7 @@ def measure(file: Path, indexes: Sequence[Index], loaded: Loaded | None = None) 
     ways: list[tuple[str, Cost | None, VectorIndex]] = [("exact", None, ExactIndex(vectors))]
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         for number, index in enumerate(indexes):
-            print(
-                f"{len(vectors):,} x {vectors.shape[1]:,}: building {index.engine} {dict(index.params)}",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(f"{title}: building {index.engine} {dict(index.params)}", file=sys.stderr, flush=True)
             path = Path(folder) / str(number)
             cost = build_apart(index, file, path)
             engine = ENGINES[index.engine]
@@ -160,33 +140,22 @@ def measure(file: Path, indexes: Sequence[Index], loaded: Loaded | None = None) 
     recall, first = found.mean(axis=0).T
     by_exact = np.median(seconds / seconds[:, :1], axis=0)
     ms = 1_000 * np.median(seconds, axis=0)
+    annoy_s = next((cost.seconds for _, cost, _ in ways if cost), 0.0)
     return [
-        Line(name, float(recall[i]), float(first[i]), float(by_exact[i]), float(ms[i]), cost)
+        {
+            "vectors": title,
+            "index": name,
+            "recall_at_10": float(recall[i]),
+            "first_right": float(first[i]),
+            "query_by_exact": float(by_exact[i]),
+            "query_ms": float(ms[i]),
+            "build_s": cost and cost.seconds,
+            "build_by_annoy": cost and cost.seconds / annoy_s,
+            "index_by_raw": cost and cost.index_bytes / vectors.nbytes,
+            "memory_by_raw": cost and cost.memory_bytes / vectors.nbytes,
+        }
         for i, (name, cost, _) in enumerate(ways)
     ]
-
-
-def cells(line: Line, raw_bytes: int, annoy_s: float) -> list[str]:
-    """A line as text, in the order of HEAD."""
-    costs = [""] * 4
-    if line.cost:
-        costs = [f"{line.cost.seconds:.1f} s", f"{line.cost.seconds / annoy_s:.1f}"]
-        costs += [f"{size / raw_bytes:.2f}" for size in (line.cost.index_bytes, line.cost.memory_bytes)]
-    return [
-        line.index,
-        f"{line.recall:.4f}",
-        f"{line.first_right:.4f}",
-        f"{line.query_by_exact:.3f}",
-        f"{line.query_ms:.2f}",
-        *costs,
-    ]
-
-
-def print_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table for a document."""
-    for row in (head, ["---"] * len(head), *rows):
-        print("| " + " | ".join(row) + " |")
-    print(flush=True)
 
 
 def main() -> None:
@@ -195,17 +164,16 @@ def main() -> None:
     if len(paths) < N_PHOTOS:
         sys.exit(f"--images must be a folder of {N_PHOTOS:,} pictures or more. Received: {len(paths):,}.")
     options.work.mkdir(parents=True, exist_ok=True)
-    about = f"{machine()}, annoy {version('annoy')}, usearch {version('usearch')}"
-    print(f"{about}\n")
+    print(machine())
     if not options.milvus:
-        print("Milvus is left out: --milvus says where a server is.\n")
+        print("Milvus is left out: --milvus says where a server is.")
     wide = np.load(with_2048(paths[:N_PHOTOS], options.work, options.weights))[:N_WIDE]
     narrow = np.load(with_256(paths, options.work))
-    shapes = [[f"{len(narrow):,} x 256, real", *shape(narrow)]]
+    shapes = [{"vectors": f"{len(narrow):,} x 256, real", **shape(narrow)}]
     if too_few := [n for n in options.sizes if n < len(narrow)]:
         sys.exit(f"--sizes must be {len(narrow):,} or more, of so many photographs. Received: {too_few[0]:,}.")
-    tables: dict[str, list[Line]] = {}
-    loads: dict[str, str] = {}
+    rows: list[Row] = []
+    loads: list[Row] = []
     for n in (0, *options.sizes):
         with tempfile.TemporaryDirectory(dir=options.work) as folder:
             file = Path(folder) / "vectors.npy"
@@ -215,39 +183,25 @@ def main() -> None:
                 np.save(file, wide)
             vectors = np.asarray(np.load(file, mmap_mode="r"))
             title = f"{len(vectors):,} x {vectors.shape[1]:,}"
-            shapes.append([f"{title}, {'resampled' if n else 'real'}", *shape(vectors)])
+            shapes.append({"vectors": f"{title}, {'resampled' if n else 'real'}", **shape(vectors)})
             server = loaded_table(vectors, options.milvus, options.milvus_pid) if options.milvus else nullcontext()
             with server as loaded:
-                tables[title] = lines = measure(file, INDEXES, loaded)
-            annoy_s = next(line.cost.seconds for line in lines if line.cost)
-            print(f"{title}\n")
-            print_markdown(HEAD, [cells(line, vectors.nbytes, annoy_s) for line in lines])
-            if loaded:
-                loads[title] = loaded.cost
-                print(f"{loaded.cost}\n", flush=True)
-    print_markdown(("vectors", *SHAPE), shapes)
-    if options.output:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        lines_of = {title: [asdict(line) for line in lines] for title, lines in tables.items()}
-        result = {"machine": about, "commit": commit, "command": sys.argv, "shapes": shapes, "tables": lines_of}
-        result["loads"] = loads
-        write_atomically(options.output, json.dumps(result, indent=1).encode())
+                rows += measure(title, file, INDEXES, loaded)
+            loads += [{"vectors": title, **loaded.cost}] if loaded else []
+    report(options.save, {"indexes": rows, "shapes": shapes, **({"loads": loads} if loads else {})})
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, required=True, help=f"folder of {N_PHOTOS:,} photographs or more")
-    parser.add_argument("--weights", type=Path, help="HDF5 file of mobilenet_v2 [downloaded]")
+    made = parser(__doc__)
+    made.add_argument("--images", type=Path, required=True, help=f"folder of {N_PHOTOS:,} photographs or more")
+    made.add_argument("--weights", type=Path, help="HDF5 file of mobilenet_v2 [downloaded]")
     sizes = "numbers of vectors of 256 dimensions [%(default)s]"
-    parser.add_argument("--sizes", type=int, nargs="*", metavar="N", default=[N_MADE_UP], help=sizes)
+    made.add_argument("--sizes", type=int, nargs="*", metavar="N", default=[N_MADE_UP], help=sizes)
     work = Path(tempfile.gettempdir()) / "imgsearch-engines"
-    parser.add_argument("--work", type=Path, default=work, help="folder for vectors and indexes [%(default)s]")
-    parser.add_argument("--milvus", metavar="ADDRESS", help="http://HOST:PORT of a Milvus server [left out]")
-    parser.add_argument(
-        "--milvus-pid", type=int, metavar="PID", help="of its process, to say what memory it has [not said]"
-    )
-    parser.add_argument("--output", type=Path, help="JSON file to write [none]")
-    return parser.parse_args()
+    made.add_argument("--work", type=Path, default=work, help="folder for vectors and indexes [%(default)s]")
+    made.add_argument("--milvus", metavar="ADDRESS", help="http://HOST:PORT of a Milvus server [left out]")
+    made.add_argument("--milvus-pid", type=int, metavar="PID", help="of its process, to say what memory it has [not said]")
+    return made.parse_args()
 
 
 if __name__ == "__main__":
