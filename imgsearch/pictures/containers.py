@@ -152,7 +152,7 @@ def strip_jpeg(data: bytes, *, max_scans: int) -> tuple[bytes, int, JpegFrame]:
     if frame is None or not first_scan or sum(map(len, kept)) > MAX_JPEG_TABLE_BYTES:
         raise ImageDecodeError(DAMAGED)
     # Between a scan's bytes and a marker any number of 0xFF may stand. Megabytes of them make libjpeg start again at
-    # the first with each piece of the file it is given: 48 MB took 20 s. (A table may hold up to 128 in a row.)
+    # the first with each piece of the file it is given: time grows with the square. (A table may hold up to 128 in a row.)
     kept.append(_JPEG_FILL.sub(b"\xff", data[first_scan:position]))
     return b"".join(kept), orientation, _jpeg_frame(frame, frame_marker, data[first_scan + 4])
 

@@ -158,7 +158,7 @@ def draw_grid(
         on_action: Called, before the next run, with one of ACTIONS and the id of the card whose button was pressed. Where
             there is none, cards have no buttons.
     """
-    # A tuple: of a list, Streamlit would ask pandas whether it is a table, and import it (0.4 s) before the first paint.
+    # A tuple: of a list, Streamlit would ask pandas whether it is a table, and import it before the first paint.
     data = {"items": tuple(cards), "name": name, "compact": is_compact, "strip": is_strip, "calm": is_calm}
     # Filled in where a button is made: `{name}` is the card's.
     data["actions"] = tuple((action, t(f"card.{action}", name="{name}")) for action in ACTIONS) if on_action else None

@@ -71,7 +71,7 @@ def _open_first() -> None:
     try:
         collection = resources.open_first_collection()
     finally:
-        # Streamlit collects garbage after every run, which takes 50 ms over all that is loaded; this stays anyway.
+        # Streamlit collects garbage after every run, which takes longer the more is loaded; this stays anyway.
         gc.collect()
         gc.freeze()
     if collection is None:
