@@ -36,7 +36,7 @@ from imgsearch.embedding.weights import keep_weights
 from imgsearch.processors import n_processors
 
 RESULTS = Path(__file__).parent / "results"
-_MADE_HERE = (":!benchmarks/results", ":!benchmarks/templates", ":!docs/measurements.md", ":!README.md")
+_MADE_HERE = (":!benchmarks/results", ":!benchmarks/templates", ":!docs", ":!README.md")
 _PACKAGES = ("tensorflow-cpu", "tensorflow", "keras", "ai-edge-litert", "numpy", "pillow", "annoy", "usearch", "streamlit")
 _MOST_OF_A_LINE = 300
 _STARTED = time.perf_counter()

@@ -1,6 +1,7 @@
 """Writes what documents say of measurements: `python -m benchmarks.documents`.
 
-Each file of benchmarks/templates is text with places for values of benchmarks/results, which `str.format` fills:
+Each file of benchmarks/templates, which is where its document is in docs/, is text with places for values of
+benchmarks/results, which `str.format` fills:
 
     {thumbnail_gap[parts][50 %][same_of_10]:.1f}                 a value: file, table, row by what it begins with, column
     {quality[spaces][mini, none][precision_at_1]:.3f}            a row by more of what it begins with
@@ -91,7 +92,8 @@ def render(template: str, results: Mapping[str, Any]) -> str:
 
 def documents(results: Mapping[str, Any]) -> dict[Path, str]:
     """What each generated document is to say, by path."""
-    texts = {path.name: render(path.read_text(encoding="utf-8"), results) for path in sorted(TEMPLATES.glob("*.md"))}
+    templates = {path.relative_to(TEMPLATES).as_posix(): path for path in sorted(TEMPLATES.rglob("*.md"))}
+    texts = {name: render(path.read_text(encoding="utf-8"), results) for name, path in templates.items()}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     block = texts.pop("readme_figures.md")
     made = {ROOT / "docs" / name: text for name, text in texts.items()}

@@ -62,12 +62,12 @@ def main() -> None:
             n_bytes += len(data)
             drop(page, base64.b64encode(data).decode())
             if (number + 1) % max(1, options.uploads // STEPS) == 0:
-                note(f"{number + 1} uploads more ({n_bytes / 2**20:.0f} MiB in all)")
+                note(f"{number + 1} uploads more")
         page.context.close()
     _, base_page, base_worker = rows[1]
     names = ("after", "page_mib", "page_by_warm_up", "worker_mib", "worker_by_warm_up")
     cells = [(step, page_mib, page_mib / base_page, mib, mib / base_worker) for step, page_mib, mib in rows]
-    report(options.save, {"memory": [dict(zip(names, row, strict=True)) for row in cells]})
+    report(options.save, {"uploaded_mib": n_bytes / 2**20, "memory": [dict(zip(names, row, strict=True)) for row in cells]})
 
 
 if __name__ == "__main__":

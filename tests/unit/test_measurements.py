@@ -87,7 +87,7 @@ def test_a_result_says_where_it_comes_from(path: Path) -> None:
 
 
 def test_every_result_stands_in_a_document() -> None:
-    texts = "".join(path.read_text(encoding="utf-8") for path in documents.TEMPLATES.glob("*.md"))
+    texts = "".join(path.read_text(encoding="utf-8") for path in documents.TEMPLATES.rglob("*.md"))
     assert [path.stem for path in FILES if f"{path.stem}[" not in texts] == []
 
 
