@@ -67,6 +67,11 @@ RUNS = {
     "worker_cost": "benchmarks.worker_cost --rounds 3",
     "page_memory": "benchmarks.page_memory",
     "page_speed": "benchmarks.page_speed",
+    "page_cost": "scripts.page_cost --clicks 100 --check 20",
+    "thumbnails-pets": f"benchmarks.scale_costs --thumbnails {_PETS}",
+    "thumbnails-photos": f"benchmarks.scale_costs --thumbnails {_PHOTOS}",
+    "scale_costs": "benchmarks.scale_costs",  # computed of those above, so after them
+    "page_processes": "benchmarks.page_processes",
 }
 """By name of the result, what makes it: the quick ones first, and near their like."""
 

@@ -254,11 +254,6 @@ def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
     return [a / b for a, b in zip(above, below, strict=True)]
 
 
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
-
-
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Columns, the first to the left and the others to the right."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]

@@ -2,8 +2,8 @@
 
 Visitors think and click, each kept by the process that the proxy chose for them. A process has one core, since one Python
 thread runs at a time, and shares it among the clicks that wait, as Python's threads do. What a click costs is drawn from
-what `python -m scripts.page_cost` measured. Not in it: first visits, uploads, which the worker bounds, other work on the
-machine, and the way to the browser.
+what `python -m scripts.page_cost` measured and kept. Not in it: first visits, uploads, which the worker bounds, other work
+on the machine, and the way to the browser.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.common import markdown
+from benchmarks import common
+from benchmarks.common import Row, report
+from benchmarks.documents import read_results
 
-CLICK_MS = (22.3, 24.1, 25.3, 27.0, 28.2, 30.5, 32.3, 34.9, 37.9, 43.2)
-"""Processor time of a click in a browser, the middles of ten equal parts: python -m scripts.page_cost --clicks 100,
-sample collection of 456 pictures, AMD EPYC, Python 3.11."""
 THINKING_S = ((1.0, 3.0), (5.0, 15.0))
 """Assumed: who clicks through (as in scripts/soak_sessions.py), and who looks at the pictures."""
 LIMITS_MS = (100, 250, 1000)
@@ -85,35 +84,44 @@ def divided(visitors: int, processes: int, *, is_even: bool, rng: np.random.Gene
     return [int(n) for n in np.bincount(rng.integers(processes, size=visitors), minlength=processes)]
 
 
-def tables() -> dict[str, str]:
-    """Markdown tables by name."""
-    costs = [ms / 1000 for ms in CLICK_MS]
-    most = []
+def result() -> Row:
+    """See docs/scale_on_paper.md; waits are of 95 and of 99 in 100 clicks, ms, None where over the last of LIMITS_MS."""
+    measured = read_results()["page_cost"]
+    costs = [ms / 1000 for ms in measured["middles_of_ten_equal_parts_of_clicks_in_a_browser_ms"]]
+    most: list[Row] = []
     for thinking in THINKING_S:
-        full = (sum(thinking) / 2 + np.mean(costs)) / np.mean(costs)
-        cells = [str(most_visitors(limit / 1000, thinking, costs)) for limit in LIMITS_MS]
-        most.append((f"{thinking[0]:g} to {thinking[1]:g} s between clicks", *cells, f"{full:.0f}"))
+        row: Row = {"thinking": f"{thinking[0]:g} to {thinking[1]:g} s between clicks"}
+        row |= {f"within_{limit}_ms": most_visitors(limit / 1000, thinking, costs) for limit in LIMITS_MS}
+        most.append({**row, "busy_from": round((sum(thinking) / 2 + np.mean(costs)) / np.mean(costs))})
     rng = np.random.default_rng(0)
-    waits = []
+    waits: list[Row] = []
     for visitors, is_even in (*((n, True) for n in CROWDS), (CROWDS[-1], False)):
-        cells = [_waits(divided(visitors, n, is_even=is_even, rng=rng), costs) for n in PROCESSES]
-        waits.append((f"{visitors:,}{'' if is_even else ', by a hash of their addresses'}", *cells))
+        row = {"visitors": f"{visitors:,}{'' if is_even else ', by a hash of their addresses'}"}
+        for n in PROCESSES:
+            row[f"of_{n}"] = _waits(divided(visitors, n, is_even=is_even, rng=rng), costs)
+        waits.append(row)
+    visit_ms = measured["costs"]["first visit in a browser"]["page_ms"]["value"]
+    upload_s = measured["costs"]["upload of 2 MP, no pictures loaded"]["worker_mean_ms"] / 1000
     return {
-        "visitors a process": markdown(("", *(f"{limit:,} ms" for limit in LIMITS_MS), "core busy from"), most),
-        "processes": markdown(("visitors", *(f"{n} process{'es' * (n > 1)}" for n in PROCESSES)), waits),
+        "visitors_a_process": most,
+        "waits": waits,
+        "first_visit_by_click": round(visit_ms / measured["costs"]["click in a browser"]["page_ms"]["value"]),
+        "hundred_first_visits_s": round(visit_ms / 10),
+        "uploads_a_second": round(1 / upload_s, 1),
+        "cores_of_100_uploads_a_minute": round(100 / 60 * upload_s, 1),
     }
 
 
-def _waits(shares: Sequence[int], costs: Sequence[float]) -> str:
+def _waits(shares: Sequence[int], costs: Sequence[float]) -> list[int] | None:
     each = [simulate(n, THINKING_S[1], costs, SIMULATED_S, seed) for seed, n in enumerate(shares)]
     p95, p99 = 1000 * np.percentile(np.concatenate(each), (95, 99))
-    return f"{p95:.0f}, {p99:.0f}" if p99 <= LIMITS_MS[-1] else f"over {LIMITS_MS[-1]:,}"
+    return [round(p95), round(p99)] if p99 <= LIMITS_MS[-1] else None
 
 
 def main() -> None:
     """Simulates and prints."""
-    for name, table in tables().items():
-        print(f"{name}\n\n{table}\n")
+    options = common.parser(__doc__).parse_args()
+    report(options.save, result())
 
 
 if __name__ == "__main__":

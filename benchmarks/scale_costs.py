@@ -1,21 +1,25 @@
-"""What 10 million, 100 million and a billion pictures cost: `python -m benchmarks.scale_costs` prints the tables of
-docs/scale_on_paper.md.
+"""What 10 million, 100 million and a billion pictures cost: `python -m benchmarks.scale_costs`, for docs/scale_on_paper.md.
 
-Plain arithmetic on the numbers below, each of which was measured here, published or assumed, as its comment says.
-Measured is on an AMD EPYC with AVX-512, two cores that others used too, processor time.
+Plain arithmetic on what other benchmarks measured (build_throughput, engines), what others published (gpu_rates), and the
+numbers below, each published or assumed, as its comment says. And with --thumbnails, measured here: bytes of a thumbnail,
+and the processor time that decoding a picture and making one takes.
 
-    python -m benchmarks.scale_costs --thumbnails DIR    # measures: bytes of a thumbnail, and what making it takes
+    python -m benchmarks.scale_costs [--thumbnails DIR]
 """
 
 from __future__ import annotations
 
-import argparse
+import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.common import markdown
+from benchmarks import common
+from benchmarks.common import Row, report
+from benchmarks.documents import read_results
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.scaling import make_thumbnail
 
@@ -29,23 +33,10 @@ ID_BYTES = 8  # int64
 LOADED_SHARE = 0.9
 # dataCoord.segment.maxSize, 1024 MB: https://milvus.io/docs/v2.4.x/configure_datacoord.md
 SEGMENT_BYTES = 1024 * 2**20
-
-# By --thumbnails: 208 pets with a short side of 320 px or more; 523 of the photos, which have one of 192 px.
-THUMBNAIL_BYTES = {"short side 320 px": 37_142, "192 px, of pictures that are no larger": 12_898}
-DECODE_MS = 10.2  # by --thumbnails, of the 259 pets, most of about 500 x 375 px
-
-# Of a picture in a build: python -m benchmarks.build_throughput --backbone NAME --images PETS --pictures 96 --repeats 3,
-# "build, whole", CPU ms a picture, LiteRT.
-EMBED_MS = {"mini": 16, "mobilenet_v2": 18, "inception_v3": 69}
-# Published: pictures a second of the bare network on one RTX 4090, mixed precision, batches of 512, PyTorch 2.4, CUDA 12.4:
-# huggingface/pytorch-image-models, results/benchmark-infer-amp-nhwc-pt240-cu124-rtx4090.csv at 7479d45, mobilenetv2_100 and
-# inception_v3. mini is not among them: assumed as mobilenet_v2, which is the heavier of the two.
-GPU_RATE = {"mini": 11_768, "mobilenet_v2": 11_768, "inception_v3": 4_357}
-
-# A query compared with 1,000,000 x 256, one thread; the command is in the document.
-EXACT_MS = 39.0
-# HNSW / exact, 32 links, expansion 128 and 100, at 100,000 and at 1,000,000 x 256: docs/measurements.md, Engines.
-HNSW_TO_EXACT = (0.121, 0.016)
+NODE_BYTES = 32 * 2**30  # of a query node in docs/deploy/milvus-values.yaml
+LARGE_PX = 320
+"""Short side of a picture from which on its thumbnail has all the pixels that one may have."""
+_HNSW = "HNSW ({links} links, expansion 128 and 100)"
 
 
 def graph_bytes(links: int) -> float:
@@ -60,61 +51,82 @@ def row_bytes(dimensions: int, bits: int, links: int) -> float:
     return dimensions * bits / 8 + graph_bytes(links) + ID_BYTES
 
 
-def hnsw_ms(rows: float) -> float:
-    """Of a query in one graph of so many rows of 256. Beyond 10**6 it is extrapolated: ten times the rows cost as much more
-    as from 10**5 to 10**6."""
-    growth = 10 * HNSW_TO_EXACT[1] / HNSW_TO_EXACT[0]
-    return float(EXACT_MS * HNSW_TO_EXACT[1] * growth ** np.log10(rows / 10**6))
+def hnsw_ms(rows: float, exact_ms: float, by_exact: tuple[float, float]) -> float:
+    """Of a query in one graph of so many rows.
+
+    Args:
+        rows: Beyond 10**6 it is extrapolated: ten times the rows cost as much more as from 10**5 to 10**6.
+        exact_ms: Of a query compared with all of 10**6.
+        by_exact: HNSW / exact at 10**5 and at 10**6.
+    """
+    growth = 10 * by_exact[1] / by_exact[0]
+    return float(exact_ms * by_exact[1] * growth ** np.log10(rows / 10**6))
 
 
-def _bytes(n: float) -> str:
-    return f"{n / 1e12:,.2f} TB" if n >= 1e12 else f"{n / 1e9:,.0f} GB"
+def _short(n: float) -> float:
+    """To two digits, from 100 on to the next whole number."""
+    return round(n) if n >= 100 else float(f"{n:.2g}")
 
 
-def _query(ms: float) -> tuple[str, str]:
-    rate = 1000 / ms
-    return f"{ms:,.1f} ms" if ms < 100 else f"{ms:,.0f} ms", f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+def _by_size(name: str, each: float) -> Row:
+    """What so much a picture is for each of SIZES."""
+    return {f"{name}_{n // 10**6}m": _short(n * each) for n in SIZES}
 
 
-def tables() -> dict[str, str]:
-    """Markdown tables by name."""
-    sizes = [f"{n:,}" for n in SIZES]
-    index, embedding, queries = [], [], []
+def result(measured: Mapping[str, Any]) -> Row:
+    """Tables and values, of what `read_results` gives."""
+    indexes, thumbnails = measured["engines"]["indexes"], measured["thumbnails-pets"]
+    embed_ms = {
+        name: measured[f"build_throughput-{name}"]["rates"]["build, whole"]["cpu_ms_a_picture"] for name in DIMENSIONS
+    }
+    published = {row["network"]: row["pictures_a_second"] for row in measured["gpu_rates"]["rates"]}
+    rates = {"mini": published["mobilenet_v2"], **published}  # assumed: mini is the lighter of the two
+    index: list[Row] = []
     for name, dimensions in DIMENSIONS.items():
         for how, bits in BITS.items():
-            rows = [row_bytes(dimensions, bits, links) for links in LINKS]
-            memory = [_bytes(n * rows[0] / LOADED_SHARE) for n in SIZES]
-            index.append((f"`{name}`, {how}", f"{dimensions * bits // 8:,}", *(f"{row:,.0f}" for row in rows), *memory))
-        ms, rate = EMBED_MS[name], GPU_RATE[name]
-        cores = [f"{n * ms / 3.6e6:,.0f} h" for n in SIZES]
-        gpus = [f"{n / rate / 3600:,.1f} h" for n in SIZES]
-        embedding.append((f"`{name}`", f"{ms} ms", *cores, *gpus, f"{rate * DECODE_MS / 1000:.0f}"))
-    kept = [(f"vectors in float32, `{name}`", *(_bytes(4 * d * n) for n in SIZES)) for name, d in DIMENSIONS.items()]
-    kept += [(f"thumbnails, {name}", *(_bytes(each * n) for n in SIZES)) for name, each in THUMBNAIL_BYTES.items()]
+            row: Row = {"vectors": f"`{name}`, {how}", "vector_bytes": dimensions * bits // 8}
+            row |= {f"bytes_{links}": _short(row_bytes(dimensions, bits, links)) for links in LINKS}
+            loaded = row_bytes(dimensions, bits, LINKS[0]) / LOADED_SHARE
+            index.append({**row, **_by_size("gb", loaded / 1e9), "nodes_100m": math.ceil(10**8 * loaded / NODE_BYTES)})
+    own: list[Row] = []
+    for links in LINKS:
+        share = indexes[f"100,000 x 256, {_HNSW.format(links=links)}"]["index_by_raw"]
+        own.append({"links": links, "index_by_raw": share, "bytes": _short(1024 * share)})
+    kept: list[Row] = [
+        {"what": f"vectors in float32, `{name}`", **_by_size("gb", 4 * d / 1e9)} for name, d in DIMENSIONS.items()
+    ]
+    of_photos = measured["thumbnails-photos"]
+    sides = f"{of_photos['short_side_px']:.0f} px, of pictures that are no larger"
+    for what, n_bytes in ((f"short side {LARGE_PX} px", thumbnails["large_bytes"]), (sides, of_photos["bytes"])):
+        kept.append({"what": f"thumbnails, {what}", **_by_size("gb", n_bytes / 1e9)})
+    embedding: list[Row] = []
+    for name, ms in embed_ms.items():
+        hours = {**_by_size("core_h", ms / 3.6e6), **_by_size("gpu_h", 1 / rates[name] / 3600)}
+        embedding.append({"network": f"`{name}`", "ms": ms, **hours, "cores": round(rates[name] * thumbnails["ms"] / 1000)})
+    exact_ms = indexes["1,000,000 x 256, exact"]["query_ms"]
+    few, many = (indexes[f"{n} x 256, {_HNSW.format(links=32)}"]["query_by_exact"] for n in ("100,000", "1,000,000"))
+    queries: list[Row] = []
     for n in (10**6, *SIZES):
         segments = max(1.0, n * 4 * DIMENSIONS["mini"] / SEGMENT_BYTES)
-        ways = (EXACT_MS * n / 10**6, hnsw_ms(n), segments * hnsw_ms(n / segments))
-        queries.append((f"{n:,}", *(cell for ms in ways for cell in _query(ms))))
-    links = [f"with a graph of M = {each}" for each in LINKS]
+        one = hnsw_ms(n, exact_ms, (few, many))
+        ways = {"all": exact_ms * n / 10**6, "graph": one}
+        ways["segments"] = segments * hnsw_ms(n / segments, exact_ms, (few, many))
+        row = {"rows": n, "n_segments": math.ceil(segments)}
+        for how, ms in ways.items():
+            row |= {f"{how}_ms": _short(ms), f"{how}_a_second": _short(1000 / ms)}
+        queries.append(row)
     return {
-        "index": markdown(("bytes a row", "vector", *links, *(f"memory for {size}" for size in sizes)), index),
-        "kept": markdown(("", *sizes), kept),
-        "embedding": markdown(
-            (
-                "",
-                "a picture",
-                *(f"core, {size}" for size in sizes),
-                *(f"GPU, {size}" for size in sizes),
-                "cores to feed it",
-            ),
-            embedding,
-        ),
-        "queries": markdown(("rows of 256", "all", "a second", "one graph", "a second", "segments", "a second"), queries),
+        "index": index,
+        "own_hnsw": own,
+        "kept": kept,
+        "embedding": embedding,
+        "queries": queries,
+        "growth": round(10 * many / few, 2),
     }
 
 
-def measure_thumbnails(folder: Path) -> None:
-    """Prints mean bytes, and processor time of reading, decoding and making one."""
+def measure_thumbnails(folder: Path) -> Row:
+    """Mean bytes of a thumbnail, and mean processor time of reading, decoding and making one, ms; of some 500 pictures."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
     paths = paths[:: max(1, len(paths) // 500)]
     sides, lengths = [], []
@@ -124,21 +136,23 @@ def measure_thumbnails(folder: Path) -> None:
         lengths.append(len(make_thumbnail(pixels)))
         sides.append(min(pixels.shape[:2]))
     ms = 1000 * (time.process_time() - started) / len(paths)
-    print(f"{len(paths)} pictures, short side {np.median(sides):.0f} px: {np.mean(lengths):,.0f} bytes, {ms:.1f} ms each")
-    large = [length for length, side in zip(lengths, sides, strict=True) if side >= 320]
-    if large:
-        print(f"of them {len(large)} with a short side of 320 px or more: {np.mean(large):,.0f} bytes")
+    large = [length for length, side in zip(lengths, sides, strict=True) if side >= LARGE_PX]
+    return {
+        "pictures": len(paths),
+        "short_side_px": float(np.median(sides)),
+        "bytes": round(np.mean(lengths)),
+        "ms": ms,
+        "large": len(large),
+        "large_bytes": round(np.mean(large)) if large else None,
+    }
 
 
 def main() -> None:
-    """Prints the tables, or measures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--thumbnails", type=Path, metavar="DIR", help="measure on pictures of this folder")
+    """Computes, or measures."""
+    parser = common.parser(__doc__)
+    parser.add_argument("--thumbnails", type=Path, metavar="DIR", help="measure on pictures of this folder instead")
     options = parser.parse_args()
-    if options.thumbnails:
-        measure_thumbnails(options.thumbnails)
-    else:
-        print("\n\n".join(f"{name}\n\n{table}" for name, table in tables().items()))
+    report(options.save, measure_thumbnails(options.thumbnails) if options.thumbnails else result(read_results()))
 
 
 if __name__ == "__main__":

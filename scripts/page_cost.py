@@ -1,14 +1,13 @@
-"""What a visitor costs the page: `python -m scripts.page_cost [--clicks 200] [--check 20]`.
+"""What a visitor costs the page: `python -m scripts.page_cost [--clicks 200] [--check 20] [--save page_cost]`.
 
 Processor time of the page's process and of its worker, which others on the machine disturb less than the time on a clock,
 with the sample collection: of one visitor who speaks to the page as Streamlit's front end does (`scripts/visitor.py`) and
 so loads no pictures, and of one in a browser, who does. With --check so many of the first kind then click on that process
-for a minute, beside as many simulated ones (`benchmarks/page_processes.py`).
+for a minute, beside as many simulated ones (`benchmarks/page_processes.py`, which draws from the clicks in a browser).
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import time
@@ -17,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import as_text, machine, middle, print_table
+from benchmarks import common
+from benchmarks.common import Row, machine, middle, report
 from benchmarks.page_processes import SIMULATED_S, THINKING_S, simulate
 from benchmarks.page_visit import browser, open_page, pick, prepared_home
 from imgsearch import Collection
@@ -89,7 +89,7 @@ def check(server: Server, items: Sequence[str], visitors: int, seconds: float) -
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__)
     parser.add_argument("--home", type=Path, help="folder of collections, the sample among them [a temporary one]")
     parser.add_argument("--clicks", type=int, default=200, help="clicks to measure [%(default)s]")
     parser.add_argument("--check", type=int, default=0, metavar="VISITORS", help="real ones, for a minute [none]")
@@ -106,30 +106,21 @@ def main() -> None:
         items = [item.item_id for item in Collection.open(SAMPLE_COLLECTION, home).items]
         found = measure_page(server, items, options.clicks)
         real = check(server, items, options.check, 60) if options.check else []
-    rows = [
-        (
-            name,
-            str(len(page)),
-            as_text(middle([1000 * s for s in page]), ".0f"),
-            *(f"{1000 * np.mean(s):.0f}" for s in (page, worker)),
-        )
-        for name, (page, worker) in found.items()
-    ]
-    print("Processor time, ms: median (tenth to ninetieth percentile)")
-    print_table(("", "n", "page", "mean", "worker, mean"), rows)
-    for name, (page, _) in found.items():
-        deciles = np.percentile(page, range(5, 100, 10)) * 1000
-        print(f"{name}, ms, the middles of ten equal parts: {', '.join(f'{ms:.1f}' for ms in deciles)}")
+    costs: list[Row] = []
+    for act, (page, worker) in found.items():
+        row: Row = {"act": act, "n": len(page), "page_ms": middle([1000 * s for s in page])}
+        costs.append({**row, "page_mean_ms": 1000 * float(np.mean(page)), "worker_mean_ms": 1000 * float(np.mean(worker))})
+    deciles = np.percentile(found["click in a browser"][0], range(5, 100, 10)) * 1000
+    result = {"costs": costs, "middles_of_ten_equal_parts_of_clicks_in_a_browser_ms": deciles.round(1).tolist()}
     if real:
-        costs = found["click, no pictures loaded"][0]
-        simulated = simulate(options.check, THINKING_S[0], costs, SIMULATED_S)
-        rows = [
-            (name, str(len(waits)), *(f"{1000 * np.percentile(waits, share):.0f}" for share in (50, 95, 99)))
-            for name, waits in (("real", real), ("simulated", simulated))
-        ]
-        least, most = THINKING_S[0]
-        print(f"{options.check} visitors who load no pictures, {least:g} to {most:g} s between clicks, ms")
-        print_table(("", "clicks", "50 of 100 below", "95", "99"), rows)
+        simulated = simulate(options.check, THINKING_S[0], found["click, no pictures loaded"][0], SIMULATED_S)
+        result |= {"visitors": options.check, "waits": [waits("real", real), waits("simulated", simulated)]}
+    report(options.save, result)
+
+
+def waits(of: str, seconds: Sequence[float] | np.ndarray) -> Row:
+    """How long they waited, a row: 50, 95 and 99 of 100 clicks less than."""
+    return {"of": of, "clicks": len(seconds), **{f"p{n}_ms": 1000 * float(np.percentile(seconds, n)) for n in (50, 95, 99)}}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The document of what large collections cost says what the programs compute; and these compute what a hand does."""
+"""What large collections cost is computed of what was measured, as a hand does it."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,16 +12,20 @@ import numpy as np
 import pytest
 
 from benchmarks import page_processes, scale_costs
+from benchmarks.common import RESULTS
+from benchmarks.documents import Table, read_results
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = (ROOT / "docs" / "scale_on_paper.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("program", [scale_costs, page_processes], ids=lambda module: module.__name__)
-def test_every_table_stands_in_the_document_as_the_program_prints_it(program: object) -> None:
-    tables = program.tables()  # type: ignore[attr-defined]
-    assert tables
-    assert [name for name, table in tables.items() if f"\n{table}\n" not in DOCUMENT] == []
+def test_the_results_kept_are_those_of_what_was_measured_last() -> None:
+    """Else: python -m benchmarks.scale_costs --save scale_costs, and the like."""
+    for name, computed in {
+        "scale_costs": scale_costs.result(read_results()),
+        "page_processes": page_processes.result(),
+    }.items():
+        kept = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["result"]
+        assert kept == json.loads(json.dumps(computed)), name
 
 
 def test_a_row_of_an_index_has_its_vector_its_links_and_its_id() -> None:
@@ -30,9 +35,19 @@ def test_a_row_of_an_index_has_its_vector_its_links_and_its_id() -> None:
 
 
 def test_a_query_in_a_graph_takes_what_was_measured_and_grows_on_as_it_did() -> None:
-    assert scale_costs.hnsw_ms(10**6) == pytest.approx(39 * 0.016)
-    assert scale_costs.hnsw_ms(10**5) == pytest.approx(3.9 * 0.121)
-    assert scale_costs.hnsw_ms(10**7) / scale_costs.hnsw_ms(10**6) == pytest.approx(0.16 / 0.121)
+    times = [scale_costs.hnsw_ms(rows, 39, (0.121, 0.016)) for rows in (10**5, 10**6, 10**7)]
+    assert times == pytest.approx([3.9 * 0.121, 39 * 0.016, 39 * 0.016 * 0.16 / 0.121])
+
+
+def test_costs_are_those_of_a_hand() -> None:
+    measured = read_results()
+    measured["build_throughput-mini"] = {"rates": Table([{"what": "build, whole", "cpu_ms_a_picture": 36}])}
+    computed = scale_costs.result(measured)
+    (mini,) = (row for row in computed["embedding"] if row["network"] == "`mini`")
+    assert (mini["core_h_10m"], mini["core_h_100m"]) == (100, 1000)
+    (row,) = (row for row in computed["index"] if row["vectors"] == "`mini`, PQ")
+    # 10 million rows of 32 + 128 + 64 / 15 + 8 bytes, in nine tenths of the memory.
+    assert row["gb_10m"] == 1.9
 
 
 def test_who_is_alone_waits_as_long_as_the_work_takes() -> None:
