@@ -74,6 +74,13 @@ RUNS = {
     "page_processes": "benchmarks.page_processes",
 }
 """By name of the result, what makes it: the quick ones first, and near their like."""
+APART = {
+    "cluster_embed-photos": f"benchmarks.cluster_embed --images {_PHOTOS} --pictures 4701 --repeats 2 "
+    f"--embedder mobilenet_v2 {_WEIGHTS}",
+    "cluster_embed-drawn": "benchmarks.cluster_embed --pictures 20000 --repeats 2",
+    "cluster_embed-listing": "benchmarks.cluster_embed --listing --pictures 200000",
+}
+"""What is run by hand: in the environment of `make test-cluster`."""
 
 
 def moved(before: Any, after: Any, where: str = "") -> Iterator[str]:
@@ -147,7 +154,7 @@ def main() -> None:
     if unknown := set(options.names) - set(RUNS):
         parser.error(f"NAME must be one of {', '.join(RUNS)}. Received: {', '.join(sorted(unknown))}.")
     if options.list:
-        for name, command in RUNS.items():
+        for name, command in (RUNS | APART).items():
             print(f"{as_text(read(name).get('seconds')) or '?':>6} s  {name}: python -m {command} --save {name}")
         return
     HOME.mkdir(parents=True, exist_ok=True)

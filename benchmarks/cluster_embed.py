@@ -1,6 +1,7 @@
 """Embedding by Ray on this machine against one plain process: pictures a second, and memory an actor.
 
     python -m benchmarks.cluster_embed [--embedder mini] [--weights FILE] [--images DIR] [--pictures 512]
+        [--repeats 2]
     python -m benchmarks.cluster_embed --listing [--pictures 200000]
 
 In an environment with the extra `cluster`. Each is a process of its own, on all processors: a build (read, decode,
@@ -15,7 +16,6 @@ empty files.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -26,7 +26,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import gather, machine, print_table, resident_mib
+from benchmarks import common
+from benchmarks.common import Row, gather, machine, report, resident_mib
 from imgsearch import Collection
 from imgsearch.files.place import Place
 from imgsearch.scale.dataset import Dataset
@@ -131,8 +132,8 @@ def run(script: str, *arguments: object) -> tuple[list[float], Used]:
     return [float(word) for word in output.split()], used
 
 
-def list_empty(n: int) -> None:
-    """Prints seconds and memory of n pictures that are not read."""
+def list_empty(n: int) -> Row:
+    """Seconds and memory of n pictures that are not read."""
     with tempfile.TemporaryDirectory(prefix="imgsearch-benchmark-") as temporary:
         folder, addresses = Path(temporary) / "pictures", Path(temporary) / "list.csv"
         names = [f"{number // 1000:06}/photograph_{number:09}.jpg" for number in range(n)]
@@ -140,11 +141,11 @@ def list_empty(n: int) -> None:
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).touch()
-        rows = []
+        rows: list[Row] = []
         for what, images in (("folder", folder), ("list of addresses", addresses)):
             (seconds, mib), _ = run(LISTING, images, Path(temporary) / "to")
-            rows.append((what, f"{seconds:.1f} s", f"{mib:.0f} MiB", f"{mib * 1e6 / n:.0f} MiB"))
-        print_table((f"{n} pictures", "time", "memory", "a million"), rows)
+            rows.append({"what": what, "seconds": seconds, "mib": mib, "gib_of_a_million": mib * 1e6 / n / 1024})
+        return {"pictures": n, "listing": rows}
 
 
 def farthest(home: Path, to: Path) -> float:
@@ -162,7 +163,7 @@ def farthest(home: Path, to: Path) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.parser(__doc__)
     parser.add_argument("--embedder", default="mini", help="see build [%(default)s]")
     parser.add_argument("--weights", type=Path, help="HDF5 file, for one that needs it")
     parser.add_argument("--listing", action="store_true", help="measure that instead")
@@ -172,9 +173,9 @@ def main() -> None:
     options = parser.parse_args()
     print(machine())
     if options.listing:
-        list_empty(options.pictures)
+        report(options.save, list_empty(options.pictures))
         return
-    rows = []
+    rounds: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="imgsearch-benchmark-") as temporary:
         images = Path(temporary) / "pictures"
         n = len(gather(options.images, options.pictures, images))
@@ -184,36 +185,22 @@ def main() -> None:
             started = time.perf_counter()
             (whole, steady, share), used = run(RAY, folders[0], images, options.embedder, options.weights or "", folders[1])
             ended = time.perf_counter() - started
-            rows.append(
-                (
-                    f"{n / plain:.1f}",
-                    f"{n / whole:.1f} ({plain / whole:.2f})",
-                    f"{n * share / steady:.1f} ({plain * share / steady:.2f})" if steady else "",
-                    f"{ended - whole:.1f} s",
-                    f"{1000 * spent / n:.1f} ms",
-                    f"{1000 * sum(used.seconds[pid] for pid in used.peaks) / n:.1f} ms",
-                    f"{1000 * sum(used.seconds.values()) / n:.1f} ms",
-                    f"{peak:.0f} MiB",
-                    ", ".join(f"{each:.0f}" for each in sorted(used.peaks.values())) + " MiB",
-                    f"{farthest(*folders):.1g}",
-                )
+            rounds.append(
+                {
+                    "plain_a_second": n / plain,
+                    "ray_by_plain": plain / whole,
+                    "ray_by_plain_after_its_first_shard": plain * share / steady if steady else None,
+                    "start_listing_and_end_s": ended - whole,
+                    "plain_cpu_ms": 1000 * spent / n,
+                    "actors_cpu_ms": 1000 * sum(used.seconds[pid] for pid in used.peaks) / n,
+                    "ray_cpu_ms": 1000 * sum(used.seconds.values()) / n,
+                    "plain_mib": peak,
+                    "actor_mib": max(used.peaks.values()),
+                    "farthest": farthest(*folders),
+                }
             )
-    print(f"{options.embedder}, {n} pictures")
-    print_table(
-        (
-            "a second, plain",
-            "Ray (ratio)",
-            "after its first shard (ratio)",
-            "start, listing and end",
-            "processor a picture, plain",
-            "actors",
-            "all of Ray",
-            "memory, plain",
-            "memory of each actor",
-            "farthest apart",
-        ),
-        rows,
-    )
+    by_round = {name: [each[name] for each in rounds] for name in rounds[0]}
+    report(options.save, {"embedder": options.embedder, "pictures": n, **by_round})
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def test_every_result_stands_in_a_document() -> None:
 
 
 def test_what_is_run_anew_are_benchmarks_that_take_what_they_are_given() -> None:
-    for name, command in everything.RUNS.items():
+    for name, command in (everything.RUNS | everything.APART).items():
         module, *_ = command.split()
         text = (common.RESULTS.parents[1] / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
         assert "report(" in text, name
