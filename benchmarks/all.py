@@ -67,6 +67,7 @@ RUNS = {
     "worker_cost": "benchmarks.worker_cost --rounds 3",
     "page_memory": "benchmarks.page_memory",
     "page_speed": "benchmarks.page_speed",
+    "soak_sessions": "scripts.soak_sessions",
     "page_cost": "scripts.page_cost --clicks 100 --check 20",
     "thumbnails-pets": f"benchmarks.scale_costs --thumbnails {_PETS}",
     "thumbnails-photos": f"benchmarks.scale_costs --thumbnails {_PHOTOS}",
@@ -79,8 +80,9 @@ APART = {
     f"--embedder mobilenet_v2 {_WEIGHTS}",
     "cluster_embed-drawn": "benchmarks.cluster_embed --pictures 20000 --repeats 2",
     "cluster_embed-listing": "benchmarks.cluster_embed --listing --pictures 200000",
+    "soak": "scripts.soak all",
 }
-"""What is run by hand: in the environment of `make test-cluster`."""
+"""What is run by hand: in the environment of `make test-cluster`, and what makes full disks, which needs root."""
 
 
 def moved(before: Any, after: Any, where: str = "") -> Iterator[str]:

@@ -3,6 +3,7 @@
 kill      kill -9 at random moments of build, update and pull; then `verify`, and the same command again
 full      the disk full at every write in turn; then a clear error, and the old collection as it was
 corrupt   one random change to one random file of a collection; then refused, or without effect
+all       the three, as many as usual; with --save NAME their numbers are kept in benchmarks/results (root, an hour)
 
 For a page full of visitors see soak_sessions.py.
 """
@@ -30,6 +31,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.common import Row, commit_of_tree, report
 from imgsearch import Collection, build_collection, embedder_spec
 from imgsearch.collection.source import Source, remember
 from imgsearch.errors import ImgSearchError
@@ -120,7 +122,7 @@ def soak() -> None:
 @soak.command()
 @click.option("--n", default=100, show_default=True, help="Kills of each command.")
 @click.option("--seed", default=0, show_default=True)
-def kill(n: int, seed: int) -> None:
+def kill(n: int, seed: int) -> Row:
     """Kill -9 at random moments of build, update and pull."""
     choose = random.Random(seed)
     with scratch() as folder:
@@ -140,6 +142,7 @@ def kill(n: int, seed: int) -> None:
                 "pull": lambda home: ("pull", f"{url}/{packed[1].path.name}#sha256={packed[1].sha256}"),
             }.items():
                 kill_often(name, n, choose, folder, make, partial(prepare, name, folder, other, packed[0]))
+    return {"kills": n}
 
 
 def pack_of(folder: Path, pictures: Path, target: Path) -> Packed:
@@ -215,7 +218,7 @@ def digest_of(home: Path) -> list[tuple[str, str]]:
 @soak.command()
 @click.option("--n", default=100, show_default=True, help="Sizes of the disk of each command.")
 @click.option("--mb", default=1, show_default=True, help="The largest disk, MiB.")
-def full(n: int, mb: int) -> None:
+def full(n: int, mb: int) -> Row:
     """A disk (tmpfs; needs root) that is full after more and more bytes."""
     with scratch() as folder:
         pictures = folder / "pictures"
@@ -228,6 +231,7 @@ def full(n: int, mb: int) -> None:
         build(folder / "before", pictures)
         disk = folder / "disk"
         disk.mkdir()
+        all_full = 0
         for name, arguments, has_before in (
             ("build", ("build", "soak", "--images", pictures, "--embedder", HISTOGRAM), False),
             ("update", ("build", "soak", "--images", more), True),
@@ -237,6 +241,8 @@ def full(n: int, mb: int) -> None:
             for kib in np.linspace(64, mb * 1024, n).astype(int):
                 n_full += fill_disk(disk, int(kib), folder / "before" if has_before else None, name, arguments)
             click.echo(f"{name}: {n} disks of 64 KiB to {mb} MiB, {n_full} too small, each said so and left all intact")
+            all_full += n_full
+    return {"full_disks": n, "disks_too_small": all_full}
 
 
 def fill_disk(disk: Path, kib: int, before: Path | None, name: str, arguments: tuple[object, ...]) -> bool:
@@ -273,7 +279,7 @@ def fill_disk(disk: Path, kib: int, before: Path | None, name: str, arguments: t
 @soak.command()
 @click.option("--n", default=2000, show_default=True, help="Corruptions.")
 @click.option("--seed", default=0, show_default=True)
-def corrupt(n: int, seed: int) -> None:
+def corrupt(n: int, seed: int) -> Row:
     """Random changes to random files of a collection, each in the same process: a crash would end it."""
     choose = random.Random(seed)
     with scratch() as folder:
@@ -301,6 +307,7 @@ def corrupt(n: int, seed: int) -> None:
             path.write_bytes(before)
         check(not Collection.open("soak", home).verify(), "the collection itself is sound")
     click.echo(f"corrupt: {sum(counts.values())} changes, all refused: {counts}")
+    return {"random_changes": sum(counts.values()), "changed_nothing": n - sum(counts.values())}
 
 
 def _overwrite(path: Path, data: bytes, choose: random.Random) -> None:
@@ -331,6 +338,15 @@ CHANGES: dict[str, Callable[[Path, bytes, random.Random], object]] = {
         b"version https://git-lfs.github.com/spec/v1\noid x\n"
     ),
 }
+
+
+@soak.command("all")
+@click.option("--save", metavar="NAME", help="Write the numbers to benchmarks/results/NAME.json.")
+@click.pass_context
+def everything(context: click.Context, save: str | None) -> None:
+    """The three, as many as usual."""
+    commit_of_tree()  # before anything changes
+    report(save, {**context.invoke(kill), **context.invoke(full), **context.invoke(corrupt)})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""A page full of visitors: `python scripts/soak_sessions.py [--minutes M]`. Numbers on stdout, exit 1 for any failure.
+"""A page full of visitors: `python -m scripts.soak_sessions [--minutes M] [--save NAME]`.
 
-Visitors that click and upload for some minutes; then no error, memory from the start to the end, and how long they waited.
+Numbers on stdout, exit 1 for any failure. Visitors that click and upload for some minutes; then no error, memory from the
+start to the end, and how long they waited.
 """
 
 from __future__ import annotations
@@ -20,24 +21,26 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.common import Row, commit_of_tree, report, save_result
+from benchmarks.page_visit import prepared_home
 from imgsearch import Collection, list_collections
-from scripts.soak import build, check, draw_pictures, scratch
+from scripts.soak import check, scratch
 from scripts.visitor import Visitor
 from tests.e2e.browser import Server, run_server, wait_for_health
 
 
 @click.command()
-@click.option("--home", type=click.Path(path_type=Path), help="Collections to visit.  [default: one of noise]")
+@click.option("--home", type=click.Path(path_type=Path), help="Collections to visit.  [default: the sample]")
 @click.option("--clickers", default=50, show_default=True)
 @click.option("--uploaders", default=10, show_default=True)
 @click.option("--minutes", default=10.0, show_default=True)
-def sessions(home: Path | None, clickers: int, uploaders: int, minutes: float) -> None:
+@click.option("--save", metavar="NAME", help="Write the numbers to benchmarks/results/NAME.json.")
+def sessions(home: Path | None, clickers: int, uploaders: int, minutes: float, save: str | None) -> None:
     """Visitors that click every one to three seconds, and others that upload every five to seven."""
-    with scratch() as folder:
-        if home is None:
-            home = folder / "home"
-            draw_pictures(folder / "pictures")
-            build(home, folder / "pictures")
+    commit_of_tree()  # before anything changes
+    # All upload from one address here, more than a public page takes from one.
+    os.environ["IMGSEARCH_UPLOADS_PER_MINUTE"] = "1000000"
+    with scratch() as folder, prepared_home(home) as home:
         name = list_collections(home)[0]
         items = [item.item_id for item in Collection.open(name, home).items]
         with run_server(home, folder / "log.txt") as server:
@@ -53,15 +56,23 @@ def sessions(home: Path | None, clickers: int, uploaders: int, minutes: float) -
             for each in crowd:
                 each.join()
             log = (folder / "log.txt").read_text(errors="replace")
+    waits: list[Row] = []
     for what, chosen in (("clicks", crowd[uploaders:]), ("uploads", crowd[:uploaders])):
         times = [seconds for each in chosen for seconds in each.times]
         if times:
             p50, p95 = np.percentile(times, [50, 95]) * 1000
-            click.echo(f"{len(times)} {what} by {len(chosen)} visitors: p50 {p50:.0f} ms, p95 {p95:.0f} ms")
-    click.echo(f"resident memory of page and worker, MiB, after each fifth of the time: {memory}")
+            waits.append(
+                {"what": what, "visitors": len(chosen), "n": len(times), "p50_ms": float(p50), "p95_ms": float(p95)}
+            )
+    # Resident, after each fifth of the time.
+    page, workers = [each[0] for each in memory], [sum(each[1:]) for each in memory]
+    result = {"minutes": minutes, "waits": waits, "page_mib": page, "most_page_mib": max(page), "worker_mib": workers}
+    report(None, result)
     errors = sorted({error for each in crowd for error in each.errors})
     check(not errors, f"errors: {errors}")
     check("Traceback" not in log, f"a stack trace in the log:\n{log[-3000:]}")
+    if save:
+        save_result(save, result)
 
 
 class Stroll(threading.Thread):
