@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +29,7 @@ from imgsearch.pictures.regions import Region
 from imgsearch.retrieval.rerank import RERANKINGS
 from imgsearch.settings import get_settings
 from imgsearch.vectors import projection
+from imgsearch.vectors.calibration import Verdict
 from tests.conftest import crashing, draw_picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -254,6 +256,21 @@ def test_a_query_prints_a_table(collection: Collection) -> None:
     ]
     assert result.stderr.startswith("Like red/0.png (red):\n")
     assert "Space color_histogram, by distance; search" in result.stderr
+
+
+@pytest.mark.parametrize(("is_foreign", "what"), [(True, "file"), (False, "file"), (True, "item")])
+def test_a_query_by_a_picture_from_outside_says_that_nothing_is_similar(
+    collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch, is_foreign: bool, what: str
+) -> None:
+    search = Collection.search
+    monkeypatch.setattr(
+        Collection, "search", lambda *args, **named: replace(search(*args, **named), verdict=Verdict(is_foreign, 0.05))
+    )
+    result = run("query", "discs", "red/1.png" if what == "item" else pictures / "red" / "1.png")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("rank")
+    said = "Nothing similar in this collection: the nearest pictures are far away. About 5% of"
+    assert (said in result.stderr) == (is_foreign and what == "file")
 
 
 def test_a_query_takes_a_label_and_a_space(collection: Collection) -> None:
