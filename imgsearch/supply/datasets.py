@@ -14,7 +14,7 @@ from imgsearch.collection.build import BuildReport, build_collection
 from imgsearch.collection.source import Source
 from imgsearch.embedding.backbones import BUNDLED_BACKBONE
 from imgsearch.embedding.spec import embedder_spec
-from imgsearch.errors import BuildError
+from imgsearch.errors import BuildError, DownloadError
 from imgsearch.files.archives import unpack
 from imgsearch.files.code_pages import CodePage
 from imgsearch.files.disk import disk_errors, file_digest
@@ -125,8 +125,13 @@ def prepare_dataset(name: str, home: Path, *, archives: Sequence[Path] = (), pro
             def received(done: int, total: int, what: str = f"downloading {file.name}") -> None:
                 tell(done, total, what)
 
-            if file not in given:
+            if file in given:
+                continue
+            try:
                 fetch(file.urls, files[file.name], digest=file.sha256, max_bytes=file.size, progress=received)
+            except DownloadError as exc:
+                by_hand = f"Or fetch {file.name} elsewhere and give it with --archive FILE."
+                raise DownloadError(exc.message, hint=f"{exc.hint or ''} {by_hand}".strip()) from exc
         _note(target, dataset.unpack(files, target, tell))
 
     with disk_errors():

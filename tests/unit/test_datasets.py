@@ -200,8 +200,10 @@ def test_a_name_that_is_none_is_refused_before_the_download(server: FileServer) 
 def test_a_host_that_is_down_is_an_error_in_words(server: FileServer, home: Path) -> None:
     server.shutdown()
     server.server_close()
-    with pytest.raises(DownloadError, match="cannot be reached"):
+    with pytest.raises(DownloadError, match="cannot be reached") as caught:
         prepare_dataset(PETS, home)
+    by_hand = "Or fetch images.tar.gz elsewhere and give it with --archive FILE."
+    assert caught.value.hint == f"Run the same command again later. {by_hand}"
 
 
 def test_archives_that_were_downloaded_by_hand_need_no_server(server: FileServer, home: Path, tmp_path: Path) -> None:
