@@ -96,7 +96,7 @@ def _fetched(backbone: Backbone, layer: str, progress: ByteProgress | None) -> P
         reason = exc.message if isinstance(exc, DownloadError) else f"They cannot be written ({exc.strerror})."
         raise BackboneUnavailableError(
             f"The ImageNet weights of {backbone.name} are not here. {reason}",
-            hint=f"Download {url} elsewhere and give it with --weights FILE; color_histogram needs no weights.",
+            hint=f"Download {url} elsewhere and give it with --weights FILE; to build with, mini needs none.",
         ) from exc
     return path
 
