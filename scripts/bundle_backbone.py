@@ -45,4 +45,6 @@ def copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     main(Path(sys.argv[1]))

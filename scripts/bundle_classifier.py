@@ -47,6 +47,8 @@ def _batches(paths: Sequence[Path]) -> Iterator[list[tuple[np.ndarray, np.ndarra
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     photos, weights = Path(sys.argv[1]), Path(sys.argv[2])
     student = load_embedder(embedder_spec(BUNDLED_BACKBONE), photos)
     teacher = FrozenNetwork(TEACHER, model_with_weights_of(TEACHER, "logits", weights))

@@ -118,6 +118,8 @@ def make_plurals(wordnet: Path, table: str) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     made = make_table(WORDNET, Path(sys.argv[1]).read_text(encoding="ascii").split())
     for name, text in (("table.tsv", made), ("plurals.tsv", make_plurals(WORDNET, made))):
         (FOLDER / name).write_text(text, encoding="ascii", newline="\n")
