@@ -10,4 +10,5 @@ if __name__ == "__main__":  # a host that knows no st.App runs this file as a sc
     plain.join_server()
     runpy.run_path(str(routes.SCRIPT))
 else:
+    lifespan.check_settings()
     app = st.App(routes.SCRIPT, routes=routes.routes(), middleware=middleware.middleware(), lifespan=lifespan.lifespan)

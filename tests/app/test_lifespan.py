@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import runpy
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,6 +16,7 @@ import pytest
 from imgsearch import Collection
 from imgsearch.embedding.spec import EmbedderSpec
 from imgsearch.embedding.worker.client import WorkerClient
+from imgsearch.settings import get_settings
 from imgsearch.ui import resources
 from imgsearch.ui.server import lifespan
 from tests.app.test_page import page, results
@@ -85,3 +87,18 @@ def test_the_network_of_the_first_collection_is_loaded_unless_it_takes_tensorflo
     monkeypatch.setattr(lifespan, "needs_tensorflow", lambda spec, home: True)
     lifespan._open_first()
     assert loaded == []
+
+
+def test_a_setting_that_will_not_do_ends_the_server_before_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Path(__file__).resolve().parents[2] / "app.py"
+    with monkeypatch.context() as environment:
+        environment.setenv("IMGSEARCH_MAX_UPLOAD_MB", "0")
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(str(app), run_name="app")  # as a server imports it
+    assert caught.value.code == "Error: IMGSEARCH_MAX_UPLOAD_MB must be a whole number from 1 to 999999999. Received: '0'."
+
+
+def test_settings_that_are_checked_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    lifespan.check_settings()
+    monkeypatch.setenv("IMGSEARCH_MAX_UPLOAD_MB", "7")  # as Streamlit does with what stands in secrets.toml
+    assert get_settings().max_upload_mb == 7

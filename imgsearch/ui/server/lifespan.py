@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,12 +15,27 @@ from imgsearch.collection.face.opened import exact_notice, tensorflow_notice
 from imgsearch.embedding.networks import needs_tensorflow
 from imgsearch.errors import ImgSearchError
 from imgsearch.measure.judgements import JudgementStore
-from imgsearch.settings import get_settings
+from imgsearch.settings import Settings, get_settings
 from imgsearch.ui import resources
 from imgsearch.ui.server import query_log
 from imgsearch.ui.server.pulling import bring_sample, pulling
 
 _log = logging.getLogger(__name__)
+
+
+def check_settings() -> None:
+    """Ends the program where a variable of its environment will not do, and says what it must be.
+
+    Without that the server starts, and answers every request with an error. What was read is not kept: Streamlit adds the
+    variables of secrets.toml later.
+
+    Raises:
+        SystemExit: with that message.
+    """
+    try:
+        Settings.from_mapping(os.environ)
+    except ImgSearchError as exc:
+        sys.exit(f"Error: {exc}")
 
 
 @asynccontextmanager
