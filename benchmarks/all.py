@@ -159,6 +159,8 @@ def main() -> None:
         for name, command in (RUNS | APART).items():
             print(f"{as_text(read(name).get('seconds')) or '?':>6} s  {name}: python -m {command} --save {name}")
         return
+    if missing := [each for each in (_PETS, _FLOWERS, _PHOTOS) if not Path(each).is_dir()]:
+        parser.error(f"{missing[0]} must be a folder of pictures: docs/measurements.md says which. Received: none there.")
     HOME.mkdir(parents=True, exist_ok=True)
     commit, is_clean = commit_of_tree()
     failed = [each for number, each in enumerate(BUILDS) if not run(each, HOME / f"build-{number}.log")]
