@@ -109,7 +109,7 @@ def moved(before: Any, after: Any, where: str = "") -> Iterator[str]:
     elif isinstance(before, int | float) and isinstance(after, int | float):
         if abs(after - before) > 0.01 * abs(before):
             yield f"{where}: {as_text(before)} -> {as_text(after)}"
-    elif before is not None and before != after:
+    elif before not in (None, []) and before != after:
         yield f"{where}: {as_text(before)} -> {as_text(after)}"
 
 

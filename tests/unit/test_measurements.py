@@ -101,8 +101,9 @@ def test_what_is_run_anew_are_benchmarks_that_take_what_they_are_given() -> None
 def test_what_left_its_interval_has_moved_and_what_has_none_if_it_differs_by_more_than_one_percent() -> None:
     interval = {"value": 2.0, "low": 1.0, "high": 3.0}
     before = {"a": interval, "b": interval, "c": 100, "d": 100, "e": None, "f": [0.5, 0.5], "g": 2, "h": 4}
+    before["none"] = []
     after = {"a": {**interval, "value": 3.1}, "b": {**interval, "value": 2.9}, "c": 101, "d": 102, "e": 5, "f": [0.5, 0.6]}
-    after |= {"g": interval, "h": interval}
+    after |= {"g": interval, "h": interval, "none": [{"of": "x", "n": 1}]}
     assert list(everything.moved(before, after)) == [
         "a: 2 (1 to 3) -> 3.1 (1 to 3)",
         "d: 100 -> 102",
