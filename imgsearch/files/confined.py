@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imgsearch.errors import ImgSearchError, error_of
+from imgsearch.files.disk import FULL, disk_is_full
 
 _ROOT = Path(__file__).resolve().parents[2]
 _WALL_PER_CPU = 4
@@ -50,7 +51,7 @@ def confined(function: str, *arguments: object, memory_bytes: int, cpu_s: int) -
 
     Raises:
         Died: it crashed, or went beyond a bound.
-        ImgSearchError: what the function raised.
+        ImgSearchError: what the function raised, a BuildError where it found the disk full.
     """
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, **_SPARING, "PYTHONPATH": path}
@@ -83,9 +84,17 @@ def main(function: str, memory_bytes: int, cpu_s: int) -> None:
     try:
         answer = {"result": pkgutil.resolve_name(function)(*json.load(sys.stdin))}
     except ImgSearchError as exc:
-        answer = {"error": type(exc).__name__, "message": exc.message, "hint": exc.hint}
+        answer = _told(exc)
+    except OSError as exc:
+        if exc.errno not in FULL:
+            raise
+        answer = _told(disk_is_full())  # no fault of the file that it was to read
     with answers:
         json.dump(answer, answers)
+
+
+def _told(error: ImgSearchError) -> dict[str, str | None]:
+    return {"error": type(error).__name__, "message": error.message, "hint": error.hint}
 
 
 def _bound(memory_bytes: int, cpu_s: int) -> None:

@@ -16,7 +16,8 @@ from typing import BinaryIO
 from imgsearch.errors import BuildError, CollectionError
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of errors that say that a disk has no more room, or none for this user."""
 
 
 @contextlib.contextmanager
@@ -49,18 +50,23 @@ def disk_errors(what: str = "collection") -> Iterator[None]:
     except OSError as exc:
         if isinstance(exc, CollectionError):  # CollectionNotFoundError is a FileNotFoundError too
             raise
-        raise _disk_error(what, exc.errno in _FULL, exc.strerror or str(exc)) from exc
+        if exc.errno in FULL:
+            raise disk_is_full() from exc
+        raise _disk_error(f"The {what} cannot be written: {exc.strerror or exc}.", "mend that") from exc
     except sqlite3.OperationalError as exc:
-        is_full = getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL  # errors of Python's own have no code
-        raise _disk_error(what, is_full, str(exc)) from exc
+        if getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:  # errors of Python's own have no code
+            raise disk_is_full() from exc
+        raise _disk_error(f"The {what} cannot be written: {exc}.", "mend that") from exc
 
 
-def _disk_error(what: str, is_full: bool, reason: str) -> BuildError:
-    remedy = "make room" if is_full else "mend that"
-    return BuildError(
-        "The disk is full." if is_full else f"The {what} cannot be written: {reason}.",
-        hint=f"What was there before is unharmed, and what was done is kept: {remedy}, and run the same command again.",
-    )
+def disk_is_full() -> BuildError:
+    """What is said where there is no more room."""
+    return _disk_error("The disk is full.", "make room")
+
+
+def _disk_error(message: str, remedy: str) -> BuildError:
+    hint = f"What was there before is unharmed, and what was done is kept: {remedy}, and run the same command again."
+    return BuildError(message, hint=hint)
 
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -21,6 +22,10 @@ def double(number: int) -> dict[str, int]:
 
 def refuse(words: str) -> None:
     raise BuildError(words, hint="Try another.")
+
+
+def write(number: int) -> None:
+    raise OSError(number, os.strerror(number))
 
 
 def take(n_bytes: int) -> int:
@@ -46,6 +51,17 @@ def test_an_error_of_ours_comes_back_as_it_was() -> None:
     with pytest.raises(BuildError, match=r"^No such file\.$") as caught:
         confined("tests.unit.test_confined:refuse", "No such file.", **ROOM)
     assert caught.value.hint == "Try another."
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_and_is_no_crash(number: int) -> None:
+    with pytest.raises(BuildError, match=r"^The disk is full\.$"):
+        confined("tests.unit.test_confined:write", number, **ROOM)
+
+
+def test_another_error_of_the_system_is_a_crash() -> None:
+    with pytest.raises(Died):
+        confined("tests.unit.test_confined:write", errno.EIO, **ROOM)
 
 
 @pytest.mark.parametrize("function", ["crash", "missing", "refuse"])
