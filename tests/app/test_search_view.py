@@ -14,6 +14,7 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import ButtonGroup
 
@@ -82,6 +83,23 @@ def test_what_comes_before_the_next_uploader_is_drawn_is_searched_with(collectio
     at.file_uploader(key="uploader_0").upload("x.png", picture, "image/png").run()
     assert not at.exception
     assert results(at) == [result.item.item_id for result in collection.search(picture=picture, k=5).results]
+
+
+def test_of_an_uploader_that_was_emptied_before_the_new_file_is_searched_with(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get_files = MemoryUploadedFileManager.get_files
+    monkeypatch.setattr(  # which has forgotten the first, but the browser names it still
+        MemoryUploadedFileManager,
+        "get_files",
+        lambda self, session_id, file_ids: get_files(self, session_id, file_ids[1:]),
+    )
+    at = page(k="5")
+    old, new = (png(draw_picture(colour, 2)) for colour in ((220, 40, 40), (40, 40, 220)))
+    files = [("old.png", old, "image/png"), ("new.png", new, "image/png")]
+    at.file_uploader(key=state_uploader(at)).set_value(files).run()
+    assert not at.exception
+    assert results(at) == [result.item.item_id for result in collection.search(picture=new, k=5).results]
 
 
 def test_a_photo_of_an_iphone_is_searched_with_and_shown_as_what_browsers_can_show(

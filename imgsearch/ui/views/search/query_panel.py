@@ -178,6 +178,8 @@ def _take_photo(key: str) -> None:
 
 def _take(files: Sequence[UploadedFile]) -> None:
     """Keeps what a visitor handed in, and searches with it."""
+    # An uploader that is not drawn anew yet also names what was taken from it before, as Streamlit's `DeletedFile`.
+    files = [file for file in files if isinstance(file, UploadedFile)]
     max_mb = get_settings().max_upload_mb
     small_enough = [file for file in files if file.size <= max_mb * 2**20]
     for file in files:
