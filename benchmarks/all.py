@@ -78,7 +78,7 @@ RUNS = {
 APART = {
     "cluster_embed-photos": f"benchmarks.cluster_embed --images {_PHOTOS} --pictures 4701 --repeats 2 "
     f"--embedder mobilenet_v2 {_WEIGHTS}",
-    "cluster_embed-drawn": "benchmarks.cluster_embed --pictures 20000 --repeats 2",
+    "cluster_embed-drawn": "benchmarks.cluster_embed --pictures 10000 --repeats 2",
     "cluster_embed-listing": "benchmarks.cluster_embed --listing --pictures 200000",
     "soak": "scripts.soak all",
 }
