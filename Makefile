@@ -39,7 +39,7 @@ test-serving: $(SERVING)/.installed
 test-cluster: $(CLUSTER)/.installed
 	$(CLUSTER)/bin/python -m pytest tests/cluster
 
-# The same without the tests that take long: under two minutes on two processors.
+# The same without the tests that take long: some three minutes on two processors.
 check: $(VENV)/.installed-dev
 	$(MAKE) --no-print-directory --jobs --keep-going lint docs quick-tests
 
