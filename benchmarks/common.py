@@ -164,12 +164,17 @@ def commit_of_tree() -> tuple[str, bool]:
     return git("rev-parse", "--short=10", "HEAD"), not git("status", "--porcelain", "--", ".", *_MADE_HERE)
 
 
+def picture_files(folder: Path) -> list[Path]:
+    """Those of a folder and of what is below it, in order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+
+
 def gather(images: Path | None, n: int, into: Path) -> list[Path]:
     """Up to n picture files in a folder of their own: links to those of `images`, or pictures drawn here."""
     into.mkdir()
     if images is None:
         return [_draw(into / f"{number:05}.jpg", number) for number in range(n)]
-    found = [path for path in sorted(images.rglob("*")) if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")][:n]
+    found = picture_files(images)[:n]
     if not found:
         sys.exit(f"No pictures in {images}.")
     for number, path in enumerate(found):

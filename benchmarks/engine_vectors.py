@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import Row
+from benchmarks.common import Row, picture_files
 from imgsearch.distance import angular_distance, normalize
 from imgsearch.embedding.embedder import load_embedder
 from imgsearch.embedding.spec import EmbedderSpec, embedder_spec
@@ -46,7 +46,7 @@ _MADE_AT_ONCE = 10_000
 
 def order(images: Path) -> list[Path]:
     """The photographs of a folder, shuffled by a seed: they may lie there by source."""
-    paths = sorted(path for path in images.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+    paths = picture_files(images)
     return [paths[i] for i in np.random.default_rng(0).permutation(len(paths))]
 
 

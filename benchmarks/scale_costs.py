@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import common
-from benchmarks.common import Row, report
+from benchmarks.common import Row, picture_files, report
 from benchmarks.documents import read_results
 from imgsearch.pictures.decode import decode_image
 from imgsearch.pictures.scaling import make_thumbnail
@@ -51,6 +51,11 @@ def row_bytes(dimensions: int, bits: int, links: int) -> float:
     return dimensions * bits / 8 + graph_bytes(links) + ID_BYTES
 
 
+def growth_of(by_exact: tuple[float, float]) -> float:
+    """How many times as much a query of ten times the rows costs, by HNSW / exact at 10**5 and at 10**6."""
+    return 10 * by_exact[1] / by_exact[0]
+
+
 def hnsw_ms(rows: float, exact_ms: float, by_exact: tuple[float, float]) -> float:
     """Of a query in one graph of so many rows.
 
@@ -59,8 +64,7 @@ def hnsw_ms(rows: float, exact_ms: float, by_exact: tuple[float, float]) -> floa
         exact_ms: Of a query compared with all of 10**6.
         by_exact: HNSW / exact at 10**5 and at 10**6.
     """
-    growth = 10 * by_exact[1] / by_exact[0]
-    return float(exact_ms * by_exact[1] * growth ** np.log10(rows / 10**6))
+    return float(exact_ms * by_exact[1] * growth_of(by_exact) ** np.log10(rows / 10**6))
 
 
 def _short(n: float) -> float:
@@ -121,13 +125,13 @@ def result(measured: Mapping[str, Any]) -> Row:
         "kept": kept,
         "embedding": embedding,
         "queries": queries,
-        "growth": round(10 * many / few, 2),
+        "growth": round(growth_of((few, many)), 2),
     }
 
 
 def measure_thumbnails(folder: Path) -> Row:
     """Mean bytes of a thumbnail, and mean processor time of reading, decoding and making one, ms; of some 500 pictures."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+    paths = picture_files(folder)
     paths = paths[:: max(1, len(paths) // 500)]
     sides, lengths = [], []
     started = time.process_time()

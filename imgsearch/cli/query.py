@@ -187,8 +187,8 @@ def _print_page(page: SearchPage) -> None:
         click.echo(f"Like {printable(item.item_id)} ({printable(item.label) or 'no label'}):", err=True)
     if page.objects:
         click.echo(_found(page.objects), err=True)
-    if page.verdict and page.verdict.is_foreign and not page.query_items:
-        rate = f"About {page.verdict.false_alarm_rate:.0%} of the pictures that do belong here get this message too."
+    if page.foreign:
+        rate = f"About {page.foreign.false_alarm_rate:.0%} of the pictures that do belong here get this message too."
         click.echo(f"Nothing similar in this collection: the nearest pictures are far away. {rate}", err=True)
     is_moved = [result.distance is not None and result.rank_before != result.rank for result in page.results]
     if page.results:

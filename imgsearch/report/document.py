@@ -159,8 +159,7 @@ def _footer(report: Report) -> Iterator[ET.Element]:
 
 
 def _verdict(report: Report) -> Iterator[ET.Element]:
-    verdict = report.page.verdict
-    if verdict and verdict.is_foreign and not report.query_items:
+    if verdict := report.page.foreign:
         words = LANGUAGES[report.language]
         yield _tag("p", words["foreign"].format(rate=verdict.false_alarm_rate), class_="verdict")
 

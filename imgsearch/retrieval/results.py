@@ -147,6 +147,12 @@ class SearchPage:
     thumbnail: Callable[[Item], bytes] | None = field(default=None, repr=False, compare=False)
 
     @property
+    def foreign(self) -> Verdict | None:
+        """The verdict that nothing is like what came from outside; else None. What is in the collection is like itself."""
+        is_from_outside = not (self.query_items or self.part_of)
+        return self.verdict if self.verdict and self.verdict.is_foreign and is_from_outside else None
+
+    @property
     def part(self) -> Region | None:
         """The part that was asked with; None for the whole, and in a page made by hand."""
         return self.ask.part if self.ask else None

@@ -103,7 +103,7 @@ class Answer:
     @property
     def is_foreign(self) -> bool:
         """Whether nothing in the collection is like what came from outside. What is in the collection is like itself."""
-        return bool(self.page.verdict and self.page.verdict.is_foreign and not self.items)
+        return self.page.foreign is not None
 
     @property
     def query_label(self) -> str:

@@ -258,7 +258,7 @@ def test_a_query_prints_a_table(collection: Collection) -> None:
     assert "Space color_histogram, by distance; search" in result.stderr
 
 
-@pytest.mark.parametrize(("is_foreign", "what"), [(True, "file"), (False, "file"), (True, "item")])
+@pytest.mark.parametrize(("is_foreign", "what"), [(True, "file"), (False, "file"), (True, "item"), (True, "part")])
 def test_a_query_by_a_picture_from_outside_says_that_nothing_is_similar(
     collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch, is_foreign: bool, what: str
 ) -> None:
@@ -266,7 +266,8 @@ def test_a_query_by_a_picture_from_outside_says_that_nothing_is_similar(
     monkeypatch.setattr(
         Collection, "search", lambda *args, **named: replace(search(*args, **named), verdict=Verdict(is_foreign, 0.05))
     )
-    result = run("query", "discs", "red/1.png" if what == "item" else pictures / "red" / "1.png")
+    part = ["--region", "0.2,0.2,0.8,0.8"] if what == "part" else []
+    result = run("query", "discs", pictures / "red" / "1.png" if what == "file" else "red/1.png", *part)
     assert result.exit_code == 0
     assert result.stdout.startswith("rank")
     said = "Nothing similar in this collection: the nearest pictures are far away. About 5% of"

@@ -184,7 +184,7 @@ def _render_results(collection: OpenedCollection, view: View, answer: Answer) ->
     words = "search.distance_label" if answer.query_label else "search.distance"
     n = collection.items.label_counts[ask.label] if ask.label else len(collection.items)
     n = page.n_candidates if ask.words or ask.not_words else n
-    rate = t("search.foreign_rate", rate=page.verdict.false_alarm_rate) if answer.is_foreign and page.verdict else ""
+    rate = t("search.foreign_rate", rate=page.foreign.false_alarm_rate) if page.foreign else ""
     st.caption(f"{t(words, n=n, steps=steps)} {rate}", help=t("search.bars"))
     if view.uploads and page.results:
         st.caption(t("search.share", link=view.search_link(item=page.results[0].item.item_id)))
