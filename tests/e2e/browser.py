@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Locator, Page
@@ -192,9 +192,12 @@ def query_picture(page: Page) -> Locator:
 def boxes(locator: Locator) -> list[dict[str, float]]:
     """Where all that it finds lies, read at one moment: between two readings the page may have moved."""
     wait_until_idle(locator.page)
-    rects = "found => found.map(each => each.getBoundingClientRect().toJSON())"
-    found: list[dict[str, float]] = locator.evaluate_all(rects)
-    return found
+    rects = "found => found.every(each => each.isConnected) && found.map(each => each.getBoundingClientRect().toJSON())"
+    for _ in range(50):
+        found: list[dict[str, float]] | Literal[False] = locator.evaluate_all(rects)
+        if found is not False:  # playwright finds first and asks then: what is drawn anew meanwhile lies nowhere
+            return found
+    raise AssertionError("What was found was drawn anew before it could be asked, 50 times.")
 
 
 class Places:
