@@ -80,9 +80,11 @@ APART = {
     f"--embedder mobilenet_v2 {_WEIGHTS}",
     "cluster_embed-drawn": "benchmarks.cluster_embed --pictures 10000 --repeats 2",
     "cluster_embed-listing": "benchmarks.cluster_embed --listing --pictures 200000",
+    "engines-milvus": f"benchmarks.engines --images {_PHOTOS} {_NOTOP} --sizes 20000 100000 300000 --milvus ADDRESS "
+    "--milvus-pid PID",
     "soak": "scripts.soak all",
 }
-"""What is run by hand: in the environment of `make test-cluster`, and what makes full disks, which needs root."""
+"""What is run by hand: in an environment with the extras `build` and `cluster`, beside a server, or as root."""
 
 
 def moved(before: Any, after: Any, where: str = "") -> Iterator[str]:

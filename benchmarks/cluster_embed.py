@@ -4,11 +4,12 @@
         [--repeats 2]
     python -m benchmarks.cluster_embed --listing [--pictures 200000]
 
-In an environment with the extra `cluster`. Each is a process of its own, on all processors: a build (read, decode,
-thumbnail, embed, note; not what comes after the last picture), and an actor a processor. Ray is timed whole, with its
-start, and from the first shard that is done to the last, as a long run goes. Processor time counts what was used, whoever
-else is at work on the machine: of the plain process while it embeds, of all of Ray's from start to end. Memory is the peak
-of what is resident, shared pages among it; the plain process also holds what its program loads for a build.
+In an environment with the extra `cluster`, with weights also `build`. Each is a process of its own, on all processors:
+a build (read, decode, thumbnail, embed, note; not what comes after the last picture), and an actor a processor. Ray is
+timed whole, with its start, and from the first shard that is done to the last, as a long run goes. Processor time
+counts what was used, whoever else is at work on the machine: of the plain process while it embeds, of all of Ray's from
+start to end. Memory is the peak of what is resident, shared pages among it; the plain process also holds what its
+program loads for a build.
 
 With --listing instead: what the command itself takes before anything is embedded, for a folder and a list of addresses, of
 empty files.
