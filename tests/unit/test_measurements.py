@@ -78,7 +78,7 @@ def test_a_result_says_where_it_comes_from(path: Path) -> None:
     assert re.fullmatch(r"20\d\d-\d\d-\d\d", file["date"])
     assert file["machine"]
     assert file["result"]
-    if file.get("origin") == "external" or file.get("rerun"):
+    if file.get("origin") == "external":
         assert file["source"]
     else:
         assert file["commit"]
